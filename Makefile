@@ -1,0 +1,41 @@
+# Every target works in a fresh clone, in an empty home, with nothing running; a second call is quick.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: setup demo test test-all check up bench lock
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "igny8 needs Python 3.11 or newer; this is " + sys.version.split()[0])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup
+	@$(BIN)/igny8 demo
+
+up: setup
+	@$(BIN)/igny8 up
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: setup
+	$(BIN)/python -m pytest
+
+test-all: setup
+	$(BIN)/python -m pytest --all
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+# Rewrites the hashed lock from pyproject.toml; needs uv. No index address is recorded.
+lock:
+	uv pip compile --all-extras --generate-hashes --no-emit-index-url --universal --python-version 3.11 --quiet pyproject.toml -o requirements.lock

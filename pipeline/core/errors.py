@@ -1,0 +1,72 @@
+"""Owns the tree of errors a person may read: what was wrong, what is allowed, what to do.
+
+The docstring of a class is its default message. HTTP and exit codes are mapped at the edges, never here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class PipelineError(Exception):
+    """Something went wrong in the pipeline."""
+
+    def __init__(self, message: str | None = None) -> None:
+        """Keep `message`, or the class's docstring where none is given."""
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+    @property
+    def message(self) -> str:
+        """The sentence to show."""
+        return str(self.args[0])
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One wrong value: the dotted name of the field and the sentence about it."""
+
+    field: str
+    message: str
+
+
+class InvalidValueError(PipelineError):
+    """A value is not allowed."""
+
+    def __init__(self, faults: Sequence[Fault] | str) -> None:
+        """Take every fault at once, or one sentence that belongs to no field."""
+        self.faults: tuple[Fault, ...] = () if isinstance(faults, str) else tuple(faults)
+        super().__init__(faults if isinstance(faults, str) else "\n".join(f"{f.field}: {f.message}" for f in faults))
+
+
+class NotFoundError(PipelineError):
+    """There is no such thing here."""
+
+
+class ConflictError(PipelineError):
+    """Something else is already happening."""
+
+
+class LiveRunError(ConflictError):
+    """The site already has a live run."""
+
+    def __init__(self, run_id: int) -> None:
+        """Name the live run, so that a person can look at it."""
+        self.run_id = run_id
+        super().__init__(f"The site already has a live run ({run_id}). Wait until it ends, or cancel it, then start again.")
+
+
+class StaleError(ConflictError):
+    """It was changed by somebody else meanwhile: read it again, then save."""
+
+
+class RefusedFileError(PipelineError):
+    """The file cannot be used; nothing was imported."""
+
+
+class NotReadyError(PipelineError):
+    """The installation is not ready."""
+
+
+class TransitionError(PipelineError):
+    """A status may not change like that."""
