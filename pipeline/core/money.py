@@ -1,0 +1,57 @@
+"""Owns money as integers: micro-credits for customers, picodollars for our own cost.
+
+1 credit = 1,000,000 micro-credits (`_ucr`); 1 US dollar = 10^12 picodollars. Never a float; rounded for display only.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+from pipeline.core.errors import InvalidValueError
+
+UCR_PER_CREDIT = 1_000_000
+PICODOLLARS_PER_DOLLAR = 10**12
+_TOKENS_PER_PRICE = 1_000
+
+
+def ucr(credits_amount: int | str | Decimal) -> int:
+    """Micro-credits of an amount of credits; InvalidValueError where it is no number or finer than a micro-credit."""
+    try:
+        amount = Decimal(credits_amount) * UCR_PER_CREDIT
+    except InvalidOperation:
+        raise InvalidValueError(f"{credits_amount!r} is not an amount of credits. Give a number such as 250 or 12.5.") from None
+    if not amount.is_finite() or amount != amount.to_integral_value():
+        raise InvalidValueError(f"{credits_amount} credits cannot be kept: an amount has at most six decimals.")
+    return int(amount)
+
+
+def credit_string(amount_ucr: int) -> str:
+    """Credits as an exact decimal string without an exponent: `1406.2`, `0`, `-3.000001`."""
+    whole, part = divmod(abs(amount_ucr), UCR_PER_CREDIT)
+    text = f"{whole}.{part:06d}".rstrip("0").rstrip(".")
+    return f"-{text}" if amount_ucr < 0 else text
+
+
+def shown(amount_ucr: int) -> str:
+    """Credits for people: one decimal, thousands separated (`1,406.2`)."""
+    return f"{Decimal(amount_ucr) / UCR_PER_CREDIT:,.1f}"
+
+
+def token_charge_ucr(tokens: int, tokens_per_credit: int) -> int:
+    """Price of `tokens`, rounded up to a micro-credit (contract, "Money")."""
+    return -(-tokens * UCR_PER_CREDIT // tokens_per_credit)
+
+
+def picodollars(dollars: Decimal) -> int:
+    """Our cost in picodollars, rounded up: we never book less than we pay."""
+    return -int(-dollars * PICODOLLARS_PER_DOLLAR // 1)
+
+
+def token_cost_picodollars(tokens: int, cost_per_1k: Decimal) -> int:
+    """What `tokens` cost us at `cost_per_1k` US dollars a thousand (plan 2.3.1)."""
+    return picodollars(cost_per_1k * tokens / _TOKENS_PER_PRICE)
+
+
+def share_ucr(amount_ucr: int, percent: int) -> int:
+    """`percent` of an amount, rounded down: a stage's cap."""
+    return amount_ucr * percent // 100

@@ -1,0 +1,1 @@
+"""Alembic's scripts: `igny8 db upgrade` applies them."""

