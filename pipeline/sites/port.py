@@ -1,0 +1,113 @@
+"""Owns the shape of a site as a target: what is handed to it, what it answers, and how it fails.
+
+Never: the database, the calendar, credits; a target is given plain values and paths, and answers with plain values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+from pipeline.core.errors import PipelineError
+
+#: The `place` of the picture that stands above the text and in lists.
+FEATURED: Final = "featured"
+
+
+class SiteError(PipelineError):
+    """The site could not take the article."""
+
+
+class SiteUnavailableError(SiteError):
+    """The site cannot be reached just now; it will be tried again."""
+
+    def __init__(self, message: str | None = None, *, retry_after_seconds: int | None = None) -> None:
+        """Keep how long the site asked to be left alone; None where it did not say."""
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(message)
+
+
+class SiteRefusedError(SiteError):
+    """The site refused the article; a person must look at it before it is tried again."""
+
+
+class SiteOutcomeUnknownError(SiteError):
+    """The site's answer never came: the article may or may not be there."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image of an article, its bytes verified and lying on disk."""
+
+    #: `FEATURED`, or the text of the heading the picture follows.
+    place: str
+    #: A name fit for readers, such as `red-canoe.png`; the target may change it.
+    file_name: str
+    #: The stored bytes, named by their hash: read, never changed.
+    path: Path
+    mime: str
+    alt_text: str
+    #: Pixels.
+    width: int
+    #: Pixels.
+    height: int
+
+
+@dataclass(frozen=True)
+class Article:
+    """All that a site needs to show one content."""
+
+    content_id: int
+    title: str
+    slug: str
+    meta_title: str
+    meta_description: str
+    excerpt: str
+    #: Sanitised HTML without the pictures: a target puts them in their places.
+    body_html: str
+    tags: tuple[str, ...]
+    pictures: tuple[Picture, ...]
+    #: Aware, UTC.
+    published_at: datetime
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for an instant without a zone: it would be shown at a wrong hour."""
+        if self.published_at.tzinfo is None:
+            raise ValueError("published_at must be an aware datetime in UTC")
+
+    @property
+    def featured(self) -> Picture | None:
+        """The picture that stands above the text, if there is one."""
+        return next((picture for picture in self.pictures if picture.place == FEATURED), None)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where an article stands on its site."""
+
+    #: The site's own name for the placement: stored, and given back to update, withdraw or read it.
+    remote_id: str
+    url: str
+
+
+class SiteTarget(Protocol):
+    """A place that articles are published to. Every method may raise a `SiteError`."""
+
+    @property
+    def has_lookup(self) -> bool:
+        """Whether the site can be asked if a publication whose answer never came took place."""
+        ...
+
+    def publish(self, article: Article, *, remote_id: str | None) -> Placed:
+        """Make the article visible; `remote_id` names an earlier placement to overwrite. Safe to repeat."""
+        ...
+
+    def withdraw(self, remote_id: str) -> None:
+        """Take the article away; nothing happens where it is not there."""
+        ...
+
+    def read_back(self, remote_id: str) -> Placed | None:
+        """Answer where the article visibly stands; None where it does not."""
+        ...
