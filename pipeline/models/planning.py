@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.core.states import ClusterStatus, IdeaStatus, KeywordStatus
@@ -51,7 +51,7 @@ class Keyword(Base):
     #: The form duplicates are found by.
     normalised: Mapped[str] = mapped_column(String(400))
     #: Searches a month; NULL is unknown.
-    volume: Mapped[int | None]
+    volume: Mapped[int | None] = mapped_column(BigInteger)
     #: 0 to 100; NULL is unknown, never 0.
     difficulty: Mapped[int | None]
     intent: Mapped[str | None] = mapped_column(String(100))

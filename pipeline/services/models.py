@@ -1,0 +1,57 @@
+"""Owns which model is asked and what it costs: the row of the table becomes a `Price` that a run carries for ever."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from pipeline.core.catalog import ModelType
+from pipeline.core.errors import NotReadyError
+from pipeline.core.pricing import ImagePrice, Price
+from pipeline.models import AiModel
+
+
+def price_for(session: Session, model_type: ModelType, *, use_testing: bool) -> Price:
+    """The price of the active testing model of that type, or of the live default. NotReadyError: none, or no price."""
+    is_chosen = AiModel.is_testing if use_testing else AiModel.is_default & ~AiModel.is_testing
+    model = session.scalar(select(AiModel).where(AiModel.model_type == model_type.value, AiModel.is_active, is_chosen))
+    role = "testing" if use_testing else "live"
+    if model is None:
+        raise NotReadyError(
+            f"There is no active {role} {model_type} model. "
+            "Run `igny8 init` to get the offline ones, or make one of yours active."
+        )
+    price = price_of(model)
+    if not price.known:
+        unit = "tokens per credit" if model_type is ModelType.TEXT else "credits per image"
+        raise NotReadyError(
+            f"The {role} {model_type} model {model.display_name!r} has no price, and nothing is asked without one. "
+            f"Set its {unit}, or mark it as free."
+        )
+    return price
+
+
+def price_of(model: AiModel) -> Price:
+    """The model's row as a frozen price; an unknown cost of ours counts as nothing."""
+    return Price(
+        model_id=model.id,
+        model=model.name,
+        provider=model.provider,
+        model_type=ModelType(model.model_type),
+        free=model.is_free,
+        tokens_per_credit=model.tokens_per_credit,
+        credits_per_image=model.credits_per_image,
+        cost_per_1k_input=model.cost_per_1k_input or Decimal(0),
+        cost_per_1k_output=model.cost_per_1k_output or Decimal(0),
+        cost_per_image=model.cost_per_image or Decimal(0),
+        by_format={name: _image_price(entry, model) for name, entry in model.image_prices.items()},
+    )
+
+
+def _image_price(entry: dict[str, Any], model: AiModel) -> ImagePrice:
+    own_credits = entry.get("credits_per_image", model.credits_per_image)
+    own_cost = entry.get("cost_per_image", model.cost_per_image)
+    return ImagePrice(credits_per_image=int(own_credits or 0), cost_per_image=Decimal(str(own_cost or 0)))

@@ -1,0 +1,87 @@
+"""Owns the sites of an account: adding one with its settings, and finding one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from pipeline.core.calendar import parse_timezone
+from pipeline.core.errors import Fault, InvalidValueError, NotFoundError
+from pipeline.core.normal import display_text
+from pipeline.models import Site
+from pipeline.services import settings
+
+MAX_NAME_CHARACTERS: Final = 100
+_NAMES_SHOWN: Final = 5
+#: Ids are 64 bits.
+_ID_DIGITS: Final = 18
+
+
+def add_site(session: Session, *, account_id: int, name: str, timezone: str, now: datetime) -> Site:
+    """Add a site with default settings. InvalidValueError names every fault of its name and zone."""
+    name = display_text(name)
+    faults = [*_name_faults(session, account_id, name), *_timezone_faults(timezone)]
+    if faults:
+        raise InvalidValueError(faults)
+    site = Site(account_id=account_id, name=name, timezone=timezone, created_at=now)
+    session.add(site)
+    session.flush()
+    settings.make(session, site, now=now)
+    return site
+
+
+def get_site(session: Session, *, account_id: int, site_id: int) -> Site:
+    """The account's site of that id; NotFoundError where it is another account's, or not there."""
+    site = session.scalar(select(Site).where(Site.account_id == account_id, Site.id == site_id))
+    if site is None:
+        raise NotFoundError(f"There is no site {site_id} in this account.")
+    return site
+
+
+def find_site(session: Session, account_id: int, name_or_id: str) -> Site:
+    """The account's site of that name, or else of that id; NotFoundError with the sites there are."""
+    own = select(Site).where(Site.account_id == account_id)
+    site = session.scalar(own.where(Site.name == display_text(name_or_id)))
+    if site is None and is_id(name_or_id):
+        site = session.scalar(own.where(Site.id == int(name_or_id)))
+    if site is None:
+        raise NotFoundError(f"There is no site {name_or_id!r}. {_known(session, account_id)}")
+    return site
+
+
+def is_id(text: str) -> bool:
+    """Whether a text can be the id of a row."""
+    return text.isascii() and text.isdecimal() and len(text) <= _ID_DIGITS
+
+
+def list_sites(session: Session, *, account_id: int) -> Sequence[Site]:
+    """Every site of the account, oldest first."""
+    return session.scalars(select(Site).where(Site.account_id == account_id).order_by(Site.id)).all()
+
+
+def _name_faults(session: Session, account_id: int, name: str) -> list[Fault]:
+    if not 1 <= len(name) <= MAX_NAME_CHARACTERS:
+        return [Fault("name", f"a site's name has 1 to {MAX_NAME_CHARACTERS} characters; this one has {len(name)}.")]
+    if session.scalar(select(Site.id).where(Site.account_id == account_id, Site.name == name)) is not None:
+        return [Fault("name", f"there is a site called {name!r} already. Choose another name.")]
+    return []
+
+
+def _timezone_faults(timezone: str) -> list[Fault]:
+    try:
+        parse_timezone(timezone)
+    except InvalidValueError as error:
+        return [Fault("timezone", error.message)]
+    return []
+
+
+def _known(session: Session, account_id: int) -> str:
+    names = session.scalars(select(Site.name).where(Site.account_id == account_id).order_by(Site.id)).all()
+    if not names:
+        return "This account has none yet: add one with `igny8 site add --name NAME --timezone ZONE`."
+    shown = ", ".join(names[:_NAMES_SHOWN]) + (" …" if len(names) > _NAMES_SHOWN else "")
+    return f"Sites here: {shown}."
