@@ -67,7 +67,7 @@ def _default_account(session: Session, now: datetime) -> Account:
 def _add_offline_models(session: Session) -> None:
     """Four priced models: text and image, testing (a hundredth of the cost) and live until one is chosen."""
     names = set(session.scalars(select(AiModel.name).where(AiModel.provider == PROVIDER)))
-    taken = set(session.execute(select(AiModel.model_type, AiModel.is_testing).where(AiModel.is_active)).tuples())
+    taken = set(session.execute(select(AiModel.model_type, AiModel.is_testing).where(AiModel.is_active)))
     for model in (*_writers(), *_painters()):
         if model.name in names:
             continue

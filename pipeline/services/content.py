@@ -73,7 +73,7 @@ def get_content(session: Session, *, account_id: int, content_id: int) -> Conten
 def count_by_status(session: Session, *, site: Site) -> dict[ContentStatus, int]:
     """How many contents of each status the site has."""
     query = select(Content.status, func.count()).where(Content.site_id == site.id).group_by(Content.status)
-    found = dict(session.execute(query).tuples().all())
+    found = dict(session.execute(query).all())
     return {status: found.get(status, 0) for status in ContentStatus}
 
 

@@ -82,7 +82,7 @@ def list_keywords(
 def count_by_status(session: Session, *, site: Site) -> dict[KeywordStatus, int]:
     """How many keywords of each status the site has."""
     query = select(Keyword.status, func.count()).where(Keyword.site_id == site.id).group_by(Keyword.status)
-    found = dict(session.execute(query).tuples().all())
+    found = dict(session.execute(query).all())
     return {status: found.get(status, 0) for status in KeywordStatus}
 
 
@@ -132,7 +132,8 @@ def _insert(session: Session, site: Site, chunk: list[dict[str, Any]], *, now: d
 
 def _statement(session: Session) -> Insert:
     insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-    return insert(Keyword).on_conflict_do_nothing(index_elements=["site_id", "normalised"])
+    statement = insert(Keyword).on_conflict_do_nothing(index_elements=["site_id", "normalised"])
+    return statement.execution_options(preserve_rowcount=True)
 
 
 def _text_fault(text: str) -> str | None:

@@ -53,4 +53,4 @@ def _account_values(session: Session, account_id: int) -> dict[str, Any]:
             AccountSetting.account_id == account_id, AccountSetting.key.startswith("ai.")
         )
     )
-    return {key.removeprefix("ai."): value for key, value in rows.tuples()}
+    return {key.removeprefix("ai."): value for key, value in rows}

@@ -9,7 +9,6 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from pipeline.core.catalog import BY_NUMBER
 from pipeline.core.errors import NotFoundError, StaleError
 from pipeline.core.matrix import Automation, SiteSettings
 from pipeline.core.recurrence import upcoming_runs
@@ -115,6 +114,6 @@ def _write(row: SiteAutomationSettings, settings: SiteSettings, *, site: Site, n
     for group, names in COLUMNS.items():
         for name, column in names.items():
             setattr(row, column, plain[group][name])
-    row.stage_config = {str(number): plain["stages"][number] for number in BY_NUMBER}
+    row.stage_config = {str(number): line.model_dump() for number, line in settings.stages.items()}
     row.next_run_at = next_run_at(settings.automation, timezone=site.timezone, now=now)
     row.updated_at = now
