@@ -1,4 +1,4 @@
-"""Owns rows for tests: each builder adds what it needs, flushes, and returns the row. Names are unique by themselves."""
+"""Owns rows for tests: a builder adds what it needs, flushes, returns the row. Names are unique by themselves."""
 
 from __future__ import annotations
 
