@@ -131,7 +131,7 @@ def _unfenced(body: str) -> str:
 
 
 def _only_public_links(tag: str, attribute: str, value: str) -> str | None:  # noqa: ARG001 - the sanitiser's shape
-    return value if is_public_link(value) else None
+    return value if attribute != "href" or is_public_link(value) else None
 
 
 def is_public_link(url: str) -> bool:

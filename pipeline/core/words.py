@@ -17,7 +17,7 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]{1,5}")
 _SEPARATOR = re.compile("[/\u2013\u2014\u2026|]")
 _WORD = re.compile(r"\w+")
 #: Words that begin alike are taken for the same: endings differ in most languages.
-_STEM_LENGTH = 5
+_STEM_LENGTH = 4
 
 _STAND_IN = re.compile(
     r"lorem\s+ipsum"
