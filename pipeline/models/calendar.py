@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pipeline.models.base import Base
+from pipeline.models.base import Base, Json
 from pipeline.models.types import BigId, UtcDateTime
 
 _FREE = text("content_id IS NULL")
@@ -22,7 +23,12 @@ class SiteCalendar(Base):
     #: Raised by every reflow.
     version: Mapped[int] = mapped_column(default=1)
     zone: Mapped[str] = mapped_column(String(64))
+    #: The release of the time zone rules they were resolved by.
     tzdata: Mapped[str] = mapped_column(String(32))
+    days: Mapped[list[Any]] = mapped_column(Json)
+    time_slots: Mapped[list[Any]] = mapped_column(Json)
+    #: ISO dates.
+    skip_dates: Mapped[list[Any]] = mapped_column(Json)
     #: Slots exist up to here; NULL: none yet.
     refilled_to: Mapped[datetime | None]
 

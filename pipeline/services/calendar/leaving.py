@@ -1,0 +1,36 @@
+"""Owns taking a content off the calendar.
+
+Never: commits; takes anything off a site.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from pipeline.core.errors import ConflictError
+from pipeline.core.states import ContentStatus
+from pipeline.models import Content
+from pipeline.services import placing
+from pipeline.services.calendar import rows
+
+_FROM = (ContentStatus.SCHEDULED, ContentStatus.READY)
+
+
+def free_slot(session: Session, content: Content, *, hold_back: bool, now: datetime) -> None:
+    """Give the content's slot back, withdraw its publication, approve it again.
+
+    `hold_back`: a person did it, so the fill passes it over until a person schedules it. Raises ConflictError where the
+    content is not scheduled or ready, above all when it is just being published.
+    """
+    rows.lock_share(session, content.site_id)
+    withdrawn = placing.withdraw(session, content.id)
+    rows.release(session, content.id, site_id=content.site_id, now=now)
+    moved = placing.move_content(session, content.id, ContentStatus.APPROVED, of=_FROM, held_back=hold_back)
+    if not (withdrawn and moved):
+        session.refresh(content)
+        raise ConflictError(
+            f"Content {content.id} is {content.status}: only scheduled or ready content can leave the calendar. "
+            "If it is just being published, wait until it is published or needs attention."
+        )

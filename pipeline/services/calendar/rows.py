@@ -1,0 +1,160 @@
+"""Owns the rows of a calendar: its locks, its free slots, taking one and giving one back.
+
+Three locks on the calendar's row. *Share* is every allocator's; *extend* adds slots at the end and goes together with
+share (so that an allocator may ask for it while others hold share: no deadlock); *alone* goes with nothing.
+Lock order: calendar, slot or publication, content. Never: decides who gets a slot.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final, cast
+
+from sqlalchemy import CursorResult, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from pipeline.core.calendar import Slot, tzdata_version
+from pipeline.db.upsert import insert_into
+from pipeline.models import CalendarSlot, SiteCalendar
+from pipeline.services.calendar.rules import SlotRules, read_state
+
+#: Free slots that are made at once where one is missing.
+CHUNK: Final = 200
+
+SLOTS: Final = cast("Table", CalendarSlot.__table__)
+_CALENDARS: Final = cast("Table", SiteCalendar.__table__)
+_VERSION = select(SiteCalendar.version).where(SiteCalendar.site_id == bindparam("site"))
+_SHARE = _VERSION.with_for_update(read=True, key_share=True)
+_EXTEND = _VERSION.with_for_update(key_share=True)
+_ALONE = _VERSION.with_for_update()
+_ALONE_OR_NOT = _VERSION.with_for_update(skip_locked=True)
+
+_EARLIEST_FREE = (
+    select(SLOTS.c.slot_at)
+    .where(SLOTS.c.site_id == bindparam("site"), SLOTS.c.content_id.is_(None), SLOTS.c.slot_at > bindparam("now"))
+    .order_by(SLOTS.c.slot_at)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+_TAKE = (
+    update(SLOTS)
+    .where(
+        SLOTS.c.site_id == bindparam("site"),
+        SLOTS.c.slot_at == _EARLIEST_FREE.scalar_subquery(),
+        SLOTS.c.content_id.is_(None),
+    )
+    .values(content_id=bindparam("content"))
+    .returning(SLOTS.c.slot_at)
+)
+
+
+def lock_share(session: Session, site_id: int) -> int:
+    """Keep reflow and fill out until the transaction ends; the calendar's version, 0 where it has no row."""
+    return session.scalar(_SHARE, {"site": site_id}) or 0
+
+
+def lock_extend(session: Session, site_id: int) -> None:
+    """Be the only one that adds slots, until the transaction ends."""
+    session.scalar(_EXTEND, {"site": site_id})
+
+
+def lock_alone(session: Session, site_id: int) -> None:
+    """Be the only one at this calendar, until the transaction ends."""
+    session.scalar(_ALONE, {"site": site_id})
+
+
+def lock_alone_or_leave(session: Session, site_id: int) -> bool:
+    """As `lock_alone`; False at once where somebody else is at it."""
+    return session.scalar(_ALONE_OR_NOT, {"site": site_id}) is not None
+
+
+def make(session: Session, site_id: int, rules: SlotRules) -> None:
+    """The calendar's row, unless it is there."""
+    values = {"site_id": site_id, "version": 1, **made_by(rules)}
+    session.execute(insert_into(session, _CALENDARS).values(values).on_conflict_do_nothing())
+
+
+def made_by(rules: SlotRules) -> dict[str, Any]:
+    """The columns that say what slots were made by."""
+    return {
+        "zone": rules.zone,
+        "tzdata": tzdata_version(),
+        "days": list(rules.days),
+        "time_slots": list(rules.time_slots),
+        "skip_dates": [day.isoformat() for day in rules.skip_dates],
+    }
+
+
+def take_free(session: Session, *, site_id: int, content_id: int, now: datetime) -> datetime | None:
+    """Give the content the earliest free slot after `now` that nobody else is just taking; None where there is none."""
+    given = {"site": site_id, "content": content_id, "now": now}
+    return cast("datetime | None", session.connection().execute(_TAKE, given).scalar_one_or_none())
+
+
+def count_free(session: Session, site_id: int, *, now: datetime, up_to: int) -> int:
+    """Free slots after `now`; counting ends at `up_to`."""
+    free = select(SLOTS.c.slot_at).where(
+        SLOTS.c.site_id == site_id, SLOTS.c.content_id.is_(None), SLOTS.c.slot_at > now
+    )
+    return session.scalar(select(func.count()).select_from(free.limit(up_to).subquery())) or 0
+
+
+def add_free(session: Session, site_id: int, rules: SlotRules, *, now: datetime, count: int) -> int:
+    """Make the next `count` slots behind the last one that was made; how many there were to make. Asks for a lock."""
+    refilled_to = session.scalar(select(SiteCalendar.refilled_to).where(SiteCalendar.site_id == site_id))
+    after = max(now, refilled_to or now)
+    # What stands beyond the end: items that stayed where they were when the slots changed.
+    beyond = session.scalars(select(SLOTS.c.slot_at).where(SLOTS.c.site_id == site_id, SLOTS.c.slot_at > after))
+    slots = list(islice(rules.slots(after=after, taken=beyond.all()), count))
+    if slots:
+        session.execute(insert(SLOTS), [slot_row(site_id, slot) for slot in slots])
+        set_calendar(session, site_id, refilled_to=slots[-1].at)
+    return len(slots)
+
+
+def slot_row(site_id: int, slot: Slot, *, content_id: int | None = None) -> dict[str, Any]:
+    """The columns of a slot."""
+    return {
+        "site_id": site_id,
+        "slot_at": slot.at,
+        "content_id": content_id,
+        "local_date": slot.local_date,
+        "local_time": slot.local_time,
+        "pinned": False,
+    }
+
+
+def set_calendar(session: Session, site_id: int, **values: Any) -> None:
+    """Change columns of the calendar's row."""
+    session.execute(update(_CALENDARS).where(_CALENDARS.c.site_id == site_id).values(values))
+
+
+def remove_free(session: Session, site_id: int, *, after: datetime | None = None, until: datetime | None = None) -> int:
+    """Remove the free slots strictly after `after` or up to `until`; how many they were."""
+    statement = delete(SLOTS).where(SLOTS.c.site_id == site_id, SLOTS.c.content_id.is_(None))
+    if after is not None:
+        statement = statement.where(SLOTS.c.slot_at > after)
+    if until is not None:
+        statement = statement.where(SLOTS.c.slot_at <= until)
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount
+
+
+def release(session: Session, content_id: int, *, site_id: int, now: datetime) -> None:
+    """Give back what the content holds. It is free for others only where a slot would stand there if made now."""
+    slot_at = session.scalar(select(SLOTS.c.slot_at).where(SLOTS.c.content_id == content_id))
+    if slot_at is None:
+        return
+    here = (SLOTS.c.site_id == site_id, SLOTS.c.slot_at == slot_at, SLOTS.c.content_id == content_id)
+    if slot_at > now and _would_be_made(session, site_id, slot_at):
+        session.execute(update(SLOTS).where(*here).values(content_id=None, pinned=False))
+    else:
+        session.execute(delete(SLOTS).where(*here))
+
+
+def _would_be_made(session: Session, site_id: int, slot_at: datetime) -> bool:
+    refilled_to = session.scalar(select(SiteCalendar.refilled_to).where(SiteCalendar.site_id == site_id))
+    if refilled_to is None or slot_at > refilled_to:
+        return False
+    made = read_state(session, site_id).made_by
+    return made is not None and made.contain(slot_at)

@@ -1,0 +1,81 @@
+"""Owns the moves of a content and its publication that belong together, each a compare-and-set.
+
+Never: slots; talks to a site.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, Final, cast
+
+from sqlalchemy import CursorResult, Select, Table, update
+from sqlalchemy.orm import Session
+
+from pipeline.core.states import ContentStatus, PublicationStatus, sources
+from pipeline.db.upsert import insert_into
+from pipeline.models import Content, Publication
+
+_PUBLICATIONS: Final = cast("Table", Publication.__table__)
+#: What a plan starts anew; the ticket only rises, so that nothing of an earlier plan can finish.
+_COLUMNS: Final = (
+    "account_id",
+    "site_id",
+    "content_id",
+    "created_at",
+    "status",
+    "slot_at",
+    "due_at",
+    "sends",
+    "ticket",
+    "attempts",
+)
+_RENEWED: Final = ("status", "slot_at", "due_at", "sends", "attempts")
+
+
+def plan(session: Session, content: Content, *, slot_at: datetime | None, due_at: datetime, now: datetime) -> None:
+    """A planned publication of the content, due at `due_at`; one that was withdrawn or got stuck is planned again."""
+    row = (content.account_id, content.site_id, content.id, now, PublicationStatus.PLANNED, slot_at, due_at, 0, 0, 0)
+    _upsert(session, insert_into(session, _PUBLICATIONS).values(dict(zip(_COLUMNS, row, strict=True))))
+
+
+def plan_selected(session: Session, rows: Select[*tuple[Any, ...]]) -> None:
+    """As `plan` for every row of a SELECT of the columns of a plan, in their order."""
+    _upsert(session, insert_into(session, _PUBLICATIONS).from_select(_COLUMNS, rows, include_defaults=False))
+
+
+def _upsert(session: Session, statement: Any) -> None:
+    renewed = {name: statement.excluded[name] for name in _RENEWED}
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["content_id"],
+            set_={**renewed, "ticket": _PUBLICATIONS.c.ticket + 1, "lease_until": None, "error": None},
+            where=_PUBLICATIONS.c.status != PublicationStatus.PUBLISHING,
+        )
+    )
+
+
+def withdraw(session: Session, content_id: int) -> bool:
+    """Nothing will be published any more. False: it is just being published, or nothing was planned."""
+    planned = set(sources(PublicationStatus.WITHDRAWN)) - {PublicationStatus.PUBLISHED}
+    statement = (
+        update(_PUBLICATIONS)
+        .where(_PUBLICATIONS.c.content_id == content_id, _PUBLICATIONS.c.status.in_(planned))
+        .values(
+            status=PublicationStatus.WITHDRAWN,
+            slot_at=None,
+            due_at=None,
+            sends=0,
+            lease_until=None,
+            ticket=_PUBLICATIONS.c.ticket + 1,
+        )
+    )
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1
+
+
+def move_content(
+    session: Session, content_id: int, new: ContentStatus, *, of: Collection[ContentStatus], **values: Any
+) -> bool:
+    """Move a content out of one of the statuses `of`; False where it is in none of them. Other columns go along."""
+    statement = update(Content).where(Content.id == content_id, Content.status.in_(of)).values(status=new, **values)
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1
