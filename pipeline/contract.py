@@ -137,6 +137,8 @@ class Stage(Generic[SubjectT, AnswerT]):
     waits_as: ClassVar[StrEnum]
     #: A site setting without which the stage rests.
     needed_setting: ClassVar[NeededSetting | None] = None
+    #: Whether `keep` may leave a subject waiting: it then goes to the end of the queue.
+    leaves_waiting: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)

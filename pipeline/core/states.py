@@ -236,7 +236,7 @@ TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
     },
     ItemStatus: {
         ItemStatus.PENDING: frozenset({ItemStatus.LEASED, ItemStatus.DONE, ItemStatus.SKIPPED, ItemStatus.RELEASED, ItemStatus.FAILED}),
-        ItemStatus.LEASED: frozenset({ItemStatus.PENDING, ItemStatus.DONE, ItemStatus.SKIPPED, ItemStatus.FAILED}),
+        ItemStatus.LEASED: frozenset({ItemStatus.PENDING, ItemStatus.DONE, ItemStatus.SKIPPED, ItemStatus.RELEASED, ItemStatus.FAILED}),
     },
     LaneStatus: {LaneStatus.OPEN: frozenset({LaneStatus.CLOSED})},
     CallStatus: {

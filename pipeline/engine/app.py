@@ -1,0 +1,81 @@
+"""Owns the Celery app: its settings by name, its log lines through `pipeline.logs`, and who answers on the broker.
+
+Never: work; tasks live in `pipeline.engine.tasks` and in the stages.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any, Final
+
+from celery import Celery
+from celery.signals import beat_init, setup_logging, task_postrun, task_prerun
+from kombu import pools
+from kombu.exceptions import KombuError, OperationalError
+
+from pipeline import logs
+from pipeline.config import BEAT_MARK, config
+
+app: Final = Celery("igny8")
+app.config_from_object("celeryconfig")
+
+
+def _log_our_way(**_: Any) -> None:
+    """A receiver of this signal keeps Celery from setting up logging of its own."""
+    settings = config()
+    logs.configure_logs(log_format=settings.log_format, log_level=settings.log_level)
+
+
+def _mark_beat(**_: Any) -> None:
+    """Tell whoever started beat that it has loaded; nobody may be waiting, and the home may not be writable here."""
+    with suppress(OSError):
+        (config().home / BEAT_MARK).touch()
+
+
+def _bind(task_id: str, task: Any, **_: Any) -> None:
+    logs.bind_task(task_id=task_id, task_name=task.name)
+
+
+def _unbind(**_: Any) -> None:
+    logs.unbind()
+
+
+setup_logging.connect(_log_our_way)
+beat_init.connect(_mark_beat)
+task_prerun.connect(_bind)
+task_postrun.connect(_unbind)
+
+
+def connect_to(address: str) -> None:
+    """Use the broker at this address from now on; connections to another one are closed."""
+    if app.conf.broker_url == address:
+        return
+    app.conf.broker_url = address
+    pools.reset()
+    # Celery has no public way from the pool of one address to that of another.
+    app._pool = None  # noqa: SLF001  # the connections.
+    app.amqp._producer_pool = None  # noqa: SLF001  # what publishes.
+
+
+def broker_answers(*, timeout_seconds: float = 5.0) -> bool:
+    """Whether a connection to the broker can be made now, within about `timeout_seconds`."""
+    try:
+        with app.connection_for_write(connect_timeout=timeout_seconds) as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=timeout_seconds)
+    except (OSError, OperationalError, KombuError):
+        return False
+    return True
+
+
+def workers_answering(*, timeout_seconds: float = 1.0, node: str | None = None) -> tuple[str, ...]:
+    """Names of the workers that answer a ping; with `node`, only that one is asked, and its answer is not waited past.
+
+    Raises nothing: a broker that is away has no workers.
+    """
+    try:
+        replies = app.control.ping(
+            destination=[node] if node else None, timeout=timeout_seconds, limit=1 if node else None
+        )
+    except (OSError, OperationalError, KombuError):
+        return ()
+    return tuple(sorted(name for reply in replies or () for name in reply))

@@ -1,0 +1,292 @@
+"""Owns a slice of an asking stage: settle answer k, keep it, close its items, claim the next, hold, commit; then the call.
+
+Everything between two calls is one transaction. What breaks it is done again in parts, so that an answer that was
+paid for is never lost to a fault elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from pipeline.config import config
+from pipeline.contract import AnswerRejected, ImageQuestion, Question
+from pipeline.core.catalog import Calls
+from pipeline.core.errors import PipelineError
+from pipeline.engine import failures, gateway, questions, recovery
+from pipeline.engine import items as stage_items
+from pipeline.engine.gateway import Answered, CallFailed, Dispatched, Stored
+from pipeline.engine.items import Item
+from pipeline.engine.lanes import LaneTaken
+from pipeline.engine.leases import keeper
+from pipeline.engine.outcomes import GoOn, Outcome
+from pipeline.engine.questions import Prepared, Step, UselessAnswerError
+from pipeline.engine.slices import Slice, StageFault
+from pipeline.services import credits as ledger
+from pipeline.services.credits import Refused
+
+_GONE = "it was no longer waiting"
+
+
+@dataclass(frozen=True)
+class Work:
+    """Claimed items with their question, its hold committed or its answer found."""
+
+    items: list[Item]
+    asked: Dispatched | Stored
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a question brought: a readable answer, or why it is of no use."""
+
+    work: Work
+    answered: Answered
+    answer: Any
+    fault: str | None
+
+
+class AskingSlice(Slice):
+    """A lane of a stage that asks a model."""
+
+    def run(self) -> Outcome:
+        """Question after question until the slice ends."""
+        try:
+            turn = self._turn(None)
+            while isinstance(turn, Work):
+                turn = self._ask_and_turn(turn)
+        except LaneTaken:
+            return GoOn()
+        return turn
+
+    def _ask_and_turn(self, work: Work) -> Work | Outcome:
+        try:
+            answered = self._answer(work)
+        except CallFailed as failed:
+            return self._after_failure(work, failed)
+        return self._turn(self._read(work, answered))
+
+    # The call, with no transaction open.
+
+    def _answer(self, work: Work) -> Answered:
+        if isinstance(work.asked, Stored):
+            return Answered(work.asked.answer, None, None)
+        with keeper(self.database).holding(self.grip):
+            return gateway.ask(work.asked, again=self._hold_again)
+
+    def _hold_again(self, failed: Dispatched, error: PipelineError) -> Dispatched | None:
+        """Void a call the provider refused for seconds, and hold for the next; None where that hold is refused."""
+
+        def renew(session: Session, now: datetime) -> Dispatched | None:
+            grip = self.advance(session, closed=0, now=now)
+            ledger.void(session, failed.call, error=error.message, now=now)
+            held = gateway.reserve(session, self.context, grip, failed.prepared)
+            return held if isinstance(held, Dispatched) else None
+
+        return self.commit(renew)
+
+    def _read(self, work: Work, answered: Answered) -> Result:
+        question = work.asked.prepared.question
+        try:
+            if isinstance(question, ImageQuestion):
+                return Result(work, answered, questions.stored_image(answered.answer), None)
+            finish, _, text = answered.answer.partition("\n")
+            return Result(work, answered, questions.read_text(question, text, finish), None)
+        except UselessAnswerError as error:
+            return Result(work, answered, None, str(error))
+
+    # The transaction between two calls.
+
+    def _turn(self, result: Result | None) -> Work | Outcome:
+        """Close what was answered and claim what comes next, together where it can be."""
+        try:
+            return self.commit(lambda session, now: self._close_and_claim(session, result, now=now))
+        except _Rejected as rejected:
+            return self._turn(Result(rejected.result.work, rejected.result.answered, None, rejected.why))
+        except StageFault as fault:
+            return self._turn_in_parts(result, fault)
+
+    def _turn_in_parts(self, result: Result | None, fault: StageFault) -> Work | Outcome:
+        """The stage raised and all was rolled back. Its answer is settled alone; what raised costs an attempt."""
+        kept_failed = result is not None and fault.items == result.work.items
+        if result is not None and not kept_failed:
+            self.commit(lambda session, now: self._only_close(session, result, now=now))
+        error, items = str(fault), fault.items
+
+        def give_back(session: Session, now: datetime) -> None:
+            self.advance(session, closed=0, now=now)
+            if kept_failed and result is not None:
+                self._settle(session, result, now=now)
+            recovery.give_back(session, self.context, items, error=error)
+
+        self.commit(give_back)
+        self.looks_back = True
+        return self._turn(None)
+
+    def _close_and_claim(self, session: Session, result: Result | None, *, now: datetime) -> Work | Outcome:
+        closing = len(result.work.items) if result is not None and not self._needs_repair(result) else 0
+        grip = self.advance(session, closed=closing, now=now)
+        if result is not None:
+            repairing = self._close(session, result, now=now)
+            if repairing is not None:
+                return self._reserve(session, result.work.items, repairing, now=now)
+        full = bool(closing) and grip.batch_done == 0 and self.batch_size is not None
+        stop = self.why_stop(batch_is_full=full, now=now)
+        if stop is not None:
+            self._settle(session, result, now=now)
+            return stop(session)
+        return self._claim(session, result, now=now)
+
+    def _only_close(self, session: Session, result: Result, *, now: datetime) -> None:
+        self.advance(session, closed=len(result.work.items), now=now)
+        self._close(session, result, now=now)
+        self._settle(session, result, now=now)
+
+    def _needs_repair(self, result: Result) -> bool:
+        return result.fault is not None and result.work.asked.prepared.step is Step.ASK
+
+    def _close(self, session: Session, result: Result, *, now: datetime) -> Prepared | None:
+        """Keep a good answer, refuse a bad one; a first bad one is settled and its repair comes back."""
+        if result.fault is None:
+            self._keep(session, result)
+            return None
+        if self._needs_repair(result):
+            charged = self._settle(session, result, now=now)
+            stage_items.add_charge(session, self.context.stage_run_id, result.work.items[0], charged)
+            return self._repair(result)
+        stage_items.add_charge(session, self.context.stage_run_id, result.work.items[0], _charge(result))
+        recovery.refuse(session, self.context, result.work.items, reason=f"the answer could not be used: {result.fault}")
+        self.looks_back = True
+        return None
+
+    def _keep(self, session: Session, result: Result) -> None:
+        context, items = self.context, result.work.items
+        there = set(context.still_waiting(session, [item.subject_id for item in items], lock=True))
+        kept = [item for item in items if item.subject_id in there]
+        produced = None
+        if kept:
+            try:
+                produced = context.stage.keep(session, context.subjects(session, [item.subject_id for item in kept]), result.answer)
+                session.flush()
+            except AnswerRejected as rejected:
+                raise _Rejected(result, rejected.message) from None
+            except OperationalError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever a stage raises costs its items an attempt, never the worker
+                raise StageFault(items, error) from error
+        stage_items.close_done(session, self.grip, items, produced, charged_ucr=_charge(result))
+        stage_items.skip(session, context.stage_run_id, [item for item in items if item.subject_id not in there], reason=_GONE)
+        if kept and context.stage.leaves_waiting:
+            self.raise_times_tried(session, kept)
+
+    def _settle(self, session: Session, result: Result | None, *, now: datetime) -> int:
+        """Store and charge the answer; micro-credits charged (0: it was settled before)."""
+        if result is None or result.answered.call is None or result.answered.settlement is None:
+            return 0
+        settlement = result.answered.settlement
+        if result.fault is not None:
+            settlement = failures.as_wasted(settlement)
+        return ledger.settle(session, result.answered.call, settlement, now=now) or 0
+
+    def _repair(self, result: Result) -> Prepared:
+        prepared = result.work.asked.prepared
+        text = result.answered.answer.partition("\n")[2]
+        asked_again = questions.repair(prepared.question, answer=text, fault=result.fault or "")
+        return self._prepare(asked_again, result.work.items, step=Step.REPAIR)
+
+    # What comes next.
+
+    def _claim(self, session: Session, result: Result | None, *, now: datetime) -> Work | Outcome:
+        """Claim until items are found that still wait; settle what was answered, then hold for them."""
+        while True:
+            items = self.next_items(session, most=self._most())
+            if not items:
+                self._settle(session, result, now=now)
+                return self.close_lane(session, now=now)
+            there = set(self.context.still_waiting(session, [item.subject_id for item in items], lock=False))
+            gone = [item for item in items if item.subject_id not in there]
+            stage_items.skip(session, self.context.stage_run_id, gone, reason=_GONE)
+            items = [item for item in items if item.subject_id in there]
+            if items:
+                break
+        prepared = self._ask_stage(session, items)
+        self._settle(session, result, now=now)
+        return self._reserve(session, items, prepared, now=now)
+
+    def _most(self) -> int:
+        """How many subjects one question is about."""
+        if self.context.definition.calls is Calls.PER_ITEM:
+            return 1
+        return (self.batch_size or 1) - self.next_grip.batch_done
+
+    def _ask_stage(self, session: Session, items: list[Item]) -> Prepared:
+        try:
+            question = self.context.stage.ask(session, self.context.subjects(session, [item.subject_id for item in items]))
+            return self._prepare(question, items, step=Step.ASK)
+        except OperationalError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a stage raises costs its items an attempt, never the worker
+            raise StageFault(items, error) from error
+
+    def _prepare(self, question: Question | ImageQuestion, items: list[Item], *, step: Step) -> Prepared:
+        assert self.context.price is not None  # noqa: S101 - no run starts without the prices of its AI stages
+        return questions.prepare(
+            question,
+            step=step,
+            stage_run_id=self.context.stage_run_id,
+            subject_ids=[item.subject_id for item in items],
+            settings=self.context.settings,
+            price=self.context.price,
+            timeout_seconds=config().call_timeout_seconds,
+        )
+
+    def _reserve(self, session: Session, items: list[Item], prepared: Prepared, *, now: datetime) -> Work | Outcome:
+        """The stored answer where there is one, else a hold; a refused hold gives the items back without an attempt."""
+        tried_before = prepared.step is Step.REPAIR or items[0].attempts or items[0].strikes
+        answer = gateway.stored_answer(session, prepared) if tried_before else None
+        if answer is not None:
+            return Work(items, Stored(prepared, answer))
+        held = gateway.reserve(session, self.context, self.next_grip, prepared)
+        if isinstance(held, Dispatched):
+            return Work(items, held)
+        return self._refused(session, items, held, now=now)
+
+    def _refused(self, session: Session, items: list[Item], refused: Refused, *, now: datetime) -> Outcome:
+        stage_items.release(session, self.context.stage_run_id, items)
+        ending = failures.ending_of(refused)
+        if ending is None:
+            return self.wait_until(session, now + timedelta(seconds=config().held_wait_seconds))
+        recovery.end_early(session, self.context.stage_run_id, *ending)
+        return self.close_lane(session, now=now)
+
+    # No answer.
+
+    def _after_failure(self, work: Work, failed: CallFailed) -> Work | Outcome:
+        def resolve(session: Session, now: datetime) -> Outcome | None:
+            self.advance(session, closed=0, now=now)
+            return failures.resolve(self, session, work.items, failed, now=now)
+
+        outcome = self.commit(resolve)
+        self.looks_back = True
+        return self._turn(None) if outcome is None else outcome
+
+
+class _Rejected(Exception):  # noqa: N818 - a verdict that rolls the transaction back
+    """The stage rejected the answer before it wrote anything."""
+
+    def __init__(self, result: Result, why: str) -> None:
+        super().__init__(why)
+        self.result = result
+        self.why = why
+
+
+def _charge(result: Result) -> int:
+    """What the answer costs the customer: never more than was held."""
+    answered = result.answered
+    if answered.call is None or answered.settlement is None:
+        return 0
+    return min(answered.settlement.charge_ucr, answered.call.held_ucr)

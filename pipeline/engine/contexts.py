@@ -1,0 +1,73 @@
+"""Owns what a slice knows of its stage run, read once: the stage, the site, the frozen settings and price."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from pipeline.contract import Stage, Subjects, stage
+from pipeline.core.catalog import StageDefinition
+from pipeline.core.matrix import SiteSettings, StageRow
+from pipeline.core.pricing import Price
+from pipeline.models import Run, Site, StageRun
+from pipeline.services.stage_runs import frozen_settings, subject_table
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """One stage run as its lanes see it."""
+
+    stage_run_id: int
+    account_id: int
+    stage: Stage[Any, Any]
+    site: Site
+    settings: SiteSettings
+    price: Price | None
+    #: Since when its provider has been down, as read at the start of the slice.
+    unavailable_since: datetime | None
+
+    @property
+    def definition(self) -> StageDefinition:
+        """Its line of the catalog."""
+        return self.stage.definition
+
+    @property
+    def row(self) -> StageRow:
+        """Its row of the matrix."""
+        return self.settings.stages[self.definition.number]
+
+    def subjects(self, session: Session, ids: Sequence[int]) -> Subjects[Any]:
+        """The subjects of a claim, for the stage."""
+        return Subjects(session, self.stage.subject, ids, site=self.site, settings=self.settings)
+
+    def still_waiting(self, session: Session, ids: Sequence[int], *, lock: bool) -> list[int]:
+        """Those of `ids` that still wait for the stage, in the same order; locked where the stage is about to write."""
+        columns = subject_table(self.stage).c
+        query = select(columns.id).where(columns.id.in_(ids), columns.status == self.stage.waits_as)
+        found = set(session.connection().execute(query.with_for_update() if lock else query).scalars())
+        return [subject_id for subject_id in ids if subject_id in found]
+
+
+def load_context(session: Session, stage_run_id: int) -> StageContext:
+    """Read the stage run, its run and its site."""
+    row, run, site = session.execute(
+        select(StageRun, Run, Site)
+        .join(Run, Run.id == StageRun.run_id)
+        .join(Site, Site.id == Run.site_id)
+        .where(StageRun.id == stage_run_id)
+    ).one()
+    price = run.prices.get(str(row.number))
+    return StageContext(
+        stage_run_id=row.id,
+        account_id=run.account_id,
+        stage=stage(row.key),
+        site=site,
+        settings=frozen_settings(run),
+        price=Price.from_json(price) if price else None,
+        unavailable_since=row.unavailable_since,
+    )

@@ -1,0 +1,166 @@
+"""Owns what is sent and when: due stage runs and lanes become messages. The query that keeps the delays is the rescue.
+
+Publishing comes after the commit; a message that is lost is sent again, later each time. Times are the database's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+import structlog
+from celery import chain
+from celery.canvas import Signature
+from kombu.exceptions import KombuError, OperationalError
+from sqlalchemy import Row, Table, and_, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from pipeline.config import config
+from pipeline.core.states import LaneStatus, RunStatus, StageRunStatus
+from pipeline.db.session import Database
+from pipeline.engine.app import app
+from pipeline.models import Lane, Run, StageRun
+
+MOST_A_TICK = 300
+_log = structlog.get_logger()
+_ACTIVE = (RunStatus.QUEUED, RunStatus.RUNNING)
+_stage_runs = cast(Table, StageRun.__table__)
+_lanes = cast(Table, Lane.__table__)
+
+
+@dataclass(frozen=True)
+class Message:
+    """One chain to send: a stage run's own (lane None), or that of one of its lanes."""
+
+    stage_run_id: int
+    key: str
+    admitted: bool
+    lane: int | None = None
+    ticket: int = 0
+
+    def signature(self) -> Signature:
+        """The chain as Celery sends it: immutable links, ids only."""
+        finish = _link(self.key, "finish", self.stage_run_id)
+        if self.lane is not None:
+            return chain(_link(self.key, "batch", self.stage_run_id, self.lane, self.ticket), finish)
+        if self.admitted:
+            return finish
+        return chain(_link(self.key, "admit", self.stage_run_id), _link(self.key, "batch", self.stage_run_id, 1, 0), finish)
+
+
+def publish_stage(database: Database, stage_run_id: int) -> bool:
+    """Send a stage run's chain now, after the commit that made it due. False: the broker was not reached; beat sends it later."""
+    with database.reading() as session:
+        row = session.execute(select(StageRun.key, StageRun.status).where(StageRun.id == stage_run_id)).one()
+    return publish([Message(stage_run_id, row.key, admitted=row.status is not StageRunStatus.PENDING)]) == 1
+
+
+def publish(messages: Sequence[Message]) -> int:
+    """Send in order over one producer; the first that fails ends it and is logged. How many were sent."""
+    sent = 0
+    try:
+        with app.producer_pool.acquire(block=True, timeout=2) as producer:
+            for message in messages:
+                message.signature().apply_async(producer=producer, retry=False)
+                sent += 1
+    except (OperationalError, KombuError, OSError) as error:
+        _log.warning("dispatch.broker_not_reached", unsent=len(messages) - sent, error=str(error))
+    return sent
+
+
+def dispatch_due(database: Database) -> datetime | None:
+    """Claim and send what is due, at most MOST_A_TICK; the next due instant, None where nothing waits."""
+    now = database.now()
+    with database.transaction() as session:
+        messages = claim_due(session, now=now)
+    sent = publish(messages)
+    if sent < len(messages):
+        with database.transaction() as session:
+            _take_back(session, messages[sent:], now=now)
+        return None
+    with database.reading() as session:
+        return next_due(session)
+
+
+def claim_due(session: Session, *, now: datetime) -> list[Message]:
+    """Claim due stage runs and lanes: each is due again later, unless it moves on before."""
+    stage_rows = session.execute(_due_stage_runs(now)).all()
+    lane_rows = session.execute(_due_lanes(now, most=MOST_A_TICK - len(stage_rows))).all()
+    for row in stage_rows:
+        table, this = _stage_runs, _stage_runs.c.id == row.id
+        session.execute(update(table).where(this).values(due_at=_next_send(row, now), sends=row.sends + 1))
+    for row in lane_rows:
+        this = (_lanes.c.stage_run_id == row.stage_run_id) & (_lanes.c.number == row.number)
+        session.execute(update(_lanes).where(this).values(due_at=_next_send(row, now), sends=row.sends + 1))
+    return [
+        *(Message(row.id, row.key, admitted=row.status is not StageRunStatus.PENDING) for row in stage_rows),
+        *(Message(row.stage_run_id, row.key, admitted=True, lane=row.number, ticket=row.ticket) for row in lane_rows),
+    ]
+
+
+def next_due(session: Session) -> datetime | None:
+    """The earliest instant at which something of an active run is due."""
+    of_runs = select(func.min(StageRun.due_at)).join(Run, Run.id == StageRun.run_id)
+    of_lanes = select(func.min(Lane.due_at)).join(StageRun, StageRun.id == Lane.stage_run_id).join(Run, Run.id == StageRun.run_id)
+    found = [session.scalar(query.where(Run.status.in_(_ACTIVE))) for query in (of_runs, of_lanes)]
+    return min((instant for instant in found if instant is not None), default=None)
+
+
+def oldest_due(session: Session, *, now: datetime) -> datetime | None:
+    """Since when the longest waiting due work has been due; None where nothing is."""
+    due = next_due(session)
+    return due if due is not None and due <= now else None
+
+
+def _due_stage_runs(now: datetime) -> Any:
+    cancelling = and_(Run.status == RunStatus.CANCELLING, StageRun.due_at.is_not(None), StageRun.sends == 0)
+    return (
+        select(StageRun.id, StageRun.key, StageRun.status, StageRun.sends)
+        .join(Run, Run.id == StageRun.run_id)
+        .where(StageRun.due_at.is_not(None), or_(_due(StageRun.due_at, now), cancelling))
+        .order_by(StageRun.due_at)
+        .limit(MOST_A_TICK)
+        .with_for_update(skip_locked=True, of=StageRun)
+    )
+
+
+def _due_lanes(now: datetime, *, most: int) -> Any:
+    is_free = or_(Lane.lease_until.is_(None), Lane.lease_until <= now)
+    cancelling = and_(Run.status == RunStatus.CANCELLING, is_free, Lane.sends == 0)
+    return (
+        select(Lane.stage_run_id, Lane.number, Lane.ticket, Lane.sends, StageRun.key)
+        .join(StageRun, StageRun.id == Lane.stage_run_id)
+        .join(Run, Run.id == StageRun.run_id)
+        .where(Lane.status == LaneStatus.OPEN, or_(_due(Lane.due_at, now), cancelling))
+        .order_by(Lane.due_at)
+        .limit(most)
+        .with_for_update(skip_locked=True, of=Lane)
+    )
+
+
+def _due(due_at: Any, now: datetime) -> Any:
+    return and_(due_at <= now, Run.status.in_((*_ACTIVE, RunStatus.CANCELLING)))
+
+
+def _next_send(row: Row[Any], now: datetime) -> datetime:
+    """30 s, then twice as long each time, at most 15 min: a message that was lost is rescued, a slow worker is not flooded."""
+    pause = min(config().resend_seconds * 2 ** min(row.sends, 30), config().resend_max_seconds)
+    return now + timedelta(seconds=pause)
+
+
+def _take_back(session: Session, messages: Sequence[Message], *, now: datetime) -> None:
+    """These were claimed but not sent: they are due at once, and their pause does not grow."""
+    for message in messages:
+        if message.lane is None:
+            this = (_stage_runs.c.id == message.stage_run_id) & _stage_runs.c.due_at.is_not(None)
+            session.execute(update(_stage_runs).where(this).values(due_at=now, sends=_stage_runs.c.sends - 1))
+        else:
+            this = (_lanes.c.stage_run_id == message.stage_run_id) & (_lanes.c.number == message.lane)
+            mine = this & (_lanes.c.ticket == message.ticket) & (_lanes.c.status == LaneStatus.OPEN)
+            session.execute(update(_lanes).where(mine).values(due_at=now, sends=_lanes.c.sends - 1))
+
+
+def _link(key: str, name: str, *ids: int) -> Signature:
+    return app.signature(f"stages.{key}.{name}", args=ids, immutable=True)

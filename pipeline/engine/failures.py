@@ -1,0 +1,76 @@
+"""Owns what follows from a call without an answer, from a refused hold, from a useless answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from pipeline.ai.port import (
+    KeyRefusedError,
+    OutcomeUnknownError,
+    QuotaExhaustedError,
+    RequestRefusedError,
+    ThrottledError,
+    UnavailableError,
+)
+from pipeline.config import config
+from pipeline.core.money import shown
+from pipeline.core.states import StageRunStatus
+from pipeline.engine import items as stage_items
+from pipeline.engine import recovery
+from pipeline.engine.gateway import CallFailed
+from pipeline.engine.items import Item
+from pipeline.engine.outcomes import Outcome
+from pipeline.engine.slices import Slice
+from pipeline.services import credits as ledger
+from pipeline.services.credits import Refusal, Refused, Settlement
+
+#: How long a provider that is down and names no time is left alone.
+_DOWN_SECONDS = 30.0
+
+
+def resolve(lane: Slice, session: Session, items: list[Item], failed: CallFailed, *, now: datetime) -> Outcome | None:
+    """Resolve the call and decide about its items. None: the lane goes on with what comes next."""
+    error, context = failed.error, lane.context
+    if isinstance(error, OutcomeUnknownError):
+        ledger.lose(session, failed.call, error=error.message, now=now)
+        recovery.give_back(session, context, items, error=error.message)
+        return None
+    ledger.void(session, failed.call, error=error.message, now=now)
+    if isinstance(error, RequestRefusedError):
+        recovery.refuse(session, context, items, reason=error.message)
+        return None
+    stage_items.release(session, context.stage_run_id, items)
+    if isinstance(error, KeyRefusedError | QuotaExhaustedError):
+        recovery.end_early(session, context.stage_run_id, StageRunStatus.FAILED, error.message)
+        return lane.close_lane(session, now=now)
+    wait = error.retry_after_seconds if isinstance(error, ThrottledError | UnavailableError) else None
+    return _provider_down(lane, session, wait_seconds=wait or _DOWN_SECONDS, said=error.message, now=now)
+
+
+def _provider_down(lane: Slice, session: Session, *, wait_seconds: float, said: str, now: datetime) -> Outcome:
+    """The items wait without an attempt; a provider that stays down for too long ends the stage."""
+    since = lane.context.unavailable_since or now
+    if now - since > timedelta(seconds=config().provider_wait_max_seconds):
+        reason = f"the provider has not answered since {since:%d %b %H:%M} UTC ({said})"
+        recovery.end_early(session, lane.context.stage_run_id, StageRunStatus.PROVIDER_UNAVAILABLE, reason)
+        return lane.close_lane(session, now=now)
+    recovery.note_outage(session, lane.context.stage_run_id, since=since)
+    return lane.wait_until(session, now + timedelta(seconds=wait_seconds))
+
+
+def ending_of(refused: Refused) -> tuple[StageRunStatus, str] | None:
+    """The early end a refused hold means, with what was needed and what there was; None: it only has to wait."""
+    if refused.why is Refusal.WAIT:
+        return None
+    needs = f"the next call needs up to {shown(refused.needed_ucr)} credits, {shown(max(0, refused.room_ucr))} are left"
+    if refused.why is Refusal.BUDGET_EXHAUSTED:
+        return StageRunStatus.BUDGET_EXHAUSTED, f"{needs} of this stage's budget"
+    return StageRunStatus.ACCOUNT_EXHAUSTED, f"{needs} on the account"
+
+
+def as_wasted(settlement: Settlement) -> Settlement:
+    """The settlement of an answer that was of no use: charged, and flagged."""
+    return replace(settlement, flags=(*settlement.flags, "wasted"))

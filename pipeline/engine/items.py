@@ -1,0 +1,175 @@
+"""Owns the statements on stage items: claim, close, give back, split, give up.
+
+Positions are walked upwards and remembered; what was given back is claimed again, together, before anything new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from sqlalchemy import Table, bindparam, select, update
+from sqlalchemy.orm import Session
+
+from pipeline.config import config
+from pipeline.contract import Produced
+from pipeline.core.states import ItemStatus
+from pipeline.engine.lanes import Grip
+from pipeline.models import StageItem
+
+_table = cast(Table, StageItem.__table__)
+_item = _table.c
+#: A batch that died this often becomes two.
+_STRIKES = 2
+_ERROR_LENGTH = 2_000
+
+
+@dataclass(frozen=True)
+class Item:
+    """A claimed item."""
+
+    position: int
+    subject_id: int
+    attempts: int
+    strikes: int
+    #: The first position of its batch.
+    batch: int
+
+
+_OF_STAGE_RUN = _item.stage_run_id == bindparam("stage_run")
+_PENDING = _item.status == ItemStatus.PENDING
+_NEXT = (
+    select(_item.position)
+    .where(_OF_STAGE_RUN, _PENDING, _item.batch.is_(None), _item.position > bindparam("after"))
+    .order_by(_item.position)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_FIRST_GIVEN_BACK = (
+    select(_item.batch)
+    .where(_OF_STAGE_RUN, _PENDING, _item.batch.is_not(None))
+    .order_by(_item.batch, _item.position)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+_CLAIM = update(_table).values(
+    status=bindparam("becomes"), lane=bindparam("lane_number"), ticket=bindparam("new_ticket")
+)
+_RETURNED = (_item.position, _item.subject_id, _item.attempts, _item.strikes, _item.batch)
+# A CTE: PostgreSQL may run a sub-select with LIMIT more than once inside an UPDATE.
+_CLAIM_NEW = _CLAIM.where(_OF_STAGE_RUN, _item.position.in_(select(_NEXT.cte("upcoming").c.position))).returning(*_RETURNED)
+_CLAIM_AGAIN = _CLAIM.where(_OF_STAGE_RUN, _PENDING, _item.batch == bindparam("of_batch")).returning(*_RETURNED)
+_MINE = (_OF_STAGE_RUN, _item.position == bindparam("at"), _item.status == ItemStatus.LEASED, _item.lane == bindparam("lane_number"))
+
+
+def claim_new(session: Session, grip: Grip, *, after: int, most: int, becomes: ItemStatus = ItemStatus.LEASED) -> list[Item]:
+    """Claim the next pending items above position `after`, at most `most`, in one statement."""
+    values = {"stage_run": grip.stage_run_id, "after": after, "most": most, **_holder(grip, becomes)}
+    return _items(session.connection().execute(_CLAIM_NEW, values).all())
+
+
+def claim_again(session: Session, grip: Grip, *, becomes: ItemStatus = ItemStatus.LEASED) -> list[Item]:
+    """Claim the first batch that was given back, whole."""
+    batch = session.connection().execute(_FIRST_GIVEN_BACK, {"stage_run": grip.stage_run_id}).scalar_one_or_none()
+    if batch is None:
+        return []
+    values = {"stage_run": grip.stage_run_id, "of_batch": batch, **_holder(grip, becomes)}
+    return _items(session.connection().execute(_CLAIM_AGAIN, values).all())
+
+
+def any_pending(session: Session, stage_run_id: int) -> bool:
+    """Whether anything is left to claim, looked for once from the first position."""
+    query = select(_item.position).where(_item.stage_run_id == stage_run_id, _PENDING).limit(1)
+    return session.connection().execute(query).first() is not None
+
+
+_DONE = update(_table).where(*_MINE).values(status=ItemStatus.DONE, credits=_item.credits + bindparam("charged"))
+_DONE_WITH = _DONE.values(produced=bindparam("made"))
+
+
+def close_done(session: Session, grip: Grip, items: Sequence[Item], produced: Produced | None, *, charged_ucr: int) -> None:
+    """Mark claimed items done, with what they became; the charge is shared evenly, the first one bears the rest."""
+    share, rest = divmod(charged_ucr, len(items))
+    rows = []
+    for index, item in enumerate(items):
+        row = {"stage_run": grip.stage_run_id, "at": item.position, "lane_number": grip.lane, "charged": share + (rest if index == 0 else 0)}
+        rows.append(row if produced is None else {**row, "made": list(produced.get(item.subject_id, ()))})
+    session.connection().execute(_DONE if produced is None else _DONE_WITH, rows if len(rows) > 1 else rows[0])
+
+
+def add_charge(session: Session, stage_run_id: int, item: Item, charged_ucr: int) -> None:
+    """Book a charge on an item whose outcome is still open (an answer that was of no use)."""
+    _set(session, stage_run_id, [item], credits=_item.credits + charged_ucr)
+
+
+def record_produced(session: Session, stage_run_id: int, items: Sequence[Item], produced: Produced) -> None:
+    """Note what items that are closed already became."""
+    rows = [{"stage_run": stage_run_id, "at": item.position, "made": list(produced.get(item.subject_id, ()))} for item in items]
+    statement = update(_table).where(_OF_STAGE_RUN, _item.position == bindparam("at")).values(produced=bindparam("made"))
+    session.connection().execute(statement, rows)
+
+
+def skip(session: Session, stage_run_id: int, items: Sequence[Item], *, reason: str) -> None:
+    """Their subjects are not to be worked on, or were left waiting by the answer."""
+    if items:
+        _set(session, stage_run_id, items, status=ItemStatus.SKIPPED, error=reason)
+
+
+def fail(session: Session, stage_run_id: int, item: Item, *, error: str, attempts: int) -> None:
+    """Give the item up."""
+    _set(session, stage_run_id, [item], status=ItemStatus.FAILED, error=error[:_ERROR_LENGTH], attempts=attempts)
+
+
+def release(session: Session, stage_run_id: int, items: Sequence[Item]) -> None:
+    """Back to pending without an attempt: no fault of theirs."""
+    _set(session, stage_run_id, items, status=ItemStatus.PENDING, lane=None, ticket=None, batch=items[0].batch)
+
+
+def give_back(session: Session, stage_run_id: int, items: Sequence[Item], *, error: str) -> Item | None:
+    """Back to pending after a death or an error: an attempt for an item alone, a strike for a batch; two strikes split it.
+
+    Returns the item where it was alone and has no attempt left: the caller gives it up.
+    """
+    if len(items) > 1:
+        if items[0].strikes + 1 >= _STRIKES:
+            split(session, stage_run_id, items, error=error)
+        else:
+            again = {"strikes": _item.strikes + 1, "error": error[:_ERROR_LENGTH], "batch": items[0].batch}
+            _set(session, stage_run_id, items, status=ItemStatus.PENDING, lane=None, ticket=None, **again)
+        return None
+    item = items[0]
+    if item.attempts + 1 >= config().item_attempts:
+        return item
+    again = {"attempts": item.attempts + 1, "error": error[:_ERROR_LENGTH], "batch": item.position}
+    _set(session, stage_run_id, items, status=ItemStatus.PENDING, lane=None, ticket=None, **again)
+    return None
+
+
+def split(session: Session, stage_run_id: int, items: Sequence[Item], *, error: str) -> None:
+    """Make two batches of one that answered garbage or died twice; each is claimed again by itself."""
+    middle = (len(items) + 1) // 2
+    for half in (items[:middle], items[middle:]):
+        again = {"strikes": 0, "error": error[:_ERROR_LENGTH], "batch": half[0].position}
+        _set(session, stage_run_id, half, status=ItemStatus.PENDING, lane=None, ticket=None, **again)
+
+
+def leased_by(session: Session, stage_run_id: int, lane: int) -> list[Item]:
+    """What a lane holds, in order."""
+    query = select(*_RETURNED).where(_item.stage_run_id == stage_run_id, _item.lane == lane, _item.status == ItemStatus.LEASED)
+    return _items(session.connection().execute(query.with_for_update()).all())
+
+
+def _holder(grip: Grip, becomes: ItemStatus) -> dict[str, Any]:
+    return {"becomes": becomes, "lane_number": grip.lane, "new_ticket": grip.ticket}
+
+
+def _items(rows: Sequence[Any]) -> list[Item]:
+    """Rows in order of position; a new batch is named by its first position."""
+    ordered = sorted(rows, key=lambda row: row[0])
+    return [Item(row[0], row[1], row[2], row[3], row[4] if row[4] is not None else ordered[0][0]) for row in ordered]
+
+
+def _set(session: Session, stage_run_id: int, items: Sequence[Item], **values: Any) -> None:
+    positions = [item.position for item in items]
+    session.connection().execute(update(_table).where(_item.stage_run_id == stage_run_id, _item.position.in_(positions)).values(**values))

@@ -1,0 +1,100 @@
+"""Owns a slice of a local stage: take, keep and close a whole batch in one set-based transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from pipeline.config import config
+from pipeline.core.states import ItemStatus
+from pipeline.engine import items as stage_items
+from pipeline.engine import recovery
+from pipeline.engine.items import Item
+from pipeline.engine.lanes import LaneTaken
+from pipeline.engine.outcomes import GoOn, Outcome
+from pipeline.engine.slices import Slice, StageFault
+
+_GONE = "it was no longer waiting"
+
+
+class LocalSlice(Slice):
+    """A lane of a stage that asks nothing."""
+
+    def run(self) -> Outcome:
+        """Batch after batch until the slice ends."""
+        try:
+            while True:
+                outcome = self._step()
+                if outcome is not None:
+                    return outcome
+        except LaneTaken:
+            return GoOn()
+
+    def _step(self) -> Outcome | None:
+        try:
+            return self.commit(self._keep_batch)
+        except StageFault as fault:
+            error, items = str(fault), fault.items
+            return self.commit(lambda session, now: self._give_back(session, items, error=error, now=now))
+
+    def _keep_batch(self, session: Session, now: datetime) -> Outcome | None:
+        """One transaction: the ticket, the batch, what the stage makes of it, the close."""
+        asked = self._room()
+        self.advance(session, closed=0, now=now)
+        stop = self.why_stop(batch_is_full=False, now=now)
+        if stop is not None:
+            return stop(session)
+        # Closed as done by their claim: it is the same transaction that keeps them.
+        items = self.next_items(session, most=asked, becomes=ItemStatus.DONE)
+        if not items:
+            return self.close_lane(session, now=now)
+        self._keep(session, items)
+        return self._after(session, items, asked=asked, now=now)
+
+    def _room(self) -> int:
+        """How many items the batch in hand still takes, at most a local slice."""
+        size = self.batch_size
+        return config().local_slice if size is None else min(config().local_slice, size - self.grip.batch_done)
+
+    def _keep(self, session: Session, items: list[Item]) -> None:
+        context = self.context
+        there = set(context.still_waiting(session, [item.subject_id for item in items], lock=True))
+        kept = [item for item in items if item.subject_id in there]
+        stage_items.skip(session, context.stage_run_id, [item for item in items if item.subject_id not in there], reason=_GONE)
+        if not kept:
+            return
+        try:
+            subjects = context.subjects(session, [item.subject_id for item in kept])
+            produced = context.stage.keep(session, subjects, None)
+            session.flush()
+        except OperationalError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a stage raises costs its items an attempt, never the worker
+            raise StageFault(items, error) from error
+        if produced:
+            stage_items.record_produced(session, context.stage_run_id, kept, produced)
+        if context.stage.leaves_waiting:
+            self.raise_times_tried(session, kept)
+
+    def _after(self, session: Session, items: list[Item], *, asked: int, now: datetime) -> Outcome | None:
+        """Count the batch; where it is full a delay may be due, where less came than asked the end may be near."""
+        size = self.batch_size
+        done = self.grip.batch_done + len(items)
+        if size is not None:
+            full = done >= size
+            self.next_grip = self.with_batch_done(0 if full else done)
+            if full and self.context.settings.delays.within_stage:
+                stop = self.why_stop(batch_is_full=True, now=now)
+                return stop(session) if stop is not None else None
+        if len(items) < asked and not stage_items.any_pending(session, self.grip.stage_run_id):
+            return self.close_lane(session, now=now)
+        return None
+
+    def _give_back(self, session: Session, items: list[Item], *, error: str, now: datetime) -> Outcome | None:
+        """The stage raised: its batch was rolled back and costs an attempt, or is split."""
+        self.advance(session, closed=0, now=now)
+        recovery.give_back(session, self.context, items, error=error)
+        self.looks_back = True
+        return None

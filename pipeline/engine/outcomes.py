@@ -1,0 +1,29 @@
+"""Owns the closed vocabulary of what a link of a chain comes to. The Celery shells translate it; nothing else does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class GoOn:
+    """The next link of the chain may run; it ends quietly where it is not its time."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The rest of the chain is dropped: a row says when it goes on. `send`: a stage run whose chain is sent at once."""
+
+    send: int | None = None
+
+
+@dataclass(frozen=True)
+class Again:
+    """The same link once more, under a new ticket; the rest of the chain stays behind it."""
+
+    stage_run_id: int
+    lane: int
+    ticket: int
+
+
+Outcome = GoOn | Cut | Again

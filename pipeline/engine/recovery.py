@@ -1,0 +1,68 @@
+"""Owns what becomes of work that went wrong: a dead holder's items, an item given up, a stage that ends early."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import structlog
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from pipeline.core.states import StageRunStatus
+from pipeline.engine import items as stage_items
+from pipeline.engine.contexts import StageContext
+from pipeline.engine.items import Item
+from pipeline.engine.lanes import Grip
+from pipeline.models import StageRun
+from pipeline.services import credits as ledger
+
+_log = structlog.get_logger()
+
+
+def recover(session: Session, context: StageContext, grip: Grip, *, now: datetime) -> None:
+    """The lane's last holder is gone: resolve its open calls, give its items back with an attempt or a strike."""
+    left = stage_items.leased_by(session, grip.stage_run_id, grip.lane)
+    calls = ledger.resolve_open_calls(session, stage_run_id=grip.stage_run_id, lane=grip.lane, now=now)
+    if left:
+        _log.warning("lane.recovered", stage_run_id=grip.stage_run_id, lane=grip.lane, items=len(left), calls=calls)
+        give_back(session, context, left, error="its worker was gone")
+
+
+def give_back(session: Session, context: StageContext, items: Sequence[Item], *, error: str) -> int:
+    """Another try for these items; one that has none left is given up. How many items this closed (0 or 1)."""
+    last = stage_items.give_back(session, context.stage_run_id, items, error=error)
+    if last is None:
+        return 0
+    give_up(session, context, last, reason=error, attempts=last.attempts + 1)
+    return 1
+
+
+def refuse(session: Session, context: StageContext, items: Sequence[Item], *, reason: str) -> int:
+    """An answer to these was of no use, repair included: a batch becomes two, an item alone fails. How many were closed."""
+    if len(items) > 1:
+        stage_items.split(session, context.stage_run_id, items, error=reason)
+        return 0
+    give_up(session, context, items[0], reason=reason, attempts=items[0].attempts + 1)
+    return 1
+
+
+def give_up(session: Session, context: StageContext, item: Item, *, reason: str, attempts: int) -> None:
+    """The item failed; its stage says what becomes of the subject."""
+    subject = session.get(context.stage.subject, item.subject_id, with_for_update=True)
+    if subject is not None:
+        context.stage.give_up(session, subject, reason)
+        session.flush()
+    stage_items.fail(session, context.stage_run_id, item, error=reason, attempts=attempts)
+
+
+def end_early(session: Session, stage_run_id: int, status: StageRunStatus, reason: str) -> None:
+    """Decide the stage run's end: every lane that reads it closes instead of claiming. The first decision stands."""
+    session.execute(
+        update(StageRun).where(StageRun.id == stage_run_id, StageRun.ending.is_(None)).values(ending=status, reason=reason)
+    )
+
+
+def note_outage(session: Session, stage_run_id: int, *, since: datetime | None) -> None:
+    """Remember since when the provider has been down, or (None) that it answers again."""
+    session.execute(update(StageRun).where(StageRun.id == stage_run_id).values(unavailable_since=since))

@@ -1,0 +1,56 @@
+"""Owns the Celery tasks of the stages: shells around the executor, three a stage, named by its key. Arguments are ids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Task
+from celery.signals import worker_shutting_down
+
+from pipeline.core.catalog import STAGES
+from pipeline.db.session import database
+from pipeline.engine import dispatch, executor, publication_tasks, slices
+from pipeline.engine.app import app
+from pipeline.engine.outcomes import Again, Cut, Outcome
+
+__all__ = ["publication_tasks"]
+
+
+@worker_shutting_down.connect
+def _let_go(**_: Any) -> None:
+    """Lanes are let go at their next boundary."""
+    slices.stopping.set()
+
+
+def _follow(task: Task, key: str, outcome: Outcome) -> None:
+    """Do with the chain what the outcome says."""
+    if isinstance(outcome, Again):
+        ids = (outcome.stage_run_id, outcome.lane, outcome.ticket)
+        raise task.replace(app.signature(f"stages.{key}.batch", args=ids, immutable=True))
+    if isinstance(outcome, Cut):
+        task.request.chain = None
+        if outcome.send is not None:
+            dispatch.publish_stage(database(), outcome.send)
+
+
+def _define(key: str) -> None:
+    @app.task(name=f"stages.{key}.admit", bind=True)
+    def admit(self: Task, stage_run_id: int) -> None:
+        _follow(self, key, executor.admit(database(), stage_run_id))
+
+    @app.task(name=f"stages.{key}.batch", bind=True)
+    def batch(self: Task, stage_run_id: int, lane: int, ticket: int) -> None:
+        _follow(self, key, executor.batch(database(), stage_run_id, lane, ticket))
+
+    @app.task(name=f"stages.{key}.finish", bind=True)
+    def finish(self: Task, stage_run_id: int) -> None:
+        _follow(self, key, executor.finish(database(), stage_run_id))
+
+
+for _stage in STAGES:
+    _define(_stage.key)
+
+
+@app.task(name="pipeline.canary")
+def canary() -> None:
+    """Proves that a worker executes: its heartbeat is written by what surrounds every task."""

@@ -1,0 +1,312 @@
+"""Owns runs as people see them: start, pause, resume, cancel, retry, look up.
+
+Never: commits; publishes (the caller sends `Started.stage_run_id` after its commit).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, literal, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from pipeline.config import config
+from pipeline.contract import stage
+from pipeline.core import money
+from pipeline.core.catalog import STAGES
+from pipeline.core.errors import ConflictError, LiveRunError, NotFoundError, NotReadyError
+from pipeline.core.matrix import IMAGES_OFF, SiteSettings
+from pipeline.core.states import LIVE_RUNS, ItemStatus, LaneStatus, RunStatus, StageRunStatus, move
+from pipeline.models import Account, AuditEvent, Decision, Lane, Run, Site, StageItem, StageRun
+from pipeline.services import credits as ledger
+from pipeline.services import models as ai_models
+from pipeline.services import settings as site_settings
+from pipeline.services.stage_runs import end_cancelled, subject_table, waiting
+
+NOTHING_WAITS = "nothing is waiting in any stage that is switched on"
+
+
+@dataclass(frozen=True)
+class Started:
+    """A run that was accepted, and the stage run to send after the commit; or why there is none."""
+
+    run_id: int | None
+    stage_run_id: int | None
+    reason: str | None
+
+
+def start(
+    session: Session, *, site: Site, now: datetime, origin: str = "manual", scheduled_for: datetime | None = None
+) -> Started:
+    """Accept a run of the site, its settings, prices and available credits frozen.
+
+    LiveRunError while one is live; NotReadyError where a stage that is on has no model or no price. With nothing
+    waiting there is no run, only a recorded decision.
+    """
+    _refuse_while_live(session, site)
+    settings, origins = _frozen(session, site)
+    if not _any_input(session, site, settings):
+        _decide(session, site, kind="skipped", reason=NOTHING_WAITS, scheduled_for=scheduled_for, now=now)
+        return Started(None, None, NOTHING_WAITS)
+    run = Run(
+        account_id=site.account_id,
+        site_id=site.id,
+        origin=origin,
+        scheduled_for=scheduled_for,
+        settings={"site": settings.model_dump(mode="json"), "ai_origins": origins},
+        prices=_prices(session, settings),
+        available=_available(session, site.account_id),
+        created_at=now,
+    )
+    first = _insert(session, run, settings, now=now)
+    _decide(session, site, kind="started", reason=origin, scheduled_for=scheduled_for, run_id=run.id, now=now)
+    return Started(run.id, first, None)
+
+
+def pause(session: Session, run: Run, *, actor: str, now: datetime) -> None:
+    """Stop claiming; what is under way is kept. ConflictError unless the run is queued or running."""
+    _set(session, run, RunStatus.PAUSED, actor=actor, now=now)
+
+
+def resume(session: Session, run: Run, *, actor: str, now: datetime) -> None:
+    """Go on with a paused run: beat sends what is due. ConflictError unless it is paused."""
+    if run.status is not RunStatus.PAUSED:
+        raise ConflictError(f"Run {run.id} is {run.status}, not paused: there is nothing to resume.")
+    _set(session, run, RunStatus.RUNNING, actor=actor, now=now)
+
+
+def cancel(session: Session, run: Run, *, actor: str, now: datetime) -> None:
+    """End the run as soon as no lease is live (at once where none is); answers that still arrive are kept."""
+    lanes = _locked_lanes(session, run)
+    stage_runs = session.scalars(
+        select(StageRun).where(StageRun.run_id == run.id).order_by(StageRun.id).with_for_update()
+    ).all()
+    _set(session, run, RunStatus.CANCELLING, actor=actor, now=now)
+    known = {(lane.stage_run_id, lane.number) for lane in lanes}
+    if known != {(lane.stage_run_id, lane.number) for lane in _open_lanes(session, run)}:
+        return  # Admitted between the two locks: its lane reads the cancel by itself.
+    if any(lane.lease_until is not None and lane.lease_until > now for lane in lanes):
+        return
+    for lane in lanes:
+        ledger.resolve_open_calls(session, stage_run_id=lane.stage_run_id, lane=lane.number, now=now)
+        lane.status, lane.due_at, lane.lease_until, lane.ticket = LaneStatus.CLOSED, None, None, lane.ticket + 1
+    unreached = (ItemStatus.PENDING, ItemStatus.LEASED)
+    ids = [row.id for row in stage_runs]
+    session.execute(
+        update(StageItem)
+        .where(StageItem.stage_run_id.in_(ids), StageItem.status.in_(unreached))
+        .values(status=ItemStatus.RELEASED)
+    )
+    session.flush()
+    end_cancelled(session, run, now=now)
+
+
+def retry(session: Session, run: Run, *, now: datetime) -> Started:
+    """A new run of exactly the items that failed in `run`; limits do not apply. ConflictError where none failed or one is live."""
+    site = session.get_one(Site, run.site_id)
+    _refuse_while_live(session, site)
+    if run.status in LIVE_RUNS:
+        raise LiveRunError(run.id)
+    failed = _failed(session, run)
+    if not failed:
+        raise ConflictError(f"Nothing failed in run {run.id}: there is nothing to retry. Start a new run instead.")
+    for key, subject_ids in failed.items():
+        _wait_again(session, key, subject_ids)
+    settings, origins = _frozen(session, site)
+    again = Run(
+        account_id=run.account_id,
+        site_id=run.site_id,
+        origin="retry",
+        retry_of=run.id,
+        settings={"site": settings.model_dump(mode="json"), "ai_origins": origins},
+        prices=_prices(session, settings, only=set(failed)),
+        available=_available(session, run.account_id),
+        created_at=now,
+    )
+    first = _insert(session, again, settings, now=now, only=set(failed))
+    _decide(session, site, kind="started", reason=f"retry of run {run.id}", run_id=again.id, now=now)
+    return Started(again.id, first, None)
+
+
+def get_run(session: Session, *, account_id: int, run_id: int) -> Run:
+    """The account's run of that id; NotFoundError."""
+    run = session.scalars(select(Run).where(Run.id == run_id, Run.account_id == account_id)).one_or_none()
+    if run is None:
+        raise NotFoundError(f"There is no run {run_id}. `igny8 runs` lists yours.")
+    return run
+
+
+def list_runs(session: Session, *, account_id: int, site_id: int | None = None, limit: int = 50) -> list[Run]:
+    """The account's runs, newest first."""
+    query = select(Run).where(Run.account_id == account_id).order_by(Run.id.desc()).limit(limit)
+    return list(session.scalars(query if site_id is None else query.where(Run.site_id == site_id)))
+
+
+def live_run_id(session: Session, site_id: int) -> int | None:
+    """The site's live run, if any."""
+    return session.scalar(select(Run.id).where(Run.site_id == site_id, Run.status.in_(LIVE_RUNS)))
+
+
+def _refuse_while_live(session: Session, site: Site) -> None:
+    live = live_run_id(session, site.id)
+    if live is not None:
+        raise LiveRunError(live)
+
+
+def _frozen(session: Session, site: Site) -> tuple[SiteSettings, dict[str, Any]]:
+    settings = site_settings.load(session, site)
+    resolved = site_settings.resolve_ai(session, site)
+    return settings.model_copy(update={"ai": resolved.values}), dict(resolved.origins)
+
+
+def _prices(session: Session, settings: SiteSettings, *, only: set[str] | None = None) -> dict[str, Any]:
+    """A frozen price for each AI stage that may work; NotReadyError names every one that is missing."""
+    prices, faults = {}, []
+    for definition in STAGES:
+        row = settings.stages[definition.number]
+        works = (
+            definition.key in only
+            if only is not None
+            else settings.off_reason(definition.number) is None and row.budget_pct
+        )
+        model_type = stage(definition.key).definition.model_type
+        if model_type is None or not works:
+            continue
+        try:
+            price = ai_models.price_for(session, model_type, use_testing=bool(row.use_testing))
+        except NotReadyError as error:
+            faults.append(f"{definition.name}: {error.message}")
+        else:
+            prices[str(definition.number)] = price.as_json()
+    if faults:
+        raise NotReadyError("\n".join(faults))
+    return prices
+
+
+def _available(session: Session, account_id: int) -> int:
+    return ledger.balance(session, account_id).available_ucr
+
+
+def _insert(session: Session, run: Run, settings: SiteSettings, *, now: datetime, only: set[str] | None = None) -> int:
+    """The run with its seven stage runs; the first that is to work is due. Its id."""
+    try:
+        with session.begin_nested():
+            session.add(run)
+    except IntegrityError:
+        raise LiveRunError(live_run_id(session, run.site_id) or 0) from None
+    rows = []
+    for definition in STAGES:
+        cap = money.share_ucr(max(0, run.available), settings.stages[definition.number].budget_pct or 0)
+        row = StageRun(run_id=run.id, number=definition.number, key=definition.key, cap=cap)
+        if only is not None and definition.key not in only:
+            row.status, row.reason, row.finished_at = (
+                StageRunStatus.SKIPPED,
+                "nothing failed here in the run that is retried",
+                now,
+            )
+        rows.append(row)
+    first = next(row for row in rows if row.status is not StageRunStatus.SKIPPED)
+    first.due_at = now + timedelta(seconds=config().resend_seconds)
+    session.add_all(rows)
+    session.flush()
+    return first.id
+
+
+def _any_input(session: Session, site: Site, settings: SiteSettings) -> bool:
+    for definition in STAGES:
+        works = stage(definition.key)
+        off = settings.off_reason(definition.number)
+        unfunded = works.definition.has_ai and not settings.stages[definition.number].budget_pct
+        needed = works.needed_setting
+        if (
+            off not in {None, IMAGES_OFF}
+            or (unfunded and off is None)
+            or (needed is not None and not needed.is_on(settings))
+        ):
+            continue
+        if session.scalar(select(select(literal(1)).where(waiting(works, site.id)).exists())):
+            return True
+    return False
+
+
+def _decide(
+    session: Session,
+    site: Site,
+    *,
+    kind: str,
+    reason: str,
+    now: datetime,
+    scheduled_for: datetime | None = None,
+    run_id: int | None = None,
+) -> None:
+    session.add(
+        Decision(
+            account_id=site.account_id,
+            site_id=site.id,
+            kind=kind,
+            reason=reason,
+            scheduled_for=scheduled_for,
+            run_id=run_id,
+            at=now,
+        )
+    )
+
+
+def _set(session: Session, run: Run, status: RunStatus, *, actor: str, now: datetime) -> None:
+    """Change the run's status under its lock, audited; ConflictError where it may not become that."""
+    session.refresh(run, with_for_update=True)
+    allowed = {RunStatus.PAUSED: (RunStatus.QUEUED, RunStatus.RUNNING), RunStatus.RUNNING: (RunStatus.PAUSED,)}
+    if run.status not in allowed.get(status, (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.PAUSED)):
+        raise ConflictError(f"Run {run.id} is {run.status}: it cannot become {status} now.")
+    run.status = move(run.status, status)
+    action = {RunStatus.PAUSED: "run.paused", RunStatus.RUNNING: "run.resumed"}.get(status, "run.cancelled")
+    session.add(
+        AuditEvent(account_id=run.account_id, actor=actor, action=action, subject_kind="run", subject_id=run.id, at=now)
+    )
+    session.flush()
+
+
+def _open_lanes(session: Session, run: Run) -> list[Lane]:
+    query = (
+        select(Lane)
+        .join(StageRun, StageRun.id == Lane.stage_run_id)
+        .where(StageRun.run_id == run.id, Lane.status == LaneStatus.OPEN)
+    )
+    return list(session.scalars(query.order_by(Lane.stage_run_id, Lane.number)))
+
+
+def _locked_lanes(session: Session, run: Run) -> list[Lane]:
+    ids = select(StageRun.id).where(StageRun.run_id == run.id)
+    query = select(Lane).where(Lane.stage_run_id.in_(ids), Lane.status == LaneStatus.OPEN)
+    return list(session.scalars(query.order_by(Lane.stage_run_id, Lane.number).with_for_update()))
+
+
+def _failed(session: Session, run: Run) -> dict[str, list[int]]:
+    rows = session.execute(
+        select(StageRun.key, StageItem.subject_id)
+        .join(StageItem, StageItem.stage_run_id == StageRun.id)
+        .where(StageRun.run_id == run.id, StageItem.status == ItemStatus.FAILED)
+        .order_by(StageRun.number, StageItem.position)
+    )
+    failed: dict[str, list[int]] = {}
+    for key, subject_id in rows:
+        failed.setdefault(key, []).append(subject_id)
+    return failed
+
+
+def _wait_again(session: Session, key: str, subject_ids: list[int]) -> None:
+    definition = stage(key)
+    table = subject_table(definition)
+    session.execute(update(table).where(table.c.id.in_(subject_ids)).values(status=definition.waits_as, times_tried=0))
+
+
+def count_waiting(session: Session, site_id: int) -> dict[str, int]:
+    """How many rows wait for each stage."""
+    found = {}
+    for definition in STAGES:
+        query = select(func.count()).where(waiting(stage(definition.key), site_id))
+        found[definition.key] = session.scalar(query) or 0
+    return found

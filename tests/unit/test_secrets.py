@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import base64
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from pipeline.secrets import ENCRYPTION_KEY, FLOWER_PASSWORD, ensure_secrets, read_secrets
+
+
+def test_secrets_are_made_once_and_kept(tmp_path: Path) -> None:
+    first = ensure_secrets(tmp_path)
+
+    second = ensure_secrets(tmp_path)
+
+    assert second == first == read_secrets(tmp_path)
+    assert len(first[FLOWER_PASSWORD]) >= 24
+    assert len(base64.urlsafe_b64decode(first[ENCRYPTION_KEY])) == 32
+
+
+def test_file_is_the_owners_alone(tmp_path: Path) -> None:
+    ensure_secrets(tmp_path)
+
+    assert stat.S_IMODE((tmp_path / "secrets.env").stat().st_mode) == 0o600
+
+
+def test_file_that_others_may_read_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.env"
+    path.write_text(f"{FLOWER_PASSWORD}=chosen\n{ENCRYPTION_KEY}=key\n")
+    path.chmod(0o644)
+
+    kept = ensure_secrets(tmp_path)
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert (kept[FLOWER_PASSWORD], kept[ENCRYPTION_KEY]) == ("chosen", "key")
+
+
+def test_entries_of_others_stay(tmp_path: Path) -> None:
+    (tmp_path / "secrets.env").write_text("# mine\nOTHER = a=b\n\n")
+
+    kept = ensure_secrets(tmp_path)
+
+    assert kept["OTHER"] == "a=b"
+    assert read_secrets(tmp_path) == kept
+
+
+def test_two_at_once_agree_on_one_value(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: ensure_secrets(tmp_path), range(16)))
+
+    assert all(each == made[0] for each in made)
+
+
+def test_installation_without_secrets_has_none(tmp_path: Path) -> None:
+    assert read_secrets(tmp_path) == {}
