@@ -51,7 +51,7 @@ def connect_to(address: str) -> None:
     if app.conf.broker_url == address:
         return
     app.conf.broker_url = address
-    pools.reset()
+    pools.reset()  # type: ignore[no-untyped-call]  # kombu leaves it untyped.
     # Celery has no public way from the pool of one address to that of another.
     app._pool = None  # noqa: SLF001  # the connections.
     app.amqp._producer_pool = None  # noqa: SLF001  # what publishes.

@@ -147,7 +147,9 @@ def test_misspelled_variable_is_found_with_what_was_meant() -> None:
 def test_child_gets_exactly_this_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("IGNY8_BROKER_URL", "redis://elsewhere")
     monkeypatch.setenv("SOMETHING", "kept")
-    given = load_config({"IGNY8_HOME": str(tmp_path), "IGNY8_PUBLISH_RETRY_MINUTES": "7,8", "IGNY8_LEASE_SECONDS": "33"})
+    given = load_config(
+        {"IGNY8_HOME": str(tmp_path), "IGNY8_PUBLISH_RETRY_MINUTES": "7,8", "IGNY8_LEASE_SECONDS": "33"}
+    )
 
     environ = child_environ(given, {"EXTRA": "1"})
 
@@ -160,10 +162,10 @@ def test_embedded_brokers_address_is_read_from_its_record(tmp_path: Path) -> Non
     before = given.broker_address
 
     (tmp_path / SOCKET_RECORD).parent.mkdir()
-    (tmp_path / SOCKET_RECORD).write_text("/tmp/short/broker.sock\n")
+    (tmp_path / SOCKET_RECORD).write_text("/run/short/broker.sock\n")
 
     assert before == f"redis+socket://{tmp_path}/broker/broker.sock?virtual_host=0"
-    assert given.broker_address == "redis+socket:///tmp/short/broker.sock?virtual_host=0"
+    assert given.broker_address == "redis+socket:///run/short/broker.sock?virtual_host=0"
 
 
 def test_process_reads_its_environment_once_until_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:

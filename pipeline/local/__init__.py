@@ -1,0 +1,1 @@
+"""Owns the embedded default: everything on one machine, from one command, with nothing installed beforehand."""
