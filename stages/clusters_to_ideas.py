@@ -168,13 +168,13 @@ def _written(session: Session, cluster: Cluster, proposals: Sequence[_Proposal])
         for proposal in sorted(proposals, key=lambda proposal: proposal.normalised_title)
     ]
     statement = insert_missing(session, Idea).returning(Idea.normalised_title, Idea.id)
-    return dict(session.execute(statement, rows).tuples())
+    return dict(session.execute(statement, rows).all())
 
 
 def _keyword_links(session: Session, cluster: Cluster, ideas: Mapping[int, _Proposal]) -> list[dict[str, int]]:
     """Each idea's target keywords among the cluster's own; the nearest one where it names none of them."""
     own = select(Keyword.normalised, Keyword.id).where(Keyword.cluster_id == cluster.id).order_by(Keyword.id)
-    ids = dict(session.execute(own).tuples())
+    ids = dict(session.execute(own).all())
     links: list[dict[str, int]] = []
     for idea_id, proposal in ideas.items():
         named = dict.fromkeys(keyword_key(text[:_KEY_LENGTH]) for text in proposal.keywords)

@@ -49,6 +49,7 @@ class KeywordsToClusters(Stage[Keyword, ClustersAnswer]):
     key = "keywords_to_clusters"
     subject = Keyword
     waits_as = KeywordStatus.NEW
+    leaves_waiting = True
 
     def ask(self, session: Session, subjects: Subjects[Keyword]) -> Question:
         """One question about the whole batch, with the existing clusters that are nearest by words."""
