@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import Config, load_config
+from pipeline.core.errors import NotReadyError
+from pipeline.db.migrate import upgrade
+from pipeline.db.session import Database
+from pipeline.engine.app import app, connect_to
+from pipeline.local import doctor
+from pipeline.local.doctor import Check, run_checks
+from pipeline.local.locks import StackLock
+from pipeline.local.ports import free_port
+from pipeline.models import Heartbeat
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Config:
+    return load_config({"IGNY8_HOME": str(tmp_path / "home")})
+
+
+@pytest.fixture
+def installed(settings: Config) -> Iterator[Database]:
+    settings.home.mkdir(exist_ok=True)
+    database = Database(settings.database_url)
+    upgrade(database)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def old_stack(settings: Config) -> Iterator[None]:
+    """A stack that says it runs since long ago."""
+    lock = StackLock(settings.home)
+    lock.acquire(now=datetime(2026, 1, 1, tzinfo=UTC))
+    yield
+    lock.release()
+
+
+def by_name(checks: list[Check]) -> dict[str, Check]:
+    return {check.name: check for check in checks}
+
+
+def test_installation_at_rest_is_healthy(settings: Config, installed: Database) -> None:
+    checks = run_checks(settings)
+
+    assert [check.name for check in checks if not check.ok] == []
+    assert [check.name for check in checks] == [name for name, _ in doctor.PROBES]
+
+
+def test_folder_without_a_database_is_told_to_init_and_nothing_is_made(settings: Config) -> None:
+    checks = by_name(run_checks(settings))
+
+    assert (checks["database"].ok, checks["database"].remedy) == (False, "Run `igny8 init`.")
+    assert not settings.home.exists()
+
+
+def test_database_without_tables_is_told_to_init(settings: Config) -> None:
+    settings.home.mkdir()
+    (settings.home / "igny8.db").touch()
+
+    check = by_name(run_checks(settings))["migrations"]
+
+    assert not check.ok
+    assert "igny8 init" in check.detail
+
+
+def test_database_that_does_not_answer_is_told_without_its_password(settings: Config) -> None:
+    url = f"postgresql+psycopg://me:geheim@127.0.0.1:{free_port(1)}/x"
+    gone = settings.model_copy(update={"database_url": url})
+
+    check = by_name(run_checks(gone))["database"]
+
+    assert not check.ok
+    assert "IGNY8_DATABASE_URL" in check.remedy
+    assert "geheim" not in check.detail
+
+
+def test_broker_that_does_not_answer_is_told(settings: Config) -> None:
+    gone = settings.model_copy(update={"broker_url": f"redis://127.0.0.1:{free_port(1)}/0"})
+    before = app.conf.broker_url
+    try:
+        check = by_name(run_checks(gone))["broker"]
+    finally:
+        connect_to(before)
+
+    assert not check.ok
+    assert "IGNY8_BROKER_URL" in check.remedy
+
+
+def test_misspelled_setting_is_told(settings: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IGNY8_LEASE_SECOND", "1")
+
+    check = by_name(run_checks(settings))["settings"]
+
+    assert check.detail == "unknown: IGNY8_LEASE_SECOND (did you mean IGNY8_LEASE_SECONDS?)"
+
+
+@pytest.mark.usefixtures("old_stack")
+def test_silent_worker_of_a_running_stack_is_told(settings: Config, installed: Database) -> None:
+    now = datetime.now(UTC)
+    with installed.transaction() as session:
+        session.add(Heartbeat(name="beat:host:1", at=now))
+        session.add(Heartbeat(name="worker:host:2", at=now - timedelta(minutes=10)))
+
+    check = by_name(run_checks(settings))["heartbeats"]
+
+    assert not check.ok
+    assert "worker 600 s ago" in check.detail
+
+
+@pytest.mark.usefixtures("old_stack")
+def test_living_worker_and_beat_are_healthy(settings: Config, installed: Database) -> None:
+    now = datetime.now(UTC)
+    with installed.transaction() as session:
+        session.add(Heartbeat(name="beat:host:1", at=now))
+        session.add(Heartbeat(name="worker:host:2", at=now))
+
+    assert by_name(run_checks(settings))["heartbeats"].ok
+
+
+def test_probe_that_breaks_is_a_finding_and_hides_no_other(settings: Config) -> None:
+    def break_down(_config: Config) -> Check:
+        raise ZeroDivisionError("no")
+
+    def refuse(_config: Config) -> Check:
+        raise NotReadyError("Run something first.")
+
+    checks = run_checks(settings, [("a", break_down), ("b", refuse), ("c", doctor.check_disk)])
+
+    assert [(check.ok, check.detail) for check in checks[:2]] == [
+        (False, "ZeroDivisionError: no"),
+        (False, "Run something first."),
+    ]
+    assert checks[2].ok
+
+
+def test_versions_name_what_matters(settings: Config) -> None:
+    check = doctor.check_versions(settings)
+
+    assert check.ok
+    assert f"Python {sys.version.split()[0]}" in check.detail
+    assert "celery 5.6." in check.detail
