@@ -14,13 +14,13 @@ from typing import Any, Final, Literal
 import structlog
 from structlog.types import Processor
 
-#: Third parties that say too much at INFO.
+#: Third parties that say too much at INFO: Flower shows each task, and our own lines what it did.
 _QUIET: Final = (
     "alembic.runtime.migration",
     "amqp",
     "asyncio",
-    "celery.bootsteps",
-    "celery.redirected",
+    "celery.app.trace",
+    "celery.worker.strategy",
     "httpcore",
     "httpx",
     "kombu",
@@ -69,7 +69,9 @@ def _formatter(log_format: Literal["console", "json"]) -> logging.Formatter:
     if log_format == "json":
         last += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(sort_keys=True)]
     else:
-        last += [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        # The default would print the values of every frame's variables: content, and credentials.
+        plain = structlog.dev.plain_traceback
+        last += [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[*_SHARED, structlog.stdlib.ExtraAdder(), _drop_celery_noise], processors=last
     )

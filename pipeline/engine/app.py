@@ -5,18 +5,20 @@ Never: work; tasks live in `pipeline.engine.tasks` and in the stages.
 
 from __future__ import annotations
 
+import warnings
 from contextlib import suppress
 from typing import Any, Final
 
 from celery import Celery
-from celery.signals import beat_init, setup_logging, task_postrun, task_prerun
+from celery.exceptions import CPendingDeprecationWarning
+from celery.signals import beat_init, setup_logging, task_postrun, task_prerun, worker_ready
 from kombu import pools
-from kombu.exceptions import KombuError, OperationalError
+from kombu.exceptions import OperationalError
 
 from pipeline import logs
 from pipeline.config import BEAT_MARK, config
 
-app: Final = Celery("igny8")
+app: Final = Celery("igny8", events="pipeline.engine.events:GuardedEvents")
 app.config_from_object("celeryconfig")
 
 
@@ -32,6 +34,11 @@ def _mark_beat(**_: Any) -> None:
         (config().home / BEAT_MARK).touch()
 
 
+def _decided(**_: Any) -> None:
+    """What Celery warns of at each lost connection is decided in `celeryconfig.py`. It sets its own filter at start."""
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
+
+
 def _bind(task_id: str, task: Any, **_: Any) -> None:
     logs.bind_task(task_id=task_id, task_name=task.name)
 
@@ -42,6 +49,7 @@ def _unbind(**_: Any) -> None:
 
 setup_logging.connect(_log_our_way)
 beat_init.connect(_mark_beat)
+worker_ready.connect(_decided)
 task_prerun.connect(_bind)
 task_postrun.connect(_unbind)
 
@@ -59,11 +67,11 @@ def connect_to(address: str) -> None:
 
 def broker_answers(*, timeout_seconds: float = 5.0) -> bool:
     """Whether a connection to the broker can be made now, within about `timeout_seconds`."""
-    try:
-        with app.connection_for_write(connect_timeout=timeout_seconds) as connection:
+    with app.connection_for_write(connect_timeout=timeout_seconds) as connection:
+        try:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=timeout_seconds)
-    except (OSError, OperationalError, KombuError):
-        return False
+        except (OSError, OperationalError, *connection.connection_errors):
+            return False
     return True
 
 
@@ -72,10 +80,10 @@ def workers_answering(*, timeout_seconds: float = 1.0, node: str | None = None) 
 
     Raises nothing: a broker that is away has no workers.
     """
-    try:
-        replies = app.control.ping(
-            destination=[node] if node else None, timeout=timeout_seconds, limit=1 if node else None
-        )
-    except (OSError, OperationalError, KombuError):
-        return ()
+    asked, limit = ([node], 1) if node else (None, None)
+    with app.connection_for_write() as connection:
+        try:
+            replies = app.control.ping(asked, timeout=timeout_seconds, connection=connection, limit=limit)
+        except (OSError, OperationalError, *connection.connection_errors):
+            return ()
     return tuple(sorted(name for reply in replies or () for name in reply))

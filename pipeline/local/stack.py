@@ -82,13 +82,13 @@ class EmbeddedStack:
         if self._config.embedded:
             supervisor.start(broker_child(self._config))
         use_broker(self._config)
-        for spec in self._services:
-            supervisor.start(spec)
-        if self._wants_flower:
-            port = free_port(self._config.flower_port)
-            supervisor.start(flower_child(self._config, port=port))
-            self.flower_url = flower_url(port)
-            self._lock.announce(flower_url=self.flower_url)
+        if not self._wants_flower:
+            supervisor.start(*self._services)
+            return
+        port = free_port(self._config.flower_port)
+        supervisor.start(*self._services, flower_child(self._config, port=port))
+        self.flower_url = flower_url(port)
+        self._lock.announce(flower_url=self.flower_url)
 
     def statuses(self) -> tuple[ChildStatus, ...]:
         """Every child, in the order of their start."""

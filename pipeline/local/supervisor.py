@@ -74,23 +74,27 @@ class Supervisor:
         self._stopping = threading.Event()
         self._watcher: threading.Thread | None = None
 
-    def start(self, spec: ChildSpec) -> None:
-        """Start one more child and wait until it is ready; from then on it is restarted whenever it dies.
+    def start(self, *specs: ChildSpec) -> None:
+        """Start children side by side and wait until each is ready; from then on they are restarted whenever they die.
 
-        Raises ChildNotReadyError with the end of its log; nothing of that child is left then.
+        Raises ChildNotReadyError with the end of its log; nothing of these children is left then.
         """
-        child = Child(spec, logs=self._logs, held=self._held)
+        children: list[Child] = []
         try:
-            child.wait_ready()
+            for spec in specs:
+                children.append(Child(spec, logs=self._logs, held=self._held))  # noqa: PERF401  # one by one: all that started are killed below.
+            for child in children:
+                child.wait_ready()
+                log.info("child_ready", child=child.spec.name, seconds=round(child.age_seconds, 1))
         except BaseException:
-            child.kill()
+            for child in children:
+                child.kill()
             raise
         with self._lock:
-            self._slots.append(_Slot(child))
+            self._slots += [_Slot(child) for child in children]
             if self._watcher is None:
                 self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
                 self._watcher.start()
-        log.info("child_ready", child=spec.name, seconds=round(child.age_seconds, 1))
 
     def statuses(self) -> tuple[ChildStatus, ...]:
         """Every child, in the order of their start."""

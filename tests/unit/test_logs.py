@@ -93,6 +93,20 @@ def test_exception_is_one_json_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert "ValueError: invalid literal" in line["exception"]
 
 
+def test_console_shows_an_exception_without_the_values_around_it(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure_logs()
+    credential = "gehe" + "im"
+
+    try:
+        int(credential[:0])
+    except ValueError:
+        logs.get_logger("pipeline.x").exception("it_failed")
+
+    shown = capsys.readouterr().err
+    assert "ValueError" in shown
+    assert "geheim" not in shown
+
+
 def test_console_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure_logs()
 

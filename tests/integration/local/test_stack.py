@@ -79,6 +79,34 @@ def test_nothing_runs_after_an_error_inside(settings: Config) -> None:
     assert all_gone(pids)
 
 
+def test_message_reaches_its_queue_after_the_broker_lost_all_its_data(settings: Config) -> None:
+    with EmbeddedStack(settings, flower=False, services=[]):
+        app.send_task("stages.tasks_to_content.batch", [1, 1, 0])
+        with app.connection_for_write() as connection:
+            client = connection.default_channel.client
+            client.flushall()
+
+            app.send_task("stages.tasks_to_content.batch", [1, 1, 1])
+
+            assert (client.llen("text"), client.llen("control")) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("task", "queue"),
+    [
+        ("stages.keywords_to_clusters.admit", "control"),
+        ("stages.prompts_to_images.finish", "control"),
+        ("stages.keywords_to_clusters.batch", "text"),
+        ("stages.prompts_to_images.batch", "image"),
+        ("stages.review_to_approved.batch", "local"),
+        ("publications.publish", "publish"),
+        ("pipeline.canary", "canary"),
+    ],
+)
+def test_task_goes_to_its_queue(task: str, queue: str) -> None:
+    assert app.amqp.router.route({}, task)["queue"].name == queue
+
+
 def test_child_that_does_not_start_takes_the_others_down(settings: Config) -> None:
     broken = ChildSpec(
         name="worker",
