@@ -93,7 +93,7 @@ class ContentToPrompts(Stage[Content, ImagePromptsAnswer]):
         Fewer in the text than asked for are accepted; one whose heading the text does not have is dropped.
         """
         content = subjects[0]
-        featured = _picture(FEATURED, answer.featured.prompt, answer.featured.alt_text or content.title)
+        featured = _picture(FEATURED, answer.featured, shows=content.title)
         if featured is None:
             raise AnswerRejected("The featured image has no usable prompt. Describe what it shows.")
         wanted = subjects.settings.content.in_article_images
@@ -136,7 +136,7 @@ def _in_article(headings: Sequence[str], answers: Sequence[InArticleAnswer]) -> 
         heading = _heading(by_key, answer.heading)
         if heading is None or heading in pictures:
             continue
-        picture = _picture(heading, answer.prompt, answer.alt_text or heading)
+        picture = _picture(heading, answer, shows=heading)
         if picture is not None:
             pictures[heading] = picture
     return [pictures[heading] for heading in headings if heading in pictures]
@@ -151,7 +151,7 @@ def _heading(by_key: dict[str, str], named: str) -> str | None:
     return by_key[nearest[0]] if nearest else None
 
 
-def _picture(place: str, prompt: str, alt_text: str) -> _Picture | None:
-    prompt = one_line(prompt, _PROMPT_LENGTH)
-    alt_text = one_line(alt_text, _ALT_LENGTH)
+def _picture(place: str, answer: FeaturedAnswer | InArticleAnswer, *, shows: str) -> _Picture | None:
+    prompt = one_line(answer.prompt, _PROMPT_LENGTH)
+    alt_text = one_line(answer.alt_text, _ALT_LENGTH) or one_line(shows, _ALT_LENGTH)
     return None if not prompt or stand_in(prompt) else _Picture(place, prompt, alt_text)

@@ -59,8 +59,9 @@ class PromptsToImages(Stage[ImagePrompt, StoredImage]):
 def _close(session: Session, prompt: ImagePrompt, status: ImagePromptStatus) -> None:
     prompt.status = move(prompt.status, status)
     session.flush()
-    # Locked before the count: of two lanes with the last two prompts, the second sees what the first wrote.
-    content = session.get_one(Content, prompt.content_id, with_for_update=True, populate_existing=True)
+    # Locked before the count: of two lanes with the last two prompts, the second sees what the first wrote. Not a full
+    # lock: each lane's new image already shares the content's key, and the two would wait for each other.
+    content = session.get_one(Content, prompt.content_id, with_for_update={"key_share": True}, populate_existing=True)
     statuses = set(session.scalars(select(ImagePrompt.status).where(ImagePrompt.content_id == content.id)))
     if ImagePromptStatus.NEW in statuses:
         return

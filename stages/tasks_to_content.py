@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from pipeline.contract import AnswerRejected, Message, Produced, Question, Stage, Subjects
 from pipeline.core.answers import Answer
 from pipeline.core.html import Body, UnusableBodyError, read, sanitised
-from pipeline.core.normal import keyword_key, title_key
+from pipeline.core.normal import display_text, keyword_key, title_key
 from pipeline.core.prompts import data_message, render
 from pipeline.core.states import ContentTaskStatus, move
 from pipeline.core.words import MIN_WORDS, count_words, one_line, stand_in
@@ -119,7 +119,8 @@ def _article(answer: ArticleAnswer) -> _Article:
     except UnusableBodyError as error:
         raise AnswerRejected(error.message) from None
     body = read(body_html)
-    title = one_line(answer.title, _TITLE_LENGTH + 1)
+    # Too long is a fault, not a cut: a headline without its end is none.
+    title = display_text(answer.title[: _TITLE_LENGTH * 4])
     article = _Article(
         title=title,
         normalised_title=title_key(title),
