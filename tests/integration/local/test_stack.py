@@ -13,6 +13,8 @@ import pytest
 
 from pipeline.config import Config, load_config
 from pipeline.core.errors import NotReadyError
+from pipeline.db.migrate import upgrade
+from pipeline.db.session import Database
 from pipeline.engine.app import app, broker_answers, connect_to
 from pipeline.local.child import ChildNotReadyError, ChildSpec
 from pipeline.local.locks import StackRunningError, running_stack
@@ -171,6 +173,10 @@ def test_worker_of_another_home_has_another_name(settings: Config, tmp_path: Pat
 @pytest.fixture
 def up(settings: Config) -> Iterator[subprocess.Popen[bytes]]:
     """The whole stack in a process of its own: broker, worker, beat, Flower."""
+    settings.home.mkdir()
+    database = Database(settings.database_url)
+    upgrade(database)
+    database.dispose()
     environ = os.environ | {"IGNY8_HOME": str(settings.home)}
     code = (
         "from pipeline.config import config\n"
