@@ -118,7 +118,10 @@ class Config(BaseModel):
     @field_validator("home")
     @classmethod
     def _make_absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        absolute = value.expanduser().absolute()
+        if set(str(absolute)) & set("?#%"):  # the addresses of database and broker are made of it.
+            raise ValueError("give a folder whose path has no ?, # or %")
+        return absolute
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -192,7 +195,9 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
     try:
         return Config(**values)
     except ValidationError as error:
-        raise InvalidValueError([_fault(detail) for detail in error.errors()]) from None
+        # A default that is made of a wrong value is no fault of its own.
+        details = [detail for detail in error.errors() if detail["type"] != "default_factory_not_called"]
+        raise InvalidValueError([_fault(detail) for detail in details]) from None
 
 
 def _fault(detail: Mapping[str, Any]) -> Fault:

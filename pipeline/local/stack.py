@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import socket
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Self
-from urllib.parse import urlsplit
 
 from pipeline.config import BEAT_MARK, Config, child_environ
 from pipeline.core.errors import NotReadyError
@@ -125,8 +125,7 @@ def use_broker(config: Config) -> None:
 
 def hide_password(url: str) -> str:
     """The address without its user and password."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return re.sub(r"//[^/]*@", "//", url)
 
 
 def worker_node(config: Config) -> str:

@@ -103,6 +103,7 @@ def test_empty_variable_counts_as_absent() -> None:
         ("IGNY8_PUBLISH_RETRY_MINUTES", "1;5", "is not allowed"),
         ("IGNY8_LOG_LEVEL", "loud", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
         ("IGNY8_LOG_FORMAT", "xml", "'console' or 'json'"),
+        ("IGNY8_HOME", "/srv/what?", "give a folder whose path has no"),
         ("IGNY8_STAGES", "no module", "give the dotted name of a Python module"),
         ("IGNY8_DATABASE_URL", "mysql://h/d", "give sqlite:///<path> or postgresql"),
         ("IGNY8_BROKER_URL", "somewhere", "give an address like redis://<host>:6379/0"),

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -147,8 +149,25 @@ def test_given_broker_that_is_not_there_is_named_without_its_password(settings: 
     assert "geheim" not in caught.value.message
 
 
-def test_address_is_shown_without_user_and_password() -> None:
-    assert hide_password("redis://user:geheim@host:1/0?a=b") == "redis://host:1/0?a=b"
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("redis://user:geheim@host:1/0?a=b", "redis://host:1/0?a=b"),
+        ("redis+socket:///a/b@c?virtual_host=0", "redis+socket:///a/b@c?virtual_host=0"),
+        ("sqlite:////srv/igny8.db", "sqlite:////srv/igny8.db"),
+    ],
+)
+def test_address_is_shown_without_user_and_password(address: str, shown: str) -> None:
+    assert hide_password(address) == shown
+
+
+def test_home_may_have_a_blank_and_other_letters() -> None:
+    home = Path(tempfile.mkdtemp(prefix="igny8 ü ", dir="/tmp"))
+    try:
+        with EmbeddedStack(load_config({"IGNY8_HOME": str(home)}), flower=False, services=[]):
+            assert broker_answers()
+    finally:
+        shutil.rmtree(home)
 
 
 def test_taken_port_is_passed_over() -> None:
