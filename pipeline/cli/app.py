@@ -1,0 +1,87 @@
+"""Owns the table of contents of the command line: which command is where."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from pipeline.cli import (
+    calendar,
+    content,
+    credit,
+    demo,
+    doctor,
+    installation,
+    keywords,
+    processes,
+    publishing,
+    run,
+    runs,
+    settings,
+    sites,
+)
+from pipeline.cli.failures import Commands
+
+app = typer.Typer(
+    name="igny8",
+    cls=Commands,
+    help="From a keyword file to published articles: seven stages, one command.",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def igny8(
+    context: typer.Context,
+    *,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,  # noqa: ARG001 - `Commands.main` takes it, wherever it stands; here it is explained
+    show_version: Annotated[bool, typer.Option("--version", help="Show the version and end.")] = False,
+) -> None:
+    """From a keyword file to published articles: seven stages, one command."""
+    _keep_quiet()
+    if show_version:
+        typer.echo(f"igny8-pipeline {version('igny8-pipeline')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
+def _keep_quiet() -> None:
+    """A command speaks in sentences; log lines of what it uses would only stand between them."""
+    from pipeline.config import config
+    from pipeline.logs import configure_logs
+
+    configure_logs(log_format=config().log_format, log_level="ERROR")
+
+
+def _group(name: str, module_app: typer.Typer, text: str) -> None:
+    app.add_typer(module_app, name=name, help=text)
+
+
+app.command("demo")(demo.demo)
+app.command("init")(installation.init)
+app.command("up")(processes.up)
+app.command("doctor")(doctor.doctor)
+_group("site", sites.app, "Sites: add one, list them, show one.")
+_group("keywords", keywords.app, "Keywords of a site: import a file, add, list.")
+_group("settings", settings.app, "Settings of a site: show, set.")
+app.command("run")(run.run)
+app.command("runs")(runs.runs)
+app.command("run-show")(runs.run_show)
+app.command("pause")(runs.pause)
+app.command("resume")(runs.resume)
+app.command("cancel")(runs.cancel)
+app.command("retry")(runs.retry)
+app.command("calendar")(calendar.calendar)
+_group("content", content.app, "Articles: list a site's, show one.")
+app.command("publish")(publishing.publish)
+_group("credits", credit.app, "Credits of an account: show, grant.")
+_group("db", installation.db_app, "The database.")
+app.command("worker")(processes.worker)
+app.command("beat")(processes.beat)
+app.command("flower")(processes.flower)

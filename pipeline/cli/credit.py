@@ -1,0 +1,88 @@
+"""Owns `credits show|grant`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+from uuid import uuid4
+
+import typer
+
+from pipeline.cli.edge import ACTOR, account_of, reading, ready_database
+from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption
+from pipeline.cli.output import document, say
+from pipeline.core.errors import Fault, InvalidValueError
+from pipeline.core.money import credit_string, shown, ucr
+from pipeline.services import audit
+from pipeline.services import credits as ledger
+from pipeline.services.credits import Balance
+
+app = typer.Typer()
+#: The ledger counts micro-credits in 64 bits.
+_MOST_UCR: Final = 10**18
+_KEY_CHARACTERS: Final = 80
+
+AmountArgument = Annotated[
+    str, typer.Argument(metavar="AMOUNT", help="Credits, such as 250 or 12.5.", show_default=False)
+]
+NoteOption = Annotated[str, typer.Option("--note", help="Why; kept with the entry.")]
+KeyOption = Annotated[
+    str | None, typer.Option("--key", help="Book it once: a second grant of the same key changes nothing.")
+]
+
+
+@app.command("show")
+def show(*, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
+    """Show what an account has, what is held for calls under way, and what is available."""
+    with reading() as session:
+        found = ledger.balance(session, account_of(session, account).id)
+    _tell(found, as_json=as_json)
+
+
+@app.command("grant")
+def grant(
+    amount: AmountArgument,
+    *,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    reason: NoteOption = "",
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give an account credits."""
+    booked = _entry_key(key)
+    amount_ucr = ucr(amount)
+    if not 0 < amount_ucr <= _MOST_UCR:
+        raise InvalidValueError(
+            [Fault("AMOUNT", f"{amount} is not allowed. Give a number of credits above 0, such as 250.")]
+        )
+    database = ready_database()
+    now = database.now()
+    with database.transaction() as session:
+        owner = account_of(session, account)
+        if ledger.grant(session, account_id=owner.id, amount_ucr=amount_ucr, key=booked, note=reason, now=now):
+            audit.record(
+                session,
+                account_id=owner.id,
+                actor=ACTOR,
+                action="credits.granted",
+                subject_kind="account",
+                subject_id=owner.id,
+                now=now,
+                details={"amount": credit_string(amount_ucr), "note": reason},
+            )
+        found = ledger.balance(session, owner.id)
+    _tell(found, as_json=as_json)
+
+
+def _entry_key(key: str | None) -> str:
+    if key is not None and not 1 <= len(key) <= _KEY_CHARACTERS:
+        raise InvalidValueError([Fault("--key", f"a key has 1 to {_KEY_CHARACTERS} characters; it has {len(key)}.")])
+    return f"grant:{key or uuid4()}"
+
+
+def _tell(found: Balance, *, as_json: bool) -> None:
+    if as_json:
+        amounts = {"balance": found.balance_ucr, "held": found.held_ucr, "available": found.available_ucr}
+        document({name: credit_string(amount) for name, amount in amounts.items()})
+        return
+    balance, held = shown(found.balance_ucr), shown(found.held_ucr)
+    say(f"{shown(found.available_ucr)} credits available ({balance} less {held} held).")

@@ -1,0 +1,108 @@
+"""Owns `keywords import|add|list`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.cli.edge import account_of, reading, ready_database
+from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, LimitOption, SiteArgument
+from pipeline.cli.output import document, note, say, status, table
+from pipeline.core.states import KeywordStatus
+from pipeline.services import keywords, sites
+from pipeline.services.keyword_files import open_keyword_file
+from pipeline.services.keywords import ImportReport
+
+app = typer.Typer()
+_REJECTED_SHOWN = 20
+
+FileArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE", help="A keyword export or list: CSV, TSV or one keyword a line.", show_default=False
+    ),
+]
+WordsArgument = Annotated[list[str], typer.Argument(metavar="KEYWORD...", help="Search phrases.", show_default=False)]
+StatusOption = Annotated[KeywordStatus | None, typer.Option("--status", help="Only those of this status.")]
+
+
+def report_json(report: ImportReport) -> dict[str, Any]:
+    """An import as every command prints it."""
+    return {
+        "read": report.read,
+        "imported": report.imported,
+        "duplicates": report.duplicates,
+        "rejected": [{"line": line, "reason": reason} for line, reason in report.rejected],
+    }
+
+
+def tell_report(report: ImportReport) -> None:
+    """The counts on stdout, each rejected row and warning on stderr."""
+    rejected = f", {len(report.rejected)} rejected" if report.rejected else ""
+    say(f"{report.imported} keywords imported, {report.duplicates} were there already{rejected}; {report.read} read.")
+    for line, reason in report.rejected[:_REJECTED_SHOWN]:
+        note(f"Line {line}: {reason}")
+    if len(report.rejected) > _REJECTED_SHOWN:
+        note(f"… and {len(report.rejected) - _REJECTED_SHOWN} more; --json lists them all.")
+
+
+@app.command("import")
+def import_file(
+    site: SiteArgument, file: FileArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False
+) -> None:
+    """Import a file of keywords: encoding, delimiter, header and columns are detected, duplicates joined.
+
+    Rows that cannot be used are reported; a file that is no keyword list is refused whole.
+    """
+    database = ready_database()
+    with database.reading() as session:
+        sites.find_site(session, account_of(session, account).id, site)
+    opened = open_keyword_file(Path(file))
+    with database.transaction() as session:
+        row = sites.find_site(session, account_of(session, account).id, site)
+        report = keywords.import_keywords(session, row, opened, now=database.now())
+    for warning in report.warnings:
+        note(warning)
+    if as_json:
+        document(report_json(report))
+        return
+    tell_report(report)
+    say(f'Next: igny8 run "{row.name}" --wait')
+
+
+@app.command("add")
+def add(
+    site: SiteArgument, words: WordsArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False
+) -> None:
+    """Add keywords by hand."""
+    database = ready_database()
+    with database.transaction() as session:
+        row = sites.find_site(session, account_of(session, account).id, site)
+        report = keywords.add(session, row, words, now=database.now())
+    if as_json:
+        document(report_json(report))
+        return
+    tell_report(report)
+
+
+@app.command("list")
+def list_some(
+    site: SiteArgument,
+    *,
+    with_status: StatusOption = None,
+    limit: LimitOption = 100,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    as_json: JsonOption = False,
+) -> None:
+    """List a site's keywords."""
+    with reading() as session:
+        row = sites.find_site(session, account_of(session, account).id, site)
+        found = keywords.list_keywords(session, site=row, status=with_status, limit=limit)
+    if as_json:
+        names = ("id", "text", "volume", "difficulty", "intent", "country", "status", "cluster_id")
+        document([{name: getattr(word, name) for name in names} for word in found])
+        return
+    rows = [(word.id, word.text, word.volume, word.difficulty, status(word.status)) for word in found]
+    table(["id", "keyword", "volume", "difficulty", "status"], rows, right=["id", "volume", "difficulty"])

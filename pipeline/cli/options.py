@@ -1,0 +1,26 @@
+"""Owns the options and arguments that several commands share, so that they read the same everywhere."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipeline.services.accounts import DEFAULT_ACCOUNT
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
+AccountOption = Annotated[str, typer.Option("--account", metavar="ACCOUNT", help="The account, by name or id.")]
+SiteArgument = Annotated[str, typer.Argument(metavar="SITE", help="The site, by name or id.", show_default=False)]
+RunArgument = Annotated[int, typer.Argument(metavar="RUN", help="The run, by its id.", show_default=False)]
+ContentArgument = Annotated[int, typer.Argument(metavar="ID", help="The content, by its id.", show_default=False)]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="Show at most this many.")]
+
+__all__ = [
+    "DEFAULT_ACCOUNT",
+    "AccountOption",
+    "ContentArgument",
+    "JsonOption",
+    "LimitOption",
+    "RunArgument",
+    "SiteArgument",
+]

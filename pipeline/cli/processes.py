@@ -1,0 +1,82 @@
+"""Owns `up`, `worker`, `beat` and `flower`: the processes of an installation, all of one machine or one by one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
+
+import typer
+
+from pipeline.cli.edge import prepared_database, ready_database
+from pipeline.cli.options import JsonOption
+from pipeline.cli.output import document, say, table
+from pipeline.config import child_environ, config
+from pipeline.logs import configure_logs
+
+FlowerOption = Annotated[bool, typer.Option("--flower/--no-flower", help="Watch the queue in a browser.")]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, max=256, help="Tasks at once.")]
+QueuesOption = Annotated[str | None, typer.Option("--queues", help="Only these queues, separated by commas.")]
+PortOption = Annotated[
+    int | None, typer.Option("--port", min=1, max=65_535, help="Where Flower listens, on this machine only.")
+]
+
+
+def up(*, with_flower: FlowerOption = True, as_json: JsonOption = False) -> None:
+    """Run everything on this machine: broker, worker, beat and Flower, until Ctrl-C.
+
+    Nothing has to be installed or set up before; state is kept under IGNY8_HOME.
+    """
+    from pipeline.local.flower import USER
+    from pipeline.local.stack import EmbeddedStack
+    from pipeline.secrets import FILE_NAME
+
+    settings = config()
+    configure_logs(log_format=settings.log_format, log_level=settings.log_level)
+    prepared_database()
+    with EmbeddedStack(settings, flower=with_flower) as stack:
+        children = [{"name": child.name, "pid": child.pid, "log": child.log} for child in stack.statuses()]
+        flower_json = {"url": stack.flower_url, "user": USER} if stack.flower_url else None
+        if as_json:
+            document({"home": settings.home, "flower": flower_json, "processes": children})
+        else:
+            table(["process", "pid", "log"], [tuple(child.values()) for child in children], right=["pid"])
+            if stack.flower_url:
+                say(f"Flower: {stack.flower_url} (user {USER}, password in {settings.home / FILE_NAME})")
+            say("Running. Ctrl-C stops everything.")
+        stack.wait()
+
+
+def worker(*, threads: ThreadsOption = None, queues: QueuesOption = None, as_json: JsonOption = False) -> None:
+    """Run one worker, for installations that start their processes one by one."""
+    from pipeline.local.stack import QUEUES
+
+    options = ("-P", "threads", "-c", str(threads or config().worker_threads), "-Q", queues or QUEUES)
+    _become(
+        "worker",
+        ("-m", "celery", "-A", "pipeline.worker", "worker", *options, "--without-mingle", "--without-gossip"),
+        as_json=as_json,
+    )
+
+
+def beat(*, as_json: JsonOption = False) -> None:
+    """Run one beat: it starts runs when they are due, keeps delays, fills calendars. Several do no harm."""
+    _become("beat", ("-m", "celery", "-A", "pipeline.worker", "beat"), as_json=as_json)
+
+
+def flower(*, port: PortOption = None, as_json: JsonOption = False) -> None:
+    """Run Flower on this machine, behind a password."""
+    chosen = str(port or config().flower_port)
+    _become("flower", ("-m", "pipeline.local.flower", "--port", chosen), as_json=as_json)
+
+
+def _become(name: str, arguments: Sequence[str], *, as_json: bool) -> NoReturn:
+    """Turn this process into another one, so that signals reach it and nothing stands above it."""
+    from pipeline.local.stack import use_broker
+
+    ready_database().dispose()
+    use_broker(config())
+    if as_json:
+        document({"process": name, "pid": os.getpid()})
+    os.execve(sys.executable, [sys.executable, *arguments], child_environ(config()))  # noqa: S606 - no shell: that is the point

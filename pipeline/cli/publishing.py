@@ -1,0 +1,93 @@
+"""Owns `publish ID --now`: a person has an article published at once, and sees it done."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any, Final
+
+import typer
+
+from pipeline.cli.edge import ACTOR, account_of, ready_database
+from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, ContentArgument, JsonOption
+from pipeline.cli.output import document, note, say
+from pipeline.cli.stacks import stack_runs
+from pipeline.core.errors import InvalidValueError
+from pipeline.core.states import PublicationStatus
+from pipeline.db.session import Database
+from pipeline.models import Publication
+from pipeline.services import audit, content, publications
+
+_PATIENCE_SECONDS: Final = 60.0
+_POLL_SECONDS: Final = 0.2
+
+NowOption = Annotated[
+    bool, typer.Option("--now", help="At once. Without it nothing is to be said: at its slot it goes by itself.")
+]
+
+
+def publish(
+    content_id: ContentArgument,
+    *,
+    at_once: NowOption = False,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    as_json: JsonOption = False,
+) -> None:
+    """Publish an approved article at once; its slot is free for another."""
+    if not at_once:
+        raise InvalidValueError(
+            f"Say --now to publish content {content_id} at once; at its slot on the calendar it is published by itself."
+        )
+    database = ready_database()
+    with database.reading() as session:
+        account_id = account_of(session, account).id
+    publication = publish_at_once(database, account_id=account_id, content_id=content_id)
+    if as_json:
+        document(publication_json(publication))
+    elif publication.status is PublicationStatus.PUBLISHED:
+        say(f"Published: {publication.remote_url}")
+    if publication.status is not PublicationStatus.PUBLISHED:
+        note(f"Not published yet ({publication.status}): {publication.error or 'it is tried again by itself'}")
+        raise typer.Exit(1)
+
+
+def publish_at_once(database: Database, *, account_id: int, content_id: int) -> Publication:
+    """Have the running stack publish the content, or do it here where none runs; the publication as it then stands."""
+    somebody_works = stack_runs(database)
+    now = database.now()
+    with database.transaction() as session:
+        row = content.get_content(session, account_id=account_id, content_id=content_id)
+        publication = publications.publish_now(session, row, now=now)
+        if not somebody_works:
+            publication.sends = 1  # It is sent: to this process.
+        audit.record(
+            session,
+            account_id=account_id,
+            actor=ACTOR,
+            action="content.published_now",
+            subject_kind="content",
+            subject_id=row.id,
+            now=now,
+        )
+    if not somebody_works:
+        from pipeline.engine.publisher import publish as place
+
+        place(database, publication.id)
+    return _outcome(database, publication.id)
+
+
+def publication_json(publication: Publication) -> dict[str, Any]:
+    """A publication as every command prints it."""
+    names = ("content_id", "status", "published_at", "remote_id", "remote_url", "error")
+    return {name: getattr(publication, name) for name in names}
+
+
+def _outcome(database: Database, publication_id: int) -> Publication:
+    """The publication once it was tried, or as it stands when patience ends."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        with database.reading() as session:
+            publication = session.get_one(Publication, publication_id)
+        tried = publication.error is not None and publication.status is not PublicationStatus.PUBLISHING
+        if tried or publication.status is PublicationStatus.PUBLISHED or time.monotonic() > deadline:
+            return publication
+        time.sleep(_POLL_SECONDS)

@@ -1,0 +1,120 @@
+"""Owns `run`: accept a run of a site, and with `--wait` see it through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+import typer
+from sqlalchemy.orm import Session
+
+from pipeline.cli.edge import account_of, load_stages, ready_database
+from pipeline.cli.failures import INTERRUPTED
+from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, SiteArgument
+from pipeline.cli.output import document, note, say
+from pipeline.cli.stacks import Workforce
+from pipeline.cli.watch import watch
+from pipeline.core.states import RunStatus
+from pipeline.db.session import Database
+from pipeline.services import runs, sites
+from pipeline.services.runs import Started
+
+#: How a run ends that a waiting command calls a success.
+GOOD: Final = (RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_ERRORS)
+
+WaitOption = Annotated[
+    bool, typer.Option("--wait", help="Show its progress until it ends; exit 1 unless it completes.")
+]
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What became of a request to run, and whether the queue knows of it."""
+
+    started: Started
+    sent: bool
+
+
+def run(
+    site: SiteArgument,
+    *,
+    wait: WaitOption = False,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a site through the seven stages.
+
+    Without --wait the run is accepted and done by the stack that runs, or by the next one. With it, a stack is started
+    for as long as the run takes where none is running.
+    """
+    load_stages()
+
+    def start(session: Session, now: datetime) -> Started:
+        row = sites.find_site(session, account_of(session, account).id, site)
+        return runs.start(session, site=row, now=now)
+
+    database = ready_database()
+    if not wait:
+        tell_accepted(accept(database, start), as_json=as_json)
+        return
+    started = accept(database, start, send=False)
+    if started.started.run_id is None:
+        tell_accepted(started, as_json=as_json)
+        return
+    report = see_through(database, started.started, as_json=as_json)
+    if as_json:
+        document(report)
+    if report["status"] not in GOOD:
+        raise typer.Exit(1)
+
+
+def accept(database: Database, start: Callable[[Session, datetime], Started], *, send: bool = True) -> Accepted:
+    """Start a run in one transaction and, after its commit, send its first stage."""
+    from pipeline.engine.dispatch import publish_stage
+
+    with database.transaction() as session:
+        started = start(session, database.now())
+    if not send or started.stage_run_id is None:
+        return Accepted(started, sent=False)
+    return Accepted(started, sent=publish_stage(database, started.stage_run_id))
+
+
+def tell_accepted(accepted: Accepted, *, as_json: bool) -> None:
+    """Say that the run was accepted, or why there is none."""
+    started = accepted.started
+    if started.run_id is None:
+        if as_json:
+            document({"run_id": None, "status": None, "reason": started.reason})
+            return
+        say(f"Nothing to do: {started.reason}.")
+        return
+    if not accepted.sent:
+        note(f"The broker could not be reached: run {started.run_id} begins as soon as a stack runs (igny8 up).")
+    if as_json:
+        document({"run_id": started.run_id, "status": RunStatus.QUEUED})
+        return
+    say(f"Run {started.run_id} is queued. igny8 run-show {started.run_id} shows how far it is.")
+
+
+def see_through(database: Database, started: Started, *, as_json: bool) -> dict[str, Any]:
+    """Watch a run to its end with somebody who works on it; its last report. Ctrl-C leaves the run and exits 130."""
+    with Workforce(database) as workforce:
+        return follow(database, started, workforce, as_json=as_json)
+
+
+def follow(database: Database, started: Started, workforce: Workforce, *, as_json: bool) -> dict[str, Any]:
+    """The same, with a workforce that outlives the run."""
+    from pipeline.engine.dispatch import publish_stage
+
+    run_id = started.run_id or 0
+    try:
+        workforce.ensure()
+        if started.stage_run_id is not None:
+            publish_stage(database, started.stage_run_id)
+        return watch(database, run_id, tend=workforce.ensure, stderr=as_json)
+    except KeyboardInterrupt:
+        who = "igny8 up goes on with it" if workforce.is_own else "The running stack goes on with it"
+        note(f"Stopped watching. Run {run_id} stays in the database. {who}; igny8 cancel {run_id} ends it.")
+        raise typer.Exit(INTERRUPTED) from None

@@ -1,0 +1,115 @@
+"""Owns `runs`, `run-show` and what people do to a run: pause, resume, cancel, retry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy.orm import Session
+
+from pipeline.cli.edge import ACTOR, account_of, load_stages, reading, ready_database
+from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, LimitOption, RunArgument
+from pipeline.cli.output import document, local_instant, say, status, table
+from pipeline.cli.run import accept, tell_accepted
+from pipeline.cli.watch import print_report
+from pipeline.models import Run
+from pipeline.services import reports, sites
+from pipeline.services import runs as service
+
+OptionalSite = Annotated[
+    str | None, typer.Argument(metavar="[SITE]", help="Only this site's, by name or id.", show_default=False)
+]
+
+
+def runs(
+    site: OptionalSite = None,
+    *,
+    limit: LimitOption = 20,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    as_json: JsonOption = False,
+) -> None:
+    """List runs, the newest first."""
+    with reading() as session:
+        owner = account_of(session, account)
+        site_id = None if site is None else sites.find_site(session, owner.id, site).id
+        found = service.list_runs(session, account_id=owner.id, site_id=site_id, limit=limit)
+        names = {row.id: row for row in sites.list_sites(session, account_id=owner.id)}
+    if as_json:
+        document([_json(run) for run in found])
+        return
+    rows = [
+        (
+            run.id,
+            names[run.site_id].name,
+            status(run.status),
+            run.origin,
+            local_instant(run.created_at, names[run.site_id].timezone),
+            run.reason or "",
+        )
+        for run in found
+    ]
+    table(["run", "site", "status", "origin", "started", "reason"], rows, right=["run"])
+
+
+def run_show(run: RunArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
+    """Show a run: its seven stages, what they did, what they cost."""
+    with reading() as session:
+        row = service.get_run(session, account_id=account_of(session, account).id, run_id=run)
+        report = reports.run_report(session, row.id)
+    if as_json:
+        document(report)
+        return
+    print_report(report)
+
+
+def pause(run: RunArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
+    """Pause a run: nothing new is begun, what was paid for is kept."""
+    _act(run, account, service.pause, as_json=as_json)
+
+
+def resume(run: RunArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
+    """Go on with a paused run."""
+    _act(run, account, service.resume, as_json=as_json)
+
+
+def cancel(run: RunArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
+    """Cancel a run: answers that still arrive are kept, nothing else is begun."""
+    _act(run, account, service.cancel, as_json=as_json)
+
+
+def retry(run: RunArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
+    """Start a new run of exactly the items that failed in a run."""
+    load_stages()
+
+    def start(session: Session, now: datetime) -> service.Started:
+        row = service.get_run(session, account_id=account_of(session, account).id, run_id=run)
+        return service.retry(session, row, now=now)
+
+    tell_accepted(accept(ready_database(), start), as_json=as_json)
+
+
+def _act(run_id: int, account: str, action: Callable[..., None], *, as_json: bool) -> None:
+    database = ready_database()
+    with database.transaction() as session:
+        run = service.get_run(session, account_id=account_of(session, account).id, run_id=run_id)
+        action(session, run, actor=ACTOR, now=database.now())
+    if as_json:
+        document({"run_id": run.id, "status": run.status})
+        return
+    say(f"Run {run.id} is {run.status}.")
+
+
+def _json(run: Run) -> dict[str, Any]:
+    return {
+        "run_id": run.id,
+        "site_id": run.site_id,
+        "status": run.status,
+        "origin": run.origin,
+        "reason": run.reason,
+        "scheduled_for": run.scheduled_for,
+        "created_at": run.created_at,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+    }

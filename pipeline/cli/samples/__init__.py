@@ -1,0 +1,1 @@
+"""Owns the sample files that the demo shows."""

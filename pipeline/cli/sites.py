@@ -1,0 +1,96 @@
+"""Owns `site add|list|show`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.cli.edge import ACTOR, account_of, reading, ready_database
+from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, SiteArgument
+from pipeline.cli.output import document, local_instant, say, table
+from pipeline.models import Site
+from pipeline.services import audit, content, keywords, settings, sites
+
+app = typer.Typer()
+
+NameOption = Annotated[
+    str, typer.Option("--name", help="What the site is called, 1 to 100 characters.", show_default=False)
+]
+ZoneOption = Annotated[
+    str, typer.Option("--timezone", help="Its IANA time zone, such as Europe/Berlin.", show_default=False)
+]
+
+
+def site_json(site: Site) -> dict[str, Any]:
+    """A site as every command prints it."""
+    return {
+        "id": site.id,
+        "name": site.name,
+        "timezone": site.timezone,
+        "target": site.target,
+        "url": site.url,
+        "created_at": site.created_at,
+    }
+
+
+@app.command("add")
+def add(
+    *, name: NameOption, timezone: ZoneOption, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False
+) -> None:
+    """Add a site, with every setting at its default."""
+    database = ready_database()
+    now = database.now()
+    with database.transaction() as session:
+        owner = account_of(session, account)
+        site = sites.add_site(session, account_id=owner.id, name=name, timezone=timezone, now=now)
+        audit.record(
+            session,
+            account_id=owner.id,
+            actor=ACTOR,
+            action="site.added",
+            subject_kind="site",
+            subject_id=site.id,
+            now=now,
+        )
+    if as_json:
+        document(site_json(site))
+        return
+    say(f"Site {site.id}, {site.name}, is ready in {site.timezone}.")
+    say(f'Next: igny8 keywords import "{site.name}" FILE')
+
+
+@app.command("list")
+def list_all(*, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
+    """List the account's sites."""
+    with reading() as session:
+        found = sites.list_sites(session, account_id=account_of(session, account).id)
+    if as_json:
+        document([site_json(site) for site in found])
+        return
+    if not found:
+        say("No site yet: igny8 site add --name NAME --timezone ZONE")
+        return
+    table(
+        ["id", "name", "time zone", "target"],
+        [(site.id, site.name, site.timezone, site.target) for site in found],
+        right=["id"],
+    )
+
+
+@app.command("show")
+def show(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
+    """Show a site: what it has, and when it runs next."""
+    with reading() as session:
+        row = sites.find_site(session, account_of(session, account).id, site)
+        next_run_at = settings.row_of(session, row).next_run_at
+        words = {str(name): count for name, count in keywords.count_by_status(session, site=row).items()}
+        articles = {str(name): count for name, count in content.count_by_status(session, site=row).items()}
+    if as_json:
+        document({**site_json(row), "next_run_at": next_run_at, "keywords": words, "contents": articles})
+        return
+    say(f"{row.name} (site {row.id}, {row.timezone}, target {row.target})")
+    say(f"Next run: {local_instant(next_run_at, row.timezone) or 'none: its schedule is off'}")
+    rows = [("keywords", name, count) for name, count in words.items() if count]
+    rows += [("articles", name, count) for name, count in articles.items() if count]
+    table(["what", "status", "count"], rows, right=["count"])
