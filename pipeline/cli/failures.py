@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -44,9 +45,9 @@ def guarded(run: Callable[[], object], *, debug: bool) -> int:
     """The exit code of `run`; what it raises is told first."""
     try:
         code = run()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, people read a sentence
         if debug:
-            raise
+            traceback.print_exception(error)
         return tell(error)
     except KeyboardInterrupt:
         return INTERRUPTED

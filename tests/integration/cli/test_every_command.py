@@ -1,0 +1,46 @@
+"""Every command, found by walking the tree of commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from pipeline.cli.app import app
+
+ISSUED = {
+    "init", "up", "demo", "doctor", "db upgrade", "worker", "beat", "flower", "site add", "site list", "site show",
+    "keywords import", "keywords add", "keywords list", "settings show", "settings set", "run", "runs", "run-show",
+    "pause", "resume", "cancel", "retry", "calendar", "content list", "content show", "publish", "credits show",
+    "credits grant",
+}  # fmt: skip
+
+
+def _commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    if hasattr(command, "commands"):
+        for name, child in command.commands.items():
+            yield from _commands(child, (*path, name))
+    else:
+        yield " ".join(path), command
+
+
+COMMANDS = dict(_commands(get_command(app)))
+
+
+def test_every_command_of_the_issue_is_there() -> None:
+    assert set(COMMANDS) == ISSUED
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_has_json(name: str) -> None:
+    assert "--json" in {option for parameter in COMMANDS[name].params for option in parameter.opts}
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_and_parameter_is_explained(name: str) -> None:
+    command = COMMANDS[name]
+
+    assert command.help
+    assert all(parameter.help for parameter in command.params if "--help" not in parameter.opts)
