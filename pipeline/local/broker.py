@@ -94,6 +94,17 @@ def prepare_socket(home: Path) -> Path:
     return path
 
 
+def forget_socket(home: Path) -> None:
+    """After the broker ended: remove the short folder outside the home, where there is one."""
+    path = _recorded(home / SOCKET_RECORD)
+    if path is None or path == home / SOCKET:
+        return
+    path.unlink(missing_ok=True)
+    with suppress(OSError):
+        path.parent.rmdir()
+    (home / SOCKET_RECORD).unlink()
+
+
 def _recorded(record: Path) -> Path | None:
     """The recorded place if its folder is still there, and ours alone: others may write where it lies."""
     with suppress(OSError):

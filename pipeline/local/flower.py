@@ -1,6 +1,7 @@
 """Owns Flower as a child: on loopback, behind a password of this installation, its metrics behind it too.
 
-`python -m pipeline.local.flower --port N` runs it. The password is read from `secrets.env`, so that no list of
+`python -m pipeline.local.flower [--port N] [--elsewhere]` runs it; where it listens is written to `flower.url` below
+the home. The password is read from `secrets.env`, so that no list of
 processes shows it; `flowerconfig.py` and `FLOWER_…` variables are not read.
 
 Never: listen elsewhere than where it is told; the default is loopback.
@@ -10,38 +11,52 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import signal
 import sys
 import urllib.request
 from collections.abc import Sequence
 from contextlib import suppress
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Final
 
 from pipeline import logs
 from pipeline.config import Config, child_environ, config
+from pipeline.core.errors import NotReadyError
 from pipeline.local.child import ChildSpec
 from pipeline.local.ports import LOOPBACK
 from pipeline.secrets import FLOWER_PASSWORD, ensure_secrets
 
 USER: Final = "igny8"
+#: Below the home: where Flower listens.
+URL_FILE: Final = "flower.url"
+_ANY_PORT: Final = 0
 _ANSWER_SECONDS: Final = 1.0
 _TASKS_SHOWN: Final = 10_000
 
 
-def flower_child(settings: Config, *, port: int) -> ChildSpec:
-    """Flower as a child of the supervisor, listening on loopback at `port`."""
+def flower_child(settings: Config) -> ChildSpec:
+    """Flower as a child of the supervisor: on loopback, at its usual port, or at any free one where that is taken."""
+    (settings.home / URL_FILE).unlink(missing_ok=True)
+
+    def ready() -> bool:
+        url = flower_url(settings.home)
+        return url is not None and answers(url)
+
     return ChildSpec(
         name="flower",
-        command=(sys.executable, "-m", "pipeline.local.flower", "--port", str(port)),
+        command=(sys.executable, "-m", "pipeline.local.flower", "--elsewhere"),
         environ=child_environ(settings),
-        ready=lambda: answers(flower_url(port)),
+        ready=ready,
     )
 
 
-def flower_url(port: int) -> str:
-    """Where a person opens it."""
-    return f"http://{LOOPBACK}:{port}"
+def flower_url(home: Path) -> str | None:
+    """Where the Flower of this home listens, or did last; None before its first start."""
+    with suppress(OSError):
+        return (home / URL_FILE).read_text(encoding="utf-8").strip() or None
+    return None
 
 
 def answers(url: str) -> bool:
@@ -57,18 +72,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m pipeline.local.flower")
     parser.add_argument("--address", default=LOOPBACK)
     parser.add_argument("--port", type=int, default=config().flower_port)
+    parser.add_argument("--elsewhere", action="store_true", help="take any free port where this one is taken")
     given = parser.parse_args(arguments)
     logs.configure_logs(log_format=config().log_format, log_level=config().log_level)
     signal.signal(signal.SIGTERM, _leave)
-    with suppress(KeyboardInterrupt):
-        _serve(given.address, given.port)
+    try:
+        _serve(given.address, [given.port, _ANY_PORT] if given.elsewhere else [given.port])
+    except KeyboardInterrupt:
+        return
+    except NotReadyError as error:
+        sys.exit(error.message)
 
 
 def _leave(_number: int, _frame: Any) -> None:
     raise KeyboardInterrupt
 
 
-def _serve(address: str, port: int) -> None:
+def _serve(address: str, ports: Sequence[int]) -> None:
     from flower.app import Flower
     from flower.options import options
     from flower.urls import settings
@@ -77,16 +97,30 @@ def _serve(address: str, port: int) -> None:
 
     _close_all_but_health()
     options.address = address
-    options.port = port
     options.basic_auth = [f"{USER}:{ensure_secrets(config().home)[FLOWER_PASSWORD]}"]
     options.max_tasks = _TASKS_SHOWN
     asyncio.set_event_loop(asyncio.new_event_loop())
     flower = Flower(capp=app, options=options, **settings)
-    flower.start_http_server()
+    port = _listen(flower, ports)
+    (config().home / URL_FILE).write_text(f"http://{address}:{port}\n", encoding="utf-8")
     try:
         flower.start()
     finally:
         flower.stop()
+
+
+def _listen(flower: Any, ports: Sequence[int]) -> int:
+    """Bind the first port that is free: whoever only looks first may find it taken when it binds."""
+    for port in ports:
+        flower.options.port = port
+        try:
+            bound: int = flower.start_http_server()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+        else:
+            return bound
+    raise NotReadyError(f"Port {ports[0]} is in use. Stop what listens there, or choose another with --port.")
 
 
 def _close_all_but_health() -> None:

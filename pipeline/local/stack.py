@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, Final, Self
 
 from pipeline.config import BEAT_MARK, Config, child_environ
 from pipeline.core.errors import NotReadyError
-from pipeline.local.broker import broker_child
+from pipeline.local.broker import broker_child, forget_socket
 from pipeline.local.child import ChildSpec
 from pipeline.local.flower import flower_child, flower_url
 from pipeline.local.locks import StackLock
-from pipeline.local.ports import free_port
 from pipeline.local.supervisor import Backoff, ChildStatus, Supervisor, signals_interrupt
 from pipeline.secrets import ensure_secrets
 
@@ -85,10 +84,10 @@ class EmbeddedStack:
         if not self._wants_flower:
             supervisor.start(*self._services)
             return
-        port = free_port(self._config.flower_port)
-        supervisor.start(*self._services, flower_child(self._config, port=port))
-        self.flower_url = flower_url(port)
-        self._lock.announce(flower_url=self.flower_url)
+        supervisor.start(*self._services, flower_child(self._config))
+        self.flower_url = flower_url(self._config.home)
+        if self.flower_url:
+            self._lock.announce(flower_url=self.flower_url)
 
     def statuses(self) -> tuple[ChildStatus, ...]:
         """Every child, in the order of their start."""
@@ -104,6 +103,7 @@ class EmbeddedStack:
         if self._supervisor is not None:
             self._supervisor.stop()
             self._supervisor = None
+            forget_socket(self._config.home)
         self._lock.release()
         self._signals.close()
 

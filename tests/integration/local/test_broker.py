@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from pipeline.config import Config, load_config
-from pipeline.local.broker import answers, broker_child, prepare_socket, server_binary
+from pipeline.local.broker import answers, broker_child, forget_socket, prepare_socket, server_binary
 from pipeline.local.supervisor import Backoff, Supervisor
 from tests.support.processes import wait_until
 
@@ -19,9 +19,11 @@ QUICK = Backoff(base_seconds=0.01, max_seconds=0.1)
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home(tmp_path: Path) -> Iterator[Path]:
     """Deep on purpose: far beyond what a socket's path may have."""
-    return tmp_path / ("a-folder-with-a-rather-long-name-" * 3) / ".igny8"
+    deep = tmp_path / ("a-folder-with-a-rather-long-name-" * 3) / ".igny8"
+    yield deep
+    forget_socket(deep)
 
 
 @pytest.fixture
@@ -96,7 +98,17 @@ def test_short_place_that_others_may_write_to_is_not_used_again(home: Path) -> N
 
     second = prepare_socket(home)
 
+    first.parent.rmdir()
     assert second != first
+
+
+def test_short_place_is_removed_with_its_record(home: Path) -> None:
+    path = prepare_socket(home)
+
+    forget_socket(home)
+
+    assert not path.parent.exists()
+    assert not (home / "broker" / "socket").exists()
 
 
 def test_short_home_has_the_socket_inside() -> None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import base64
+import os
+import socket
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -14,9 +19,18 @@ import pytest
 from pipeline.config import load_config
 from pipeline.local.broker import broker_child
 from pipeline.local.flower import USER, flower_child, flower_url
-from pipeline.local.ports import free_port
 from pipeline.local.supervisor import Supervisor
 from pipeline.secrets import FLOWER_PASSWORD, ensure_secrets, read_secrets
+
+
+@contextmanager
+def occupied(port: int) -> Iterator[None]:
+    """Somebody listens at the port, if nobody does already."""
+    with socket.socket() as taken:
+        with suppress(OSError):
+            taken.bind(("127.0.0.1", port))
+            taken.listen()
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +42,9 @@ def flower(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str,
     try:
         supervisor.start(broker_child(settings))
         ensure_secrets(home)
-        port = free_port(settings.flower_port)
-        supervisor.start(flower_child(settings, port=port))
-        yield flower_url(port), read_secrets(home)[FLOWER_PASSWORD], supervisor.statuses()[1].pid or 0
+        with occupied(settings.flower_port):
+            supervisor.start(flower_child(settings))
+        yield flower_url(home) or "", read_secrets(home)[FLOWER_PASSWORD], supervisor.statuses()[1].pid or 0
     finally:
         supervisor.stop()
 
@@ -112,3 +126,30 @@ def test_password_is_not_in_the_list_of_processes(flower: tuple[str, str, int]) 
     _, password, pid = flower
 
     assert password not in " ".join(psutil.Process(pid).cmdline())
+
+
+def test_taken_port_is_passed_over_and_the_new_one_recorded(flower: tuple[str, str, int]) -> None:
+    url, _, pid = flower
+
+    listening = {
+        found.laddr.port for found in psutil.Process(pid).net_connections(kind="inet") if found.status == "LISTEN"
+    }
+
+    assert listening == {int(url.rpartition(":")[2])}
+    assert 5555 not in listening
+
+
+def test_port_that_was_asked_for_by_name_and_is_taken_is_told(flower: tuple[str, str, int], tmp_path: Path) -> None:
+    port = flower[0].rpartition(":")[2]
+
+    ended = subprocess.run(
+        (sys.executable, "-m", "pipeline.local.flower", "--port", port),
+        env=os.environ | {"IGNY8_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert ended.returncode == 1
+    assert ended.stderr.strip().splitlines()[-1].startswith(f"Port {port} is in use.")
