@@ -59,6 +59,8 @@ class Slice:
         #: Whether something may have been given back.
         self.looks_back = True
         self._started = time.monotonic()
+        #: A slice always does something: however short, it never only passes the lane on.
+        self._worked = False
 
     @property
     def batch_size(self) -> int | None:
@@ -111,7 +113,7 @@ class Slice:
             return lambda session: self.wait_until(session, now + delay)
         if delay:
             return lambda session: self._rest(session, due_at=now + delay, now=now)
-        if time.monotonic() - self._started > config().slice_seconds:
+        if self._worked and time.monotonic() - self._started > config().slice_seconds:
             return lambda session: self._again(session, now=now)
         return None
 
@@ -123,6 +125,7 @@ class Slice:
         if self.looks_back:
             items = stage_items.claim_again(session, self.next_grip, becomes=becomes)
             if items:
+                self._worked = True
                 return items
             self.looks_back = False
         items = stage_items.claim_new(session, self.next_grip, after=self.next_after, most=most, becomes=becomes)
@@ -131,6 +134,7 @@ class Slice:
         if not items and self.next_after:
             items = stage_items.claim_new(session, self.next_grip, after=0, most=most, becomes=becomes)
         if items:
+            self._worked = True
             self.next_after = max(self.next_after, items[-1].position)
         return items
 
