@@ -1,6 +1,6 @@
 """Owns the moves of a content and its publication that belong together, each a compare-and-set.
 
-Never: slots; talks to a site.
+Lock order: publication, content. Never: slots; talks to a site.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final, cast
 
-from sqlalchemy import CursorResult, Select, Table, update
+from sqlalchemy import CursorResult, Select, Table, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.states import ContentStatus, PublicationStatus, sources
@@ -31,6 +31,11 @@ _COLUMNS: Final = (
     "attempts",
 )
 _RENEWED: Final = ("status", "slot_at", "due_at", "sends", "attempts")
+
+
+def lock_publication(session: Session, content_id: int) -> PublicationStatus | None:
+    """Lock the content's publication, before the content is moved; its status, None where nothing was ever planned."""
+    return session.scalar(select(Publication.status).where(Publication.content_id == content_id).with_for_update())
 
 
 def plan(session: Session, content: Content, *, slot_at: datetime | None, due_at: datetime, now: datetime) -> None:

@@ -69,8 +69,8 @@ def publish_now(session: Session, content: Content, *, now: datetime) -> Publica
     not matter. Raises ConflictError otherwise.
     """
     rows.lock_share(session, content.site_id)
-    stuck = _is_stuck(session, content.id)
-    of = (*_PUBLISHABLE, ContentStatus.NEEDS_ATTENTION) if stuck else _PUBLISHABLE
+    is_stuck = placing.lock_publication(session, content.id) is PublicationStatus.NEEDS_ATTENTION
+    of = (*_PUBLISHABLE, ContentStatus.NEEDS_ATTENTION) if is_stuck else _PUBLISHABLE
     if not placing.move_content(session, content.id, ContentStatus.PUBLISHING, of=of):
         raise ConflictError(
             f"Content {content.id} is {content.status}: only approved, scheduled or ready content can be published "
@@ -180,11 +180,6 @@ def _is_put_off(session: Session, publication: Publication, *, limits: Limits, n
         return False
     publication.due_at, publication.sends = last + limits.spacing, 0
     return True
-
-
-def _is_stuck(session: Session, content_id: int) -> bool:
-    query = select(Publication.status).where(Publication.content_id == content_id)
-    return session.scalar(query) is PublicationStatus.NEEDS_ATTENTION
 
 
 def _stop(session: Session, publication: Publication, error: str) -> None:

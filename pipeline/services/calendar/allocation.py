@@ -39,12 +39,14 @@ def schedule_next(session: Session, content: Content, *, now: datetime) -> datet
     """
     if not (rules := share(session, content.site_id, now=now)).has_slots:
         return None
+    planned_before = placing.lock_publication(session, content.id) is not None
     if not placing.move_content(session, content.id, ContentStatus.SCHEDULED, of=_FROM, held_back=False):
         raise TransitionError(
             f"Content {content.id} is {content.status}: only approved or ready content can be scheduled. "
             "Approve it first, or look at what became of it."
         )
-    rows.release(session, content.id, site_id=content.site_id, now=now)
+    if planned_before:
+        rows.release(session, content.id, site_id=content.site_id, now=now)
     slot_at = _take(session, content, rules, now=now)
     if slot_at is None:
         placing.move_content(session, content.id, ContentStatus.APPROVED, of=(ContentStatus.SCHEDULED,))

@@ -26,8 +26,8 @@ def free_slot(session: Session, content: Content, *, hold_back: bool, now: datet
     """
     rows.lock_share(session, content.site_id)
     withdrawn = placing.withdraw(session, content.id)
-    rows.release(session, content.id, site_id=content.site_id, now=now)
     moved = placing.move_content(session, content.id, ContentStatus.APPROVED, of=_FROM, held_back=hold_back)
+    rows.release(session, content.id, site_id=content.site_id, now=now)
     if not (withdrawn and moved):
         session.refresh(content)
         raise ConflictError(

@@ -19,7 +19,7 @@ from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.models import CalendarSlot, Content, Publication, Site
 from pipeline.services import placing
 from pipeline.services.calendar import rows
-from pipeline.services.calendar.rules import SlotRules, read_state
+from pipeline.services.calendar.rules import CalendarState, SlotRules, read_state
 
 _PUBLICATIONS: Final = cast("Table", Publication.__table__)
 
@@ -36,23 +36,16 @@ class Move:
 
 def current_rules(session: Session, site_id: int, *, now: datetime) -> SlotRules:
     """What the settings want and the calendar's rows are made by: they are made or reflowed where they differ."""
-    state = read_state(session, site_id)
-    if state.made_by is None:
-        rows.make(session, site_id, state.wanted)
-        state = read_state(session, site_id)
-    if not state.is_current:
-        _reflow(session, site_id, now=now)
-    return state.wanted
+    return _current_state(session, site_id, now=now).wanted
 
 
 def share(session: Session, site_id: int, *, now: datetime) -> SlotRules:
     """As `current_rules`, and nobody changes them until the transaction ends."""
     while True:
-        rules = current_rules(session, site_id, now=now)
-        rows.lock_share(session, site_id)
-        # Read again: a reflow may have been committed while the lock was waited for.
-        if read_state(session, site_id).made_by == rules:
-            return rules
+        state = _current_state(session, site_id, now=now)
+        # A reflow may have been committed while the lock was waited for.
+        if rows.lock_share(session, site_id) == state.version:
+            return state.wanted
 
 
 def reflow(session: Session, site: Site, *, now: datetime) -> Sequence[Move]:
@@ -70,6 +63,17 @@ def keep(session: Session, site: Site, *, now: datetime) -> None:
     rows.lock_alone(session, site.id)
     rules = read_state(session, site.id).wanted
     _make_anew(session, site.id, rules, now=now, made_to=now)
+
+
+def _current_state(session: Session, site_id: int, *, now: datetime) -> CalendarState:
+    state = read_state(session, site_id)
+    if state.made_by is None:
+        rows.make(session, site_id, state.wanted)
+        state = read_state(session, site_id)
+    if not state.is_current:
+        _reflow(session, site_id, now=now)
+        state = read_state(session, site_id)
+    return state
 
 
 def _reflow(session: Session, site_id: int, *, now: datetime) -> Sequence[Move]:

@@ -2,7 +2,7 @@
 
 Three locks on the calendar's row. *Share* is every allocator's; *extend* adds slots at the end and goes together with
 share (so that an allocator may ask for it while others hold share: no deadlock); *alone* goes with nothing.
-Lock order: calendar, slot or publication, content. Never: decides who gets a slot.
+Lock order: calendar, publication, content, slot. Never: decides who gets a slot.
 """
 
 from __future__ import annotations
