@@ -15,7 +15,7 @@ from pipeline.cli.calendar import calendar_json, tell_calendar
 from pipeline.cli.edge import load_stages, prepared_database
 from pipeline.cli.keywords import report_json
 from pipeline.cli.options import JsonOption
-from pipeline.cli.output import document, note, say, table
+from pipeline.cli.output import document, note, say
 from pipeline.cli.publishing import publication_json, publish_at_once
 from pipeline.cli.run import GOOD, follow
 from pipeline.cli.sites import site_json
@@ -38,6 +38,7 @@ SAMPLE: Final = "home-office-keywords.csv"
 _ENOUGH: Final = 20
 _CALENDAR_DAYS: Final = 7
 _FILL: Final = 1_000
+_LABEL_WIDTH: Final = 34
 _SETTINGS: Final = {
     "delays.within_stage": "0",
     "delays.between_stage": "0",
@@ -160,14 +161,15 @@ def _tell(database: Database, story: Story, *, as_json: bool) -> None:
         say(f"Nothing to do: {story.reason}.")
     tell_calendar(story.site, days, waiting)
     say()
-    table(["", ""], _summary(story, counts, pages))
+    for label, value in _summary(story, counts, pages):
+        say(f"{label:<{_LABEL_WIDTH}}{value}")
 
 
 def _summary(story: Story, counts: dict[str, int], pages: Path) -> list[tuple[str, str]]:
     name = story.site.name
     return [
         ("articles", ", ".join(f"{count} {status}" for status, count in counts.items())),
-        ("published now", (story.published.remote_url or "") if story.published else "nothing new"),
+        ("published just now", (story.published.remote_url or "") if story.published else "nothing new"),
         ("open in a browser", str(pages)),
         ("its calendar", f'igny8 calendar "{name}"'),
         ("its articles", f'igny8 content list "{name}"'),

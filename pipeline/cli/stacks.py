@@ -22,7 +22,11 @@ _NEEDED: Final = frozenset({"beat", "worker"})
 
 
 def stack_runs(database: Database) -> bool:
-    """Whether a beat and a worker have shown a sign of life just now."""
+    """Whether the stack of this home runs, or a beat and a worker anywhere have shown a sign of life just now."""
+    from pipeline.local.locks import running_stack
+
+    if running_stack(config().home) is not None:
+        return True
     with database.reading() as session:
         names = session.scalars(select(Heartbeat.name).where(Heartbeat.at > database.now() - _FRESH)).all()
     return {name.partition(":")[0] for name in names} >= _NEEDED
@@ -53,7 +57,7 @@ class Workforce:
         try:
             stack.__enter__()
         except StackRunningError:
-            return  # Another one of this home is about to show its first sign of life.
+            return  # Another one of this home was quicker.
         self._own = stack
 
     def __enter__(self) -> Self:
