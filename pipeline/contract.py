@@ -96,7 +96,9 @@ class Subjects(Sequence[SubjectT], Generic[SubjectT]):
     Rows are read when first looked at: a set-based `keep` that needs only `ids` reads none.
     """
 
-    def __init__(self, session: Session, kind: type[SubjectT], ids: Sequence[int], *, site: Site, settings: SiteSettings) -> None:
+    def __init__(
+        self, session: Session, kind: type[SubjectT], ids: Sequence[int], *, site: Site, settings: SiteSettings
+    ) -> None:
         """`ids` are rows of `kind`, all of `site`."""
         self._session = session
         self._kind = kind
@@ -127,7 +129,7 @@ class Subjects(Sequence[SubjectT], Generic[SubjectT]):
 
 
 class Stage(Generic[SubjectT, AnswerT]):
-    """One of the seven. Subclasses set `key`, `subject`, `waits_as`; defining one is enough for the engine to find it."""
+    """One of the seven. Subclasses set `key`, `subject`, `waits_as`; the engine finds what is defined."""
 
     #: As in the catalog.
     key: ClassVar[str]

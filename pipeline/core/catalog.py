@@ -1,4 +1,4 @@
-"""Owns the seven stages as data: numbers, keys, names, what each works on and its defaults (contract, "The seven stages")."""
+"""Owns the seven stages as data: numbers, keys, names, what each works on, its defaults."""
 
 from __future__ import annotations
 

@@ -53,7 +53,9 @@ class LiveRunError(ConflictError):
     def __init__(self, run_id: int) -> None:
         """Name the live run, so that a person can look at it."""
         self.run_id = run_id
-        super().__init__(f"The site already has a live run ({run_id}). Wait until it ends, or cancel it, then start again.")
+        super().__init__(
+            f"The site already has a live run ({run_id}). Wait until it ends, or cancel it, then start again."
+        )
 
 
 class StaleError(ConflictError):

@@ -8,7 +8,16 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    field_validator,
+    model_validator,
+)
 
 from pipeline.core import calendar
 from pipeline.core.catalog import BY_NUMBER, STAGES, Calls, StageDefinition
@@ -21,6 +30,7 @@ _IMAGE_STAGES = (5, 6)
 Percent = Annotated[StrictInt, Field(ge=0, le=100)]
 Delay = Annotated[StrictInt, Field(ge=0, le=86_400)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+_WORKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
 
 
 def _one_time(text: str) -> str:
@@ -76,7 +86,7 @@ class Publishing(Group):
 
     auto_approval_enabled: StrictBool = True
     auto_publish_enabled: StrictBool = True
-    publish_days: list[Weekday] = Field(default_factory=lambda: ["mon", "tue", "wed", "thu", "fri"])
+    publish_days: list[Weekday] = Field(default_factory=lambda: list(_WORKDAYS))
     time_slots: list[str] = Field(default_factory=lambda: ["09:00", "14:00", "18:00"])
     skip_dates: Annotated[list[date], Field(max_length=1_000)] = Field(default_factory=list)
 

@@ -19,7 +19,9 @@ def ucr(credits_amount: int | str | Decimal) -> int:
     try:
         amount = Decimal(credits_amount) * UCR_PER_CREDIT
     except InvalidOperation:
-        raise InvalidValueError(f"{credits_amount!r} is not an amount of credits. Give a number such as 250 or 12.5.") from None
+        raise InvalidValueError(
+            f"{credits_amount!r} is not an amount of credits. Give a number such as 250 or 12.5."
+        ) from None
     if not amount.is_finite() or amount != amount.to_integral_value():
         raise InvalidValueError(f"{credits_amount} credits cannot be kept: an amount has at most six decimals.")
     return int(amount)

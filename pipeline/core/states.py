@@ -235,8 +235,12 @@ TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
         StageRunStatus.RUNNING: _STAGE_ENDS,
     },
     ItemStatus: {
-        ItemStatus.PENDING: frozenset({ItemStatus.LEASED, ItemStatus.DONE, ItemStatus.SKIPPED, ItemStatus.RELEASED, ItemStatus.FAILED}),
-        ItemStatus.LEASED: frozenset({ItemStatus.PENDING, ItemStatus.DONE, ItemStatus.SKIPPED, ItemStatus.RELEASED, ItemStatus.FAILED}),
+        ItemStatus.PENDING: frozenset(
+            {ItemStatus.LEASED, ItemStatus.DONE, ItemStatus.SKIPPED, ItemStatus.RELEASED, ItemStatus.FAILED}
+        ),
+        ItemStatus.LEASED: frozenset(
+            {ItemStatus.PENDING, ItemStatus.DONE, ItemStatus.SKIPPED, ItemStatus.RELEASED, ItemStatus.FAILED}
+        ),
     },
     LaneStatus: {LaneStatus.OPEN: frozenset({LaneStatus.CLOSED})},
     CallStatus: {
@@ -265,30 +269,64 @@ TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
         ImagePromptStatus.FAILED: frozenset({ImagePromptStatus.NEW}),
     },
     ContentStatus: {
-        ContentStatus.DRAFT: frozenset({ContentStatus.IMAGES, ContentStatus.REVIEW, ContentStatus.REJECTED, ContentStatus.NEEDS_ATTENTION}),
-        ContentStatus.IMAGES: frozenset({ContentStatus.REVIEW, ContentStatus.REJECTED, ContentStatus.NEEDS_ATTENTION}),
-        ContentStatus.REVIEW: frozenset({ContentStatus.APPROVED, ContentStatus.REJECTED, ContentStatus.NEEDS_ATTENTION}),
-        ContentStatus.APPROVED: frozenset({ContentStatus.SCHEDULED, ContentStatus.PUBLISHING, ContentStatus.REVIEW, ContentStatus.REJECTED}),
-        ContentStatus.SCHEDULED: frozenset(
-            {ContentStatus.APPROVED, ContentStatus.READY, ContentStatus.PUBLISHING, ContentStatus.REJECTED, ContentStatus.NEEDS_ATTENTION}
+        ContentStatus.DRAFT: frozenset(
+            {ContentStatus.IMAGES, ContentStatus.REVIEW, ContentStatus.REJECTED, ContentStatus.NEEDS_ATTENTION}
         ),
-        ContentStatus.READY: frozenset({ContentStatus.APPROVED, ContentStatus.SCHEDULED, ContentStatus.PUBLISHING, ContentStatus.REJECTED}),
-        ContentStatus.PUBLISHING: frozenset({ContentStatus.PUBLISHED, ContentStatus.SCHEDULED, ContentStatus.NEEDS_ATTENTION}),
+        ContentStatus.IMAGES: frozenset({ContentStatus.REVIEW, ContentStatus.REJECTED, ContentStatus.NEEDS_ATTENTION}),
+        ContentStatus.REVIEW: frozenset(
+            {ContentStatus.APPROVED, ContentStatus.REJECTED, ContentStatus.NEEDS_ATTENTION}
+        ),
+        ContentStatus.APPROVED: frozenset(
+            {ContentStatus.SCHEDULED, ContentStatus.PUBLISHING, ContentStatus.REVIEW, ContentStatus.REJECTED}
+        ),
+        ContentStatus.SCHEDULED: frozenset(
+            {
+                ContentStatus.APPROVED,
+                ContentStatus.READY,
+                ContentStatus.PUBLISHING,
+                ContentStatus.REJECTED,
+                ContentStatus.NEEDS_ATTENTION,
+            }
+        ),
+        ContentStatus.READY: frozenset(
+            {ContentStatus.APPROVED, ContentStatus.SCHEDULED, ContentStatus.PUBLISHING, ContentStatus.REJECTED}
+        ),
+        ContentStatus.PUBLISHING: frozenset(
+            {ContentStatus.PUBLISHED, ContentStatus.SCHEDULED, ContentStatus.NEEDS_ATTENTION}
+        ),
         ContentStatus.PUBLISHED: frozenset({ContentStatus.REVIEW, ContentStatus.NEEDS_ATTENTION}),
         ContentStatus.REJECTED: frozenset({ContentStatus.REVIEW}),
-        ContentStatus.NEEDS_ATTENTION: frozenset({ContentStatus.DRAFT, ContentStatus.REVIEW, ContentStatus.PUBLISHING, ContentStatus.REJECTED}),
+        ContentStatus.NEEDS_ATTENTION: frozenset(
+            {ContentStatus.DRAFT, ContentStatus.REVIEW, ContentStatus.PUBLISHING, ContentStatus.REJECTED}
+        ),
     },
     PublicationStatus: {
         PublicationStatus.PLANNED: frozenset(
-            {PublicationStatus.DRAFTING, PublicationStatus.PUBLISHING, PublicationStatus.MISSED, PublicationStatus.WITHDRAWN}
+            {
+                PublicationStatus.DRAFTING,
+                PublicationStatus.PUBLISHING,
+                PublicationStatus.MISSED,
+                PublicationStatus.WITHDRAWN,
+            }
         ),
-        PublicationStatus.DRAFTING: frozenset({PublicationStatus.DRAFTED, PublicationStatus.PLANNED, PublicationStatus.NEEDS_ATTENTION}),
-        PublicationStatus.DRAFTED: frozenset({PublicationStatus.PUBLISHING, PublicationStatus.MISSED, PublicationStatus.WITHDRAWN}),
+        PublicationStatus.DRAFTING: frozenset(
+            {PublicationStatus.DRAFTED, PublicationStatus.PLANNED, PublicationStatus.NEEDS_ATTENTION}
+        ),
+        PublicationStatus.DRAFTED: frozenset(
+            {PublicationStatus.PUBLISHING, PublicationStatus.MISSED, PublicationStatus.WITHDRAWN}
+        ),
         PublicationStatus.PUBLISHING: frozenset(
-            {PublicationStatus.PUBLISHED, PublicationStatus.PLANNED, PublicationStatus.DRAFTED, PublicationStatus.NEEDS_ATTENTION}
+            {
+                PublicationStatus.PUBLISHED,
+                PublicationStatus.PLANNED,
+                PublicationStatus.DRAFTED,
+                PublicationStatus.NEEDS_ATTENTION,
+            }
         ),
         PublicationStatus.PUBLISHED: frozenset({PublicationStatus.WITHDRAWN, PublicationStatus.NEEDS_ATTENTION}),
-        PublicationStatus.MISSED: frozenset({PublicationStatus.PLANNED, PublicationStatus.PUBLISHING, PublicationStatus.WITHDRAWN}),
+        PublicationStatus.MISSED: frozenset(
+            {PublicationStatus.PLANNED, PublicationStatus.PUBLISHING, PublicationStatus.WITHDRAWN}
+        ),
         PublicationStatus.NEEDS_ATTENTION: frozenset(
             {PublicationStatus.PLANNED, PublicationStatus.PUBLISHING, PublicationStatus.WITHDRAWN}
         ),

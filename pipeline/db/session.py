@@ -36,7 +36,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """A session that commits at the end, or rolls back on any error; then what was left for after the commit runs."""
+        """A session that commits at the end or rolls back on any error; then what waits for the commit runs."""
         with Session(self.engine, expire_on_commit=False) as session:
             with session.begin():
                 yield session
@@ -78,7 +78,7 @@ class _Clock:
             return datetime.now(UTC)
         if self._then is None or time.monotonic() - self._read_at > _CALIBRATE_SECONDS:
             with self._engine.connect() as connection:
-                then = cast(datetime, connection.execute(text("SELECT clock_timestamp()")).scalar_one())
+                then = cast("datetime", connection.execute(text("SELECT clock_timestamp()")).scalar_one())
             self._read_at, self._then = time.monotonic(), then.astimezone(UTC)
         return self._then + timedelta(seconds=time.monotonic() - self._read_at)
 
@@ -89,13 +89,20 @@ def after_commit(session: Session, action: Callable[[], None]) -> None:
 
 
 def _sqlite(url: str, *, begin: str, read_only: bool = False) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": _SQLITE_BUSY_MILLISECONDS / 1000}, pool_size=20, max_overflow=40)
+    engine = create_engine(
+        url, connect_args={"timeout": _SQLITE_BUSY_MILLISECONDS / 1000}, pool_size=20, max_overflow=40
+    )
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
         # The driver must not begin transactions of its own: ours begin IMMEDIATE, so that they wait instead of failing.
         connection.isolation_level = None
-        pragmas = ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_SQLITE_BUSY_MILLISECONDS}"]
+        pragmas = [
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"busy_timeout={_SQLITE_BUSY_MILLISECONDS}",
+        ]
         for pragma in [*pragmas, "query_only=ON"] if read_only else pragmas:
             connection.execute(f"PRAGMA {pragma}")
 

@@ -1,4 +1,4 @@
-"""Owns a slice of an asking stage: settle answer k, keep it, close its items, claim the next, hold, commit; then the call.
+"""Owns a slice of an asking stage: keep and settle answer k, claim the next items, hold, commit; then the call.
 
 Everything between two calls is one transaction. What breaks it is done again in parts, so that an answer that was
 paid for is never lost to a fault elsewhere.
@@ -24,7 +24,7 @@ from pipeline.engine.items import Item
 from pipeline.engine.lanes import LaneTaken
 from pipeline.engine.leases import keeper
 from pipeline.engine.outcomes import GoOn, Outcome
-from pipeline.engine.questions import Prepared, Step, UselessAnswerError
+from pipeline.engine.questions import Asking, Prepared, Step, UselessAnswerError
 from pipeline.engine.slices import Slice, StageFault
 from pipeline.services import credits as ledger
 from pipeline.services.credits import Refused
@@ -159,7 +159,9 @@ class AskingSlice(Slice):
             stage_items.add_charge(session, self.context.stage_run_id, result.work.items[0], charged)
             return self._repair(result)
         stage_items.add_charge(session, self.context.stage_run_id, result.work.items[0], _charge(result))
-        recovery.refuse(session, self.context, result.work.items, reason=f"the answer could not be used: {result.fault}")
+        recovery.refuse(
+            session, self.context, result.work.items, reason=f"the answer could not be used: {result.fault}"
+        )
         self.looks_back = True
         return None
 
@@ -170,16 +172,20 @@ class AskingSlice(Slice):
         produced = None
         if kept:
             try:
-                produced = context.stage.keep(session, context.subjects(session, [item.subject_id for item in kept]), result.answer)
+                produced = context.stage.keep(
+                    session, context.subjects(session, [item.subject_id for item in kept]), result.answer
+                )
                 session.flush()
             except AnswerRejected as rejected:
                 raise _Rejected(result, rejected.message) from None
             except OperationalError:
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever a stage raises costs its items an attempt, never the worker
+            except Exception as error:
                 raise StageFault(items, error) from error
         stage_items.close_done(session, self.grip, items, produced, charged_ucr=_charge(result))
-        stage_items.skip(session, context.stage_run_id, [item for item in items if item.subject_id not in there], reason=_GONE)
+        stage_items.skip(
+            session, context.stage_run_id, [item for item in items if item.subject_id not in there], reason=_GONE
+        )
         if kept and context.stage.leaves_waiting:
             self.raise_times_tried(session, kept)
 
@@ -225,24 +231,26 @@ class AskingSlice(Slice):
 
     def _ask_stage(self, session: Session, items: list[Item]) -> Prepared:
         try:
-            question = self.context.stage.ask(session, self.context.subjects(session, [item.subject_id for item in items]))
+            question = self.context.stage.ask(
+                session, self.context.subjects(session, [item.subject_id for item in items])
+            )
             return self._prepare(question, items, step=Step.ASK)
         except OperationalError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a stage raises costs its items an attempt, never the worker
+        except Exception as error:
             raise StageFault(items, error) from error
 
     def _prepare(self, question: Question | ImageQuestion, items: list[Item], *, step: Step) -> Prepared:
         assert self.context.price is not None  # noqa: S101 - no run starts without the prices of its AI stages
-        return questions.prepare(
-            question,
-            step=step,
-            stage_run_id=self.context.stage_run_id,
-            subject_ids=[item.subject_id for item in items],
-            settings=self.context.settings,
-            price=self.context.price,
-            timeout_seconds=config().call_timeout_seconds,
+        asking = Asking(
+            step,
+            self.context.stage_run_id,
+            [item.subject_id for item in items],
+            self.context.settings,
+            self.context.price,
+            config().call_timeout_seconds,
         )
+        return questions.prepare(question, asking)
 
     def _reserve(self, session: Session, items: list[Item], prepared: Prepared, *, now: datetime) -> Work | Outcome:
         """The stored answer where there is one, else a hold; a refused hold gives the items back without an attempt."""

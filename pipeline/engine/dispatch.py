@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import structlog
 from celery import chain
 from celery.canvas import Signature
 from kombu.exceptions import KombuError, OperationalError
-from sqlalchemy import Row, Table, and_, func, or_, select, update
+from sqlalchemy import Row, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.config import config
@@ -22,12 +22,12 @@ from pipeline.core.states import LaneStatus, RunStatus, StageRunStatus
 from pipeline.db.session import Database
 from pipeline.engine.app import app
 from pipeline.models import Lane, Run, StageRun
+from pipeline.models.base import table_of
 
 MOST_A_TICK = 300
 _log = structlog.get_logger()
 _ACTIVE = (RunStatus.QUEUED, RunStatus.RUNNING)
-_stage_runs = cast(Table, StageRun.__table__)
-_lanes = cast(Table, Lane.__table__)
+_stage_runs, _lanes = table_of(StageRun), table_of(Lane)
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,16 @@ class Message:
             return chain(_link(self.key, "batch", self.stage_run_id, self.lane, self.ticket), finish)
         if self.admitted:
             return finish
-        return chain(_link(self.key, "admit", self.stage_run_id), _link(self.key, "batch", self.stage_run_id, 1, 0), finish)
+        return chain(
+            _link(self.key, "admit", self.stage_run_id), _link(self.key, "batch", self.stage_run_id, 1, 0), finish
+        )
 
 
 def publish_stage(database: Database, stage_run_id: int) -> bool:
-    """Send a stage run's chain now, after the commit that made it due. False: the broker was not reached; beat sends it later."""
+    """Send a stage run's chain now, after the commit that made it due.
+
+    False: the broker was not reached; beat sends it later.
+    """
     with database.reading() as session:
         row = session.execute(select(StageRun.key, StageRun.status).where(StageRun.id == stage_run_id)).one()
     return publish([Message(stage_run_id, row.key, admitted=row.status is not StageRunStatus.PENDING)]) == 1
@@ -103,7 +108,11 @@ def claim_due(session: Session, *, now: datetime) -> list[Message]:
 def next_due(session: Session) -> datetime | None:
     """The earliest instant at which something of an active run is due."""
     of_runs = select(func.min(StageRun.due_at)).join(Run, Run.id == StageRun.run_id)
-    of_lanes = select(func.min(Lane.due_at)).join(StageRun, StageRun.id == Lane.stage_run_id).join(Run, Run.id == StageRun.run_id)
+    of_lanes = (
+        select(func.min(Lane.due_at))
+        .join(StageRun, StageRun.id == Lane.stage_run_id)
+        .join(Run, Run.id == StageRun.run_id)
+    )
     found = [session.scalar(query.where(Run.status.in_(_ACTIVE))) for query in (of_runs, of_lanes)]
     return min((instant for instant in found if instant is not None), default=None)
 
@@ -145,7 +154,7 @@ def _due(due_at: Any, now: datetime) -> Any:
 
 
 def _next_send(row: Row[Any], now: datetime) -> datetime:
-    """30 s, then twice as long each time, at most 15 min: a message that was lost is rescued, a slow worker is not flooded."""
+    """30 s, then twice as long, at most 15 min: a lost message is rescued, a slow worker is not flooded."""
     pause = min(config().resend_seconds * 2 ** min(row.sends, 30), config().resend_max_seconds)
     return now + timedelta(seconds=pause)
 

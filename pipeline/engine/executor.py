@@ -1,7 +1,9 @@
-"""Owns the three links of a stage's chain as steps: admit, batch, finish. Each ends in an outcome; nothing here knows Celery."""
+"""Owns the three links of a stage's chain as steps: admit, batch, finish. Each ends in an outcome.
+
+Never: Celery.
+"""
 
 from __future__ import annotations
-
 
 from pipeline.config import config
 from pipeline.core.catalog import Calls
@@ -14,7 +16,6 @@ from pipeline.engine.outcomes import Cut, GoOn, Outcome
 from pipeline.services import stage_runs
 
 
-
 def admit(database: Database, stage_run_id: int) -> Outcome:
     """Give the stage run its inputs and lanes, or skip it and open the next."""
     now = database.now()
@@ -24,7 +25,7 @@ def admit(database: Database, stage_run_id: int) -> Outcome:
 
 
 def batch(database: Database, stage_run_id: int, number: int, ticket: int) -> Outcome:
-    """Work on a lane for one slice. A lane that is held, or whose ticket is old, is left alone: that message was a copy."""
+    """Work on a lane for one slice. A lane that is held, or another ticket, is left alone: the message was a copy."""
     now = database.now()
     with database.transaction() as session:
         grip = lanes.take(session, stage_run_id, number, ticket=ticket, now=now)

@@ -1,6 +1,7 @@
 """Owns the metered call: hold first, then the wire, then an answer that can be settled. No price, no call.
 
-tenacity waits seconds here, around hold and send; anything longer gives the item back. Never: a transaction open during a call.
+tenacity waits seconds here, around hold and send; anything longer gives the item back.
+Never: a transaction open during a call.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ def reserve(session: Session, context: StageContext, grip: Grip, prepared: Prepa
 
 
 def ask(dispatched: Dispatched, *, again: Callable[[Dispatched, PipelineError], Dispatched | None]) -> Answered:
-    """Send, and send again after waits of seconds; `again` voids the failed call and holds for the next, in its own transaction.
+    """Send, and send again after waits of seconds; `again` voids the failed call and holds for the next, committed.
 
     CallFailed where no answer came: what the error is decides what becomes of the items.
     """
@@ -170,7 +171,14 @@ def _send(dispatched: Dispatched) -> Answered:
         if isinstance(prepared.request, ImageRequest):
             return _draw(dispatched, adapter, prepared.request)
         reply = adapter.complete_text(prepared.request)
-    except (RequestRefusedError, KeyRefusedError, QuotaExhaustedError, ThrottledError, UnavailableError, OutcomeUnknownError) as error:
+    except (
+        RequestRefusedError,
+        KeyRefusedError,
+        QuotaExhaustedError,
+        ThrottledError,
+        UnavailableError,
+        OutcomeUnknownError,
+    ) as error:
         raise CallFailed(dispatched.call, error) from None
     settlement = settlement_of(prepared, reply)
     return Answered(settlement.answer, dispatched.call, settlement)
@@ -190,5 +198,3 @@ def _draw(dispatched: Dispatched, adapter: Provider, request: ImageRequest) -> A
 @cache
 def _adapter(name: str) -> Provider:
     return provider(name)
-
-

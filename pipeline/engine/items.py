@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Table, bindparam, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.config import config
@@ -17,8 +17,9 @@ from pipeline.contract import Produced
 from pipeline.core.states import ItemStatus
 from pipeline.engine.lanes import Grip
 from pipeline.models import StageItem
+from pipeline.models.base import table_of
 
-_table = cast(Table, StageItem.__table__)
+_table = table_of(StageItem)
 _item = _table.c
 #: A batch that died this often becomes two.
 _STRIKES = 2
@@ -58,12 +59,21 @@ _CLAIM = update(_table).values(
 )
 _RETURNED = (_item.position, _item.subject_id, _item.attempts, _item.strikes, _item.batch)
 # A CTE: PostgreSQL may run a sub-select with LIMIT more than once inside an UPDATE.
-_CLAIM_NEW = _CLAIM.where(_OF_STAGE_RUN, _item.position.in_(select(_NEXT.cte("upcoming").c.position))).returning(*_RETURNED)
+_CLAIM_NEW = _CLAIM.where(_OF_STAGE_RUN, _item.position.in_(select(_NEXT.cte("upcoming").c.position))).returning(
+    *_RETURNED
+)
 _CLAIM_AGAIN = _CLAIM.where(_OF_STAGE_RUN, _PENDING, _item.batch == bindparam("of_batch")).returning(*_RETURNED)
-_MINE = (_OF_STAGE_RUN, _item.position == bindparam("at"), _item.status == ItemStatus.LEASED, _item.lane == bindparam("lane_number"))
+_MINE = (
+    _OF_STAGE_RUN,
+    _item.position == bindparam("at"),
+    _item.status == ItemStatus.LEASED,
+    _item.lane == bindparam("lane_number"),
+)
 
 
-def claim_new(session: Session, grip: Grip, *, after: int, most: int, becomes: ItemStatus = ItemStatus.LEASED) -> list[Item]:
+def claim_new(
+    session: Session, grip: Grip, *, after: int, most: int, becomes: ItemStatus = ItemStatus.LEASED
+) -> list[Item]:
     """Claim the next pending items above position `after`, at most `most`, in one statement."""
     values = {"stage_run": grip.stage_run_id, "after": after, "most": most, **_holder(grip, becomes)}
     return _items(session.connection().execute(_CLAIM_NEW, values).all())
@@ -88,12 +98,19 @@ _DONE = update(_table).where(*_MINE).values(status=ItemStatus.DONE, credits=_ite
 _DONE_WITH = _DONE.values(produced=bindparam("made"))
 
 
-def close_done(session: Session, grip: Grip, items: Sequence[Item], produced: Produced | None, *, charged_ucr: int) -> None:
+def close_done(
+    session: Session, grip: Grip, items: Sequence[Item], produced: Produced | None, *, charged_ucr: int
+) -> None:
     """Mark claimed items done, with what they became; the charge is shared evenly, the first one bears the rest."""
     share, rest = divmod(charged_ucr, len(items))
     rows = []
     for index, item in enumerate(items):
-        row = {"stage_run": grip.stage_run_id, "at": item.position, "lane_number": grip.lane, "charged": share + (rest if index == 0 else 0)}
+        row = {
+            "stage_run": grip.stage_run_id,
+            "at": item.position,
+            "lane_number": grip.lane,
+            "charged": share + (rest if index == 0 else 0),
+        }
         rows.append(row if produced is None else {**row, "made": list(produced.get(item.subject_id, ()))})
     session.connection().execute(_DONE if produced is None else _DONE_WITH, rows if len(rows) > 1 else rows[0])
 
@@ -105,8 +122,13 @@ def add_charge(session: Session, stage_run_id: int, item: Item, charged_ucr: int
 
 def record_produced(session: Session, stage_run_id: int, items: Sequence[Item], produced: Produced) -> None:
     """Note what items that are closed already became."""
-    rows = [{"stage_run": stage_run_id, "at": item.position, "made": list(produced.get(item.subject_id, ()))} for item in items]
-    statement = update(_table).where(_OF_STAGE_RUN, _item.position == bindparam("at")).values(produced=bindparam("made"))
+    rows = [
+        {"stage_run": stage_run_id, "at": item.position, "made": list(produced.get(item.subject_id, ()))}
+        for item in items
+    ]
+    statement = (
+        update(_table).where(_OF_STAGE_RUN, _item.position == bindparam("at")).values(produced=bindparam("made"))
+    )
     session.connection().execute(statement, rows)
 
 
@@ -127,7 +149,7 @@ def release(session: Session, stage_run_id: int, items: Sequence[Item]) -> None:
 
 
 def give_back(session: Session, stage_run_id: int, items: Sequence[Item], *, error: str) -> Item | None:
-    """Back to pending after a death or an error: an attempt for an item alone, a strike for a batch; two strikes split it.
+    """Back to pending after a death or an error: an attempt for an item alone, a strike for a batch; two split it.
 
     Returns the item where it was alone and has no attempt left: the caller gives it up.
     """
@@ -156,7 +178,9 @@ def split(session: Session, stage_run_id: int, items: Sequence[Item], *, error: 
 
 def leased_by(session: Session, stage_run_id: int, lane: int) -> list[Item]:
     """What a lane holds, in order."""
-    query = select(*_RETURNED).where(_item.stage_run_id == stage_run_id, _item.lane == lane, _item.status == ItemStatus.LEASED)
+    query = select(*_RETURNED).where(
+        _item.stage_run_id == stage_run_id, _item.lane == lane, _item.status == ItemStatus.LEASED
+    )
     return _items(session.connection().execute(query.with_for_update()).all())
 
 
@@ -172,4 +196,6 @@ def _items(rows: Sequence[Any]) -> list[Item]:
 
 def _set(session: Session, stage_run_id: int, items: Sequence[Item], **values: Any) -> None:
     positions = [item.position for item in items]
-    session.connection().execute(update(_table).where(_item.stage_run_id == stage_run_id, _item.position.in_(positions)).values(**values))
+    session.connection().execute(
+        update(_table).where(_item.stage_run_id == stage_run_id, _item.position.in_(positions)).values(**values)
+    )

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Table, bindparam, literal_column, or_, select, update
+from sqlalchemy import bindparam, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.config import config
 from pipeline.core.errors import PipelineError
 from pipeline.core.states import LaneStatus, RunStatus, StageRunStatus
 from pipeline.models import Lane, StageRun
+from pipeline.models.base import table_of
 from pipeline.models.types import Status
 
-_table = cast(Table, Lane.__table__)
+_table = table_of(Lane)
 _lane = _table.c
 
 
@@ -50,10 +51,13 @@ class Grip:
         return self.ending is not None or self.run_status is not RunStatus.PAUSED
 
 
-# Plain text: SQLite's RETURNING takes no qualified names, and these two must be read by the statement that moves the ticket.
-_ENDING: Any = literal_column("(SELECT s.ending FROM stage_runs s WHERE s.id = stage_run_id)", type_=Status(StageRunStatus))
+# Plain text: SQLite's RETURNING takes no qualified names, and the statement that moves the ticket must read these.
+_ENDING: Any = literal_column(
+    "(SELECT s.ending FROM stage_runs s WHERE s.id = stage_run_id)", type_=Status(StageRunStatus)
+)
 _RUN_STATUS: Any = literal_column(
-    "(SELECT r.status FROM runs r JOIN stage_runs s ON s.run_id = r.id WHERE s.id = stage_run_id)", type_=Status(RunStatus)
+    "(SELECT r.status FROM runs r JOIN stage_runs s ON s.run_id = r.id WHERE s.id = stage_run_id)",
+    type_=Status(RunStatus),
 )
 _THIS = (_lane.stage_run_id == bindparam("this_stage_run"), _lane.number == bindparam("this_lane"))
 _MINE = (*_THIS, _lane.status == LaneStatus.OPEN, _lane.ticket == bindparam("given"))
@@ -77,7 +81,11 @@ _FREE = (
     .where(*_MINE)
     .values(ticket=_lane.ticket + 1, lease_until=None, due_at=bindparam("due"), sends=0, batch_done=bindparam("done"))
 )
-_CLOSE = update(_table).where(*_MINE).values(ticket=_lane.ticket + 1, status=LaneStatus.CLOSED, lease_until=None, due_at=None)
+_CLOSE = (
+    update(_table)
+    .where(*_MINE)
+    .values(ticket=_lane.ticket + 1, status=LaneStatus.CLOSED, lease_until=None, due_at=None)
+)
 
 
 def take(session: Session, stage_run_id: int, number: int, *, ticket: int, now: datetime) -> Grip | None:
@@ -97,7 +105,13 @@ def advance(session: Session, grip: Grip, *, batch_done: int, now: datetime) -> 
     """
     lease = timedelta(seconds=config().lease_seconds)
     moves = grip.due_at - now < lease / 2
-    values = {"this_stage_run": grip.stage_run_id, "this_lane": grip.lane, "given": grip.ticket, "until": now + lease, "done": batch_done}
+    values = {
+        "this_stage_run": grip.stage_run_id,
+        "this_lane": grip.lane,
+        "given": grip.ticket,
+        "until": now + lease,
+        "done": batch_done,
+    }
     row = session.connection().execute(_ADVANCE_AND_MOVE if moves else _ADVANCE, values).one_or_none()
     if row is None:
         raise LaneTaken
@@ -107,17 +121,25 @@ def advance(session: Session, grip: Grip, *, batch_done: int, now: datetime) -> 
 
 def free(session: Session, grip: Grip, *, due_at: datetime, batch_done: int) -> int:
     """Let go of the lane until `due_at`; the ticket that takes it next."""
-    values = {"this_stage_run": grip.stage_run_id, "this_lane": grip.lane, "given": grip.ticket, "due": due_at, "done": batch_done}
+    values = {
+        "this_stage_run": grip.stage_run_id,
+        "this_lane": grip.lane,
+        "given": grip.ticket,
+        "due": due_at,
+        "done": batch_done,
+    }
     _require(session.connection().execute(_FREE, values).rowcount)
     return grip.ticket + 1
 
 
 def close(session: Session, grip: Grip, *, now: datetime) -> int:
-    """Nothing is left for this lane. How many of the stage run are still open; the last one makes it due for `finish`."""
+    """Nothing is left for this lane. How many lanes are still open; the last one makes `finish` due."""
     values = {"this_stage_run": grip.stage_run_id, "this_lane": grip.lane, "given": grip.ticket}
     _require(session.connection().execute(_CLOSE, values).rowcount)
-    stage_runs = cast(Table, StageRun.__table__)
-    lowered = update(stage_runs).where(stage_runs.c.id == grip.stage_run_id).values(open_lanes=stage_runs.c.open_lanes - 1)
+    stage_runs = table_of(StageRun)
+    lowered = (
+        update(stage_runs).where(stage_runs.c.id == grip.stage_run_id).values(open_lanes=stage_runs.c.open_lanes - 1)
+    )
     left: int = session.connection().execute(lowered.returning(stage_runs.c.open_lanes)).scalar_one()
     if left == 0:
         due = update(stage_runs).where(stage_runs.c.id == grip.stage_run_id)
@@ -127,13 +149,17 @@ def close(session: Session, grip: Grip, *, now: datetime) -> int:
 
 def held_ticket(session: Session, stage_run_id: int, number: int) -> int:
     """The lane's ticket as committed: what became of a commit whose answer was lost."""
-    ticket: int = session.scalars(select(_lane.ticket).where(_lane.stage_run_id == stage_run_id, _lane.number == number)).one()
+    ticket: int = session.scalars(
+        select(_lane.ticket).where(_lane.stage_run_id == stage_run_id, _lane.number == number)
+    ).one()
     return ticket
 
 
 def renew(session: Session, grips: list[tuple[int, int, int]], *, until: datetime) -> None:
     """Lengthen the leases of these (stage run, lane, ticket): one statement, for calls that take long."""
-    session.connection().execute(_RENEW, [{"this_stage_run": s, "this_lane": n, "given": t, "until": until} for s, n, t in grips])
+    session.connection().execute(
+        _RENEW, [{"this_stage_run": s, "this_lane": n, "given": t, "until": until} for s, n, t in grips]
+    )
 
 
 _RENEW = update(_table).where(*_MINE).values(lease_until=bindparam("until"), due_at=bindparam("until"))

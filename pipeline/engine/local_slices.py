@@ -62,7 +62,9 @@ class LocalSlice(Slice):
         context = self.context
         there = set(context.still_waiting(session, [item.subject_id for item in items], lock=True))
         kept = [item for item in items if item.subject_id in there]
-        stage_items.skip(session, context.stage_run_id, [item for item in items if item.subject_id not in there], reason=_GONE)
+        stage_items.skip(
+            session, context.stage_run_id, [item for item in items if item.subject_id not in there], reason=_GONE
+        )
         if not kept:
             return
         try:
@@ -71,7 +73,7 @@ class LocalSlice(Slice):
             session.flush()
         except OperationalError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a stage raises costs its items an attempt, never the worker
+        except Exception as error:
             raise StageFault(items, error) from error
         if produced:
             stage_items.record_produced(session, context.stage_run_id, kept, produced)

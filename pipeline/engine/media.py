@@ -19,6 +19,14 @@ _FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 _MOST_BYTES = 30_000_000
 _MOST_PIXELS = 50_000_000
 _LEAST_SIDE = 64
+_UNREADABLE = (
+    UnidentifiedImageError,
+    OSError,
+    SyntaxError,
+    ValueError,
+    Image.DecompressionBombWarning,
+    Image.DecompressionBombError,
+)
 
 
 class ImageRejectedError(PipelineError):
@@ -58,11 +66,12 @@ def verified(data: bytes) -> tuple[int, int, str]:
                 width, height = image.size
                 if width * height > _MOST_PIXELS or min(width, height) < _LEAST_SIDE:
                     raise ImageRejectedError(
-                        f"The image is {width} x {height} pixels; from {_LEAST_SIDE} a side to {_MOST_PIXELS:,} in all are accepted."
+                        f"The image is {width} x {height} pixels; "
+                        f"from {_LEAST_SIDE} a side to {_MOST_PIXELS:,} in all are accepted."
                     )
                 image.load()
                 return width, height, _FORMATS[str(image.format)]
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+    except _UNREADABLE as error:
         raise ImageRejectedError(f"The bytes are no PNG, JPEG or WebP image that can be read: {error}") from None
 
 

@@ -69,19 +69,35 @@ class Prepared:
 
     @property
     def image_format(self) -> str:
-        """ "WxH/quality", as prices name it."""
+        """Size and quality as prices name them: `WxH/quality`."""
         assert isinstance(self.request, ImageRequest)  # noqa: S101 - asked of images only
         return f"{self.request.width}x{self.request.height}/{self.request.quality}"
 
 
-def prepare(
-    question: Question | ImageQuestion, *, step: Step, stage_run_id: int, subject_ids: Sequence[int], settings: SiteSettings, price: Price, timeout_seconds: float
-) -> Prepared:  # fmt: skip
+@dataclass(frozen=True)
+class Asking:
+    """Whom a question is about and what is frozen for it."""
+
+    step: Step
+    stage_run_id: int
+    subject_ids: Sequence[int]
+    settings: SiteSettings
+    price: Price
+    timeout_seconds: float
+
+    def key(self, prompt: object) -> str:
+        """Stage run, item set, step and prompt, hashed."""
+        told = json.dumps([self.stage_run_id, sorted(self.subject_ids), self.step, prompt], ensure_ascii=False)
+        return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def prepare(question: Question | ImageQuestion, asking: Asking) -> Prepared:
     """Make a stage's question ready: the frozen model and parameters, the call key, the worst case."""
     if isinstance(question, ImageQuestion):
-        return _prepare_image(question, step, stage_run_id, subject_ids, settings, price, timeout_seconds)
+        return _prepare_image(question, asking)
+    settings, price = asking.settings, asking.price
     schema = schema_of(question.answer)
-    key = _key(stage_run_id, subject_ids, step, [(m.role, m.content) for m in question.messages])
+    key = asking.key([(m.role, m.content) for m in question.messages])
     most = min(question.max_output_tokens, settings.ai.max_tokens or question.max_output_tokens)
     request = TextRequest(
         model=price.model,
@@ -90,20 +106,19 @@ def prepare(
         schema_name=question.schema_name,
         max_output_tokens=most,
         temperature=settings.ai.temperature,
-        timeout_seconds=timeout_seconds,
+        timeout_seconds=asking.timeout_seconds,
         call_key=key,
     )
     prompt = worst_prompt_tokens([m.content for m in question.messages]) + len(_schema_text(question.answer).encode())
     full = price.token_charge_ucr(prompt + most)
     least = price.token_charge_ucr(prompt + min(question.useful_output_tokens, most))
-    return Prepared(question, step, key, request, price, prompt, full, least)
+    return Prepared(question, asking.step, key, request, price, prompt, full, least)
 
 
-def _prepare_image(
-    question: ImageQuestion, step: Step, stage_run_id: int, subject_ids: Sequence[int], settings: SiteSettings, price: Price, timeout_seconds: float
-) -> Prepared:  # fmt: skip
-    quality, style = settings.ai.image_quality or "standard", settings.ai.image_style or ""
-    key = _key(stage_run_id, subject_ids, step, [question.prompt, question.width, question.height, quality, style])
+def _prepare_image(question: ImageQuestion, asking: Asking) -> Prepared:
+    quality, style = asking.settings.ai.image_quality or "standard", asking.settings.ai.image_style or ""
+    key = asking.key([question.prompt, question.width, question.height, quality, style])
+    price = asking.price
     request = ImageRequest(
         model=price.model,
         prompt=question.prompt,
@@ -111,18 +126,20 @@ def _prepare_image(
         height=question.height,
         quality=quality,
         style=style,
-        timeout_seconds=timeout_seconds,
+        timeout_seconds=asking.timeout_seconds,
         call_key=key,
     )
     amount = price.image_charge_ucr(f"{question.width}x{question.height}/{quality}")
-    return Prepared(question, step, key, request, price, 0, amount, amount)
+    return Prepared(question, asking.step, key, request, price, 0, amount, amount)
 
 
 def repair(question: Question | ImageQuestion, *, answer: str, fault: str) -> Question | ImageQuestion:
     """The same question with the useless answer and what was wrong with it; an image is simply asked for again."""
     if isinstance(question, ImageQuestion):
         return question
-    wanted = f"That answer cannot be used: {fault}\nAnswer again with the whole corrected JSON document and nothing else."
+    wanted = (
+        f"That answer cannot be used: {fault}\nAnswer again with the whole corrected JSON document and nothing else."
+    )
     return replace(question, messages=(*question.messages, Message("assistant", answer), Message("user", wanted)))
 
 
@@ -135,7 +152,10 @@ def read_text(question: Question, text: str, finish: str) -> BaseModel:
     try:
         return question.answer.model_validate_json(text)
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc'])) or 'answer'}: {fault['msg']}" for fault in error.errors()[:_SHOWN_FAULTS]]
+        faults = [
+            f"{'.'.join(map(str, fault['loc'])) or 'answer'}: {fault['msg']}"
+            for fault in error.errors()[:_SHOWN_FAULTS]
+        ]
         raise UselessAnswerError("; ".join(faults)) from None
     except (ValueError, RecursionError) as error:
         raise UselessAnswerError(str(error)) from None
@@ -184,11 +204,6 @@ def schema_of(answer: type[BaseModel]) -> dict[str, Any]:
 @cache
 def _schema_text(answer: type[BaseModel]) -> str:
     return json.dumps(schema_of(answer))
-
-
-def _key(stage_run_id: int, subject_ids: Sequence[int], step: Step, prompt: object) -> str:
-    told = json.dumps([stage_run_id, sorted(subject_ids), step, prompt], ensure_ascii=False)
-    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _storable(text: str) -> str:

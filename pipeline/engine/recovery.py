@@ -29,22 +29,19 @@ def recover(session: Session, context: StageContext, grip: Grip, *, now: datetim
         give_back(session, context, left, error="its worker was gone")
 
 
-def give_back(session: Session, context: StageContext, items: Sequence[Item], *, error: str) -> int:
-    """Another try for these items; one that has none left is given up. How many items this closed (0 or 1)."""
+def give_back(session: Session, context: StageContext, items: Sequence[Item], *, error: str) -> None:
+    """Another try for these items; one that has none left is given up."""
     last = stage_items.give_back(session, context.stage_run_id, items, error=error)
-    if last is None:
-        return 0
-    give_up(session, context, last, reason=error, attempts=last.attempts + 1)
-    return 1
+    if last is not None:
+        give_up(session, context, last, reason=error, attempts=last.attempts + 1)
 
 
-def refuse(session: Session, context: StageContext, items: Sequence[Item], *, reason: str) -> int:
-    """An answer to these was of no use, repair included: a batch becomes two, an item alone fails. How many were closed."""
+def refuse(session: Session, context: StageContext, items: Sequence[Item], *, reason: str) -> None:
+    """An answer to these was of no use, repair included: a batch becomes two, an item alone fails."""
     if len(items) > 1:
         stage_items.split(session, context.stage_run_id, items, error=reason)
-        return 0
-    give_up(session, context, items[0], reason=reason, attempts=items[0].attempts + 1)
-    return 1
+    else:
+        give_up(session, context, items[0], reason=reason, attempts=items[0].attempts + 1)
 
 
 def give_up(session: Session, context: StageContext, item: Item, *, reason: str, attempts: int) -> None:
@@ -59,7 +56,9 @@ def give_up(session: Session, context: StageContext, item: Item, *, reason: str,
 def end_early(session: Session, stage_run_id: int, status: StageRunStatus, reason: str) -> None:
     """Decide the stage run's end: every lane that reads it closes instead of claiming. The first decision stands."""
     session.execute(
-        update(StageRun).where(StageRun.id == stage_run_id, StageRun.ending.is_(None)).values(ending=status, reason=reason)
+        update(StageRun)
+        .where(StageRun.id == stage_run_id, StageRun.ending.is_(None))
+        .values(ending=status, reason=reason)
     )
 
 

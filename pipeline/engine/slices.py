@@ -68,7 +68,7 @@ class Slice:
         return self.context.row.batch_size
 
     def commit(self, work: Callable[[Session, datetime], T]) -> T:
-        """Run `work` in one transaction. Where the answer to its COMMIT was lost, the lane's ticket tells what became of it."""
+        """Run `work` in one transaction. Where the answer to its COMMIT was lost, the lane's ticket tells of it."""
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_delay(config().lease_seconds / 2),
             wait=tenacity.wait_random_exponential(0.1, max=2),
@@ -103,7 +103,7 @@ class Slice:
         return self.next_grip
 
     def why_stop(self, *, batch_is_full: bool, now: datetime) -> Callable[[Session], Outcome] | None:
-        """How the lane ends its turn now, if it does: the stage ends, the run rests, the time is over, or a delay is due."""
+        """How the turn ends now, if it does: the stage ends, the run rests, the time is over, or a delay is due."""
         delay = timedelta(seconds=self.context.settings.delays.within_stage if batch_is_full else 0)
         if self.next_grip.must_stop:
             if self.next_grip.closes:
@@ -186,4 +186,3 @@ class Slice:
 
     def _moved_to(self, ticket: int) -> None:
         self.next_grip = replace(self.next_grip, ticket=ticket)
-

@@ -1,4 +1,7 @@
-"""Owns the Celery tasks of the stages: shells around the executor, three a stage, named by its key. Arguments are ids."""
+"""Owns the Celery tasks of the stages: shells around the executor, three a stage, named by its key.
+
+Arguments are ids.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from pipeline.engine.outcomes import Again, Cut, Outcome
 __all__ = ["publication_tasks"]
 
 
-@worker_shutting_down.connect
+@worker_shutting_down.connect  # type: ignore[untyped-decorator]  # celery ships no types
 def _let_go(**_: Any) -> None:
     """Lanes are let go at their next boundary."""
     slices.stopping.set()
@@ -34,15 +37,15 @@ def _follow(task: Task, key: str, outcome: Outcome) -> None:
 
 
 def _define(key: str) -> None:
-    @app.task(name=f"stages.{key}.admit", bind=True)
+    @app.task(name=f"stages.{key}.admit", bind=True)  # type: ignore[untyped-decorator]  # celery ships no types
     def admit(self: Task, stage_run_id: int) -> None:
         _follow(self, key, executor.admit(database(), stage_run_id))
 
-    @app.task(name=f"stages.{key}.batch", bind=True)
+    @app.task(name=f"stages.{key}.batch", bind=True)  # type: ignore[untyped-decorator]  # celery ships no types
     def batch(self: Task, stage_run_id: int, lane: int, ticket: int) -> None:
         _follow(self, key, executor.batch(database(), stage_run_id, lane, ticket))
 
-    @app.task(name=f"stages.{key}.finish", bind=True)
+    @app.task(name=f"stages.{key}.finish", bind=True)  # type: ignore[untyped-decorator]  # celery ships no types
     def finish(self: Task, stage_run_id: int) -> None:
         _follow(self, key, executor.finish(database(), stage_run_id))
 
@@ -51,6 +54,6 @@ for _stage in STAGES:
     _define(_stage.key)
 
 
-@app.task(name="pipeline.canary")
+@app.task(name="pipeline.canary")  # type: ignore[untyped-decorator]  # celery ships no types
 def canary() -> None:
     """Proves that a worker executes: its heartbeat is written by what surrounds every task."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, MetaData
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, MetaData, Table
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
@@ -46,6 +46,11 @@ def word_check(column: str, words: Iterable[str]) -> CheckConstraint:
     """A CHECK that the column holds one of `words`."""
     listed = ", ".join(f"'{word}'" for word in words)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def table_of(model: type[Base]) -> Table:
+    """The plain table of a model, for statements that need no rows as objects."""
+    return cast("Table", model.__table__)
 
 
 def utc_now() -> datetime:

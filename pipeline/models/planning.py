@@ -92,4 +92,6 @@ class IdeaKeyword(Base):
     __tablename__ = "idea_keywords"
 
     idea_id: Mapped[int] = mapped_column(BigId, ForeignKey("ideas.id", ondelete="CASCADE"), primary_key=True)
-    keyword_id: Mapped[int] = mapped_column(BigId, ForeignKey("keywords.id", ondelete="CASCADE"), primary_key=True, index=True)
+    keyword_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("keywords.id", ondelete="CASCADE"), primary_key=True, index=True
+    )

@@ -46,7 +46,12 @@ class Content(Base):
         status_check(ContentStatus),
         Index("ix_contents_waiting", "site_id", "status", "times_tried", "id"),
         Index(
-            "ix_contents_to_schedule", "site_id", "approved_at", "id", sqlite_where=_APPROVED, postgresql_where=_APPROVED
+            "ix_contents_to_schedule",
+            "site_id",
+            "approved_at",
+            "id",
+            sqlite_where=_APPROVED,
+            postgresql_where=_APPROVED,
         ),
     )
 

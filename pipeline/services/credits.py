@@ -1,6 +1,6 @@
 """Owns the ledger: holds before a call, settling after it, grants. Every amount is in micro-credits.
 
-A call resolves exactly once. Lock order: call, stage run, account; the account is last, it stays locked through the commit.
+A call resolves exactly once. Lock order: call, stage run, account (last: it stays locked through the commit).
 Never: commits; asks a provider.
 """
 
@@ -11,12 +11,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Table, bindparam, insert, select, update
+from sqlalchemy import CursorResult, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.errors import NotFoundError
 from pipeline.core.states import CallStatus
 from pipeline.models import Account, AiCall, CreditEntry, StageRun
+from pipeline.models.base import table_of
 
 OPEN_CALLS = (CallStatus.RESERVED, CallStatus.DISPATCHED)
 
@@ -73,12 +74,11 @@ class Settlement:
     flags: tuple[str, ...] = ()
 
 
-_stage_runs = cast(Table, StageRun.__table__).c
-_accounts = cast(Table, Account.__table__).c
-_calls = cast(Table, AiCall.__table__).c
+_STAGE_RUNS, _ACCOUNTS, _CALLS = table_of(StageRun), table_of(Account), table_of(AiCall)
+_stage_runs, _accounts, _calls = _STAGE_RUNS.c, _ACCOUNTS.c, _CALLS.c
 
 _HOLD_STAGE = (
-    update(StageRun.__table__)
+    update(_STAGE_RUNS)
     .where(
         _stage_runs.id == bindparam("stage_run"),
         _stage_runs.spent + _stage_runs.held + _stage_runs.lost + bindparam("amount") <= _stage_runs.cap,
@@ -86,12 +86,12 @@ _HOLD_STAGE = (
     .values(held=_stage_runs.held + bindparam("amount"))
 )
 _HOLD_ACCOUNT = (
-    update(Account.__table__)
+    update(_ACCOUNTS)
     .where(_accounts.id == bindparam("account"), _accounts.balance - _accounts.held >= bindparam("amount"))
     .values(held=_accounts.held + bindparam("amount"))
 )
 _MOVE_STAGE = (
-    update(StageRun.__table__)
+    update(_STAGE_RUNS)
     .where(_stage_runs.id == bindparam("stage_run"))
     .values(
         held=_stage_runs.held - bindparam("released"),
@@ -100,12 +100,12 @@ _MOVE_STAGE = (
     )
 )
 _MOVE_ACCOUNT = (
-    update(Account.__table__)
+    update(_ACCOUNTS)
     .where(_accounts.id == bindparam("account"))
     .values(held=_accounts.held - bindparam("released"), balance=_accounts.balance - bindparam("charged"))
 )
 _SETTLE_CALL = (
-    update(AiCall.__table__)
+    update(_CALLS)
     .where(_calls.id == bindparam("call"), _calls.status == CallStatus.DISPATCHED)
     .values(
         status=CallStatus.SETTLED,
@@ -118,11 +118,11 @@ _SETTLE_CALL = (
         resolved_at=bindparam("now"),
     )
 )
-_ENTRY = insert(CreditEntry.__table__)
+_ENTRY = insert(table_of(CreditEntry))
 
 
 def hold(session: Session, *, account_id: int, stage_run_id: int, full_ucr: int, least_ucr: int) -> Held | Refused:
-    """Hold `full_ucr` on the stage and on the account, or as much as there is (at least `least_ucr`) where nothing else is held.
+    """Hold `full_ucr` on stage and account, or what there is (at least `least_ucr`) where nothing else is held.
 
     Each is one conditional UPDATE; a row that does not move means no.
     """
@@ -158,7 +158,10 @@ def _try_hold(session: Session, account_id: int, stage_run_id: int, amount: int)
 
 
 def settle(session: Session, call: CallHandle, settlement: Settlement, *, now: datetime) -> int | None:
-    """Store the answer and charge for it, never more than was held (an overrun is ours). Micro-credits charged; None: resolved before."""
+    """Store the answer and charge for it, never more than was held (an overrun is ours).
+
+    Micro-credits charged; None: the call was resolved before.
+    """
     charged = min(settlement.charge_ucr, call.held_ucr)
     flags = [*settlement.flags, *(["overrun"] if settlement.charge_ucr > call.held_ucr else [])]
     moved = _moved(
@@ -199,7 +202,10 @@ def void(session: Session, call: CallHandle, *, error: str, now: datetime) -> bo
 
 
 def lose(session: Session, call: CallHandle, *, error: str, now: datetime) -> bool:
-    """Nobody knows what became of the call: the customer pays nothing, the stage's cap keeps it. False: it was resolved before."""
+    """Nobody knows what became of the call: the customer pays nothing, the stage's cap keeps it.
+
+    False: it was resolved before.
+    """
     if not _resolve(session, call, CallStatus.LOST, error, now):
         return False
     _moved(
@@ -218,7 +224,7 @@ def answered_late(session: Session, call: CallHandle, settlement: Settlement) ->
 
 
 def resolve_open_calls(session: Session, *, stage_run_id: int, lane: int, now: datetime) -> int:
-    """A lane's holder is gone: what it had only reserved is voided, what it may have sent is lost. How many there were."""
+    """A lane's holder is gone: what was only reserved is voided, what may have been sent is lost. How many."""
     rows = session.scalars(
         select(AiCall)
         .where(AiCall.stage_run_id == stage_run_id, AiCall.lane == lane, AiCall.status.in_(OPEN_CALLS))
@@ -241,7 +247,7 @@ def grant(
     note: str = "",
     now: datetime | None = None,
 ) -> bool:
-    """Add credits (or take them back: an adjustment may be negative) once a `key`. False: that key is booked already."""
+    """Add credits once a `key` (an adjustment may be negative). False: that key is booked already."""
     if session.scalar(select(CreditEntry.id).where(CreditEntry.key == key)) is not None:
         return False
     moved = _moved(session, _MOVE_ACCOUNT, account=account_id, released=0, charged=-amount_ucr)
@@ -286,7 +292,7 @@ def _resolve(session: Session, call: CallHandle, status: CallStatus, error: str,
         .values(status=status, error=error, resolved_at=now)
         .execution_options(synchronize_session=False)
     )
-    return cast(CursorResult[Any], session.execute(statement)).rowcount == 1
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1
 
 
 def _moved(session: Session, statement: Any, **values: Any) -> int:

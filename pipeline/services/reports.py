@@ -74,7 +74,7 @@ def _stage(row: StageRun, counts: dict[ItemStatus, int]) -> dict[str, Any]:
 
 
 def _credits(session: Session, run: Run) -> dict[str, str]:
-    """Before: what was available at the start; after: less what the run's own calls were charged; held: of the run now."""
+    """Before: available at the start; after: less what the run's own calls were charged; held: the run's now."""
     charged = session.scalar(
         select(func.coalesce(func.sum(CreditEntry.amount), 0))
         .join(AiCall, AiCall.id == CreditEntry.call_id)
@@ -83,7 +83,11 @@ def _credits(session: Session, run: Run) -> dict[str, str]:
     )
     held = session.scalar(select(func.coalesce(func.sum(StageRun.held), 0)).where(StageRun.run_id == run.id)) or 0
     before = run.available
-    return {"before": credit_string(before), "after": credit_string(before + int(charged or 0)), "held": credit_string(int(held))}
+    return {
+        "before": credit_string(before),
+        "after": credit_string(before + int(charged or 0)),
+        "held": credit_string(int(held)),
+    }
 
 
 def account_totals(session: Session, account_id: int) -> dict[str, str]:

@@ -20,7 +20,7 @@ from pipeline.core.catalog import STAGES
 from pipeline.core.errors import ConflictError, LiveRunError, NotFoundError, NotReadyError
 from pipeline.core.matrix import IMAGES_OFF, SiteSettings
 from pipeline.core.states import LIVE_RUNS, ItemStatus, LaneStatus, RunStatus, StageRunStatus, move
-from pipeline.models import Account, AuditEvent, Decision, Lane, Run, Site, StageItem, StageRun
+from pipeline.models import AuditEvent, Decision, Lane, Run, Site, StageItem, StageRun
 from pipeline.services import credits as ledger
 from pipeline.services import models as ai_models
 from pipeline.services import settings as site_settings
@@ -105,7 +105,10 @@ def cancel(session: Session, run: Run, *, actor: str, now: datetime) -> None:
 
 
 def retry(session: Session, run: Run, *, now: datetime) -> Started:
-    """A new run of exactly the items that failed in `run`; limits do not apply. ConflictError where none failed or one is live."""
+    """A new run of exactly the items that failed in `run`; limits do not apply.
+
+    ConflictError where none failed or a run is live.
+    """
     site = session.get_one(Site, run.site_id)
     _refuse_while_live(session, site)
     if run.status in LIVE_RUNS:

@@ -17,6 +17,7 @@ from pipeline.core.catalog import BY_KEY, Calls, StageDefinition
 from pipeline.core.matrix import SiteSettings
 from pipeline.core.states import ItemStatus, LaneStatus, RunStatus, StageRunStatus, move, worst
 from pipeline.models import Account, Lane, Run, Site, StageItem, StageRun
+from pipeline.models.base import table_of
 
 _DONE_WELL = (StageRunStatus.COMPLETED, StageRunStatus.SKIPPED)
 
@@ -45,22 +46,25 @@ def admit(session: Session, stage_run_id: int, *, now: datetime, resend_seconds:
         row.due_at = now
         return Admission(goes_on=False)
     if run.status is RunStatus.CANCELLING:
-        return Admission(False, close(session, row, run, status=StageRunStatus.CANCELLED, reason="the run was cancelled", now=now, resend_seconds=resend_seconds))  # fmt: skip
-    if run.status is RunStatus.QUEUED:
-        run.status, run.started_at = move(run.status, RunStatus.RUNNING), now
-    early = _why_not(session, row, run)
-    if early is None and _take_inputs(session, row, run) == 0:
-        early = (StageRunStatus.SKIPPED, "nothing was waiting")
-    if early is not None:
-        return Admission(
-            False, close(session, row, run, status=early[0], reason=early[1], now=now, resend_seconds=resend_seconds)
-        )
-    _open_lanes(session, row, frozen_settings(run), now=now)
-    return Admission(goes_on=True)
+        early: tuple[StageRunStatus, str] | None = (StageRunStatus.CANCELLED, "the run was cancelled")
+    else:
+        if run.status is RunStatus.QUEUED:
+            run.status, run.started_at = move(run.status, RunStatus.RUNNING), now
+        early = _why_not(session, row, run)
+        if early is None and _take_inputs(session, row, run) == 0:
+            early = (StageRunStatus.SKIPPED, "nothing was waiting")
+    if early is None:
+        _open_lanes(session, row, frozen_settings(run), now=now)
+        return Admission(goes_on=True)
+    send = close(session, row, run, status=early[0], reason=early[1], now=now, resend_seconds=resend_seconds)
+    return Admission(goes_on=False, send=send)
 
 
 def finish(session: Session, stage_run_id: int, *, now: datetime, resend_seconds: float) -> int | None:
-    """Close a stage run whose lanes are all closed. The stage run to send at once, if any; quiet where it is not its time."""
+    """Close a stage run whose lanes are all closed; quiet where it is not its time.
+
+    The stage run to send at once, if any.
+    """
     row, run = _locked(session, stage_run_id)
     if row.status is not StageRunStatus.RUNNING or row.open_lanes > 0:
         return None
@@ -145,9 +149,7 @@ def waiting(definition: Stage[Any, Any], site_id: int) -> ColumnElement[bool]:
 
 def subject_table(definition: Stage[Any, Any]) -> Table:
     """The table of a stage's subjects."""
-    table = definition.subject.__table__
-    assert isinstance(table, Table)  # noqa: S101 - every subject is a plain table
-    return table
+    return table_of(definition.subject)
 
 
 def _locked(session: Session, stage_run_id: int) -> tuple[StageRun, Run]:
@@ -210,7 +212,7 @@ def _take_inputs(session: Session, row: StageRun, run: Run) -> int:
     return session.scalar(select(func.count()).where(StageItem.stage_run_id == row.id)) or 0
 
 
-def _failed_before(run_id: int, number: int) -> Select[tuple[int]]:
+def _failed_before(run_id: int, number: int) -> Select[int]:
     return (
         select(StageItem.subject_id)
         .join(StageRun, StageRun.id == StageItem.stage_run_id)
@@ -219,7 +221,7 @@ def _failed_before(run_id: int, number: int) -> Select[tuple[int]]:
 
 
 def _open_lanes(session: Session, row: StageRun, settings: SiteSettings, *, now: datetime) -> None:
-    """As many lanes as the matrix asks and the batches allow. Lane 1 belongs to the chain; the others are due at once."""
+    """As many lanes as the matrix asks and the batches allow. Lane 1 is the chain's; the others are due at once."""
     inputs = session.scalar(select(func.count()).where(StageItem.stage_run_id == row.id)) or 0
     definition, matrix_row = stage(row.key).definition, settings.stages[row.number]
     lanes = lane_count(definition, inputs=inputs, batch_size=matrix_row.batch_size, concurrency=matrix_row.concurrency)

@@ -30,7 +30,16 @@ def _world(database: Database, *, balance: int, cap: int) -> tuple[int, int]:
 
 def _call(database: Database, account: int, stage: int, amount: int) -> ledger.CallHandle:
     with database.transaction() as session:
-        row = AiCall(account_id=account, stage_run_id=stage, key="k", step="ask", lane=1, status=CallStatus.DISPATCHED, held_amount=amount, price={})
+        row = AiCall(
+            account_id=account,
+            stage_run_id=stage,
+            key="k",
+            step="ask",
+            lane=1,
+            status=CallStatus.DISPATCHED,
+            held_amount=amount,
+            price={},
+        )
         session.add(row)
         session.flush()
         return ledger.CallHandle.of(row)
@@ -39,7 +48,9 @@ def _call(database: Database, account: int, stage: int, amount: int) -> ledger.C
 def test_a_settled_call_is_charged_once(database: Database) -> None:
     account, stage = _world(database, balance=100, cap=100)
     with database.transaction() as session:
-        assert ledger.hold(session, account_id=account, stage_run_id=stage, full_ucr=60, least_ucr=60) == ledger.Held(60)
+        assert ledger.hold(session, account_id=account, stage_run_id=stage, full_ucr=60, least_ucr=60) == ledger.Held(
+            60
+        )
     call = _call(database, account, stage, 60)
 
     settlement = ledger.Settlement(answer="x", charge_ucr=25, cost_picodollars=7)
@@ -76,7 +87,9 @@ def test_an_overrun_is_charged_no_more_than_was_held(database: Database) -> None
         (100, 30, 20, ledger.Refused(ledger.Refusal.BUDGET_EXHAUSTED, 40, 30)),
     ],
 )
-def test_a_hold_shrinks_waits_or_is_refused(database: Database, balance: int, cap: int, held: int, expected: object) -> None:
+def test_a_hold_shrinks_waits_or_is_refused(
+    database: Database, balance: int, cap: int, held: int, expected: object
+) -> None:
     account, stage = _world(database, balance=balance, cap=cap)
     with database.transaction() as session:
         if held:

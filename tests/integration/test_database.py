@@ -39,9 +39,13 @@ def test_what_waits_for_the_commit_runs_after_it(database: Database) -> None:
 def test_what_waits_for_the_commit_is_dropped_with_the_transaction(database: Database) -> None:
     seen: list[str] = []
 
-    with pytest.raises(ZeroDivisionError), database.transaction() as session:
-        after_commit(session, lambda: seen.append("ran"))
-        _ = 1 / 0
+    def leave_and_fail() -> None:
+        with database.transaction() as session:
+            after_commit(session, lambda: seen.append("ran"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        leave_and_fail()
 
     assert seen == []
 

@@ -1,4 +1,4 @@
-"""Runs chains without Celery: the same links, the same outcomes, a clock that is moved by hand. Messages can be lost or copied."""
+"""Runs chains without Celery: the same links and outcomes, a clock moved by hand, messages lost or copied at will."""
 
 from __future__ import annotations
 

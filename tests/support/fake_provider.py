@@ -33,7 +33,7 @@ _ERRORS = {
 
 
 class FakeProvider:
-    """Answers with the words it was asked about. The first word of a text is its mode; `X-once` happens the first time only."""
+    """Answers with the words it was asked about. A text's first word is its mode; `X-once` happens only once."""
 
     name = "fake"
 
@@ -74,7 +74,7 @@ class FakeProvider:
             raise ThrottledError("too many requests", retry_after_seconds=0.01)
 
     def _in_mode(self, text: str, mode: str) -> bool:
-        word = text.split()[0]
+        word = text.split(maxsplit=1)[0]
         if word == mode:
             return True
         if word != f"{mode}-once":

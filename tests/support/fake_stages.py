@@ -33,7 +33,7 @@ class Counting(Stage[Keyword, Any]):
     subject = Keyword
     waits_as = KeywordStatus.NEW
 
-    def ask(self, session: Session, subjects: Subjects[Keyword]) -> Question | ImageQuestion:
+    def ask(self, session: Session, subjects: Subjects[Keyword]) -> Question | ImageQuestion:  # noqa: ARG002 - as the contract has it
         texts = [keyword.text for keyword in subjects]
         if any(text.startswith("boom-ask") for text in texts):
             raise RuntimeError("ask broke")
@@ -41,9 +41,9 @@ class Counting(Stage[Keyword, Any]):
             return ImageQuestion(texts[0], 64, 64)
         return Question((Message("user", json.dumps({"texts": texts})),), Texts, "texts", 100, 20)
 
-    def keep(self, session: Session, subjects: Subjects[Keyword], answer: Any) -> Produced | None:
+    def keep(self, session: Session, subjects: Subjects[Keyword], answer: Any) -> Produced | None:  # noqa: ARG002 - it counts, whatever the answer
         for keyword in subjects:
-            mode = keyword.text.split()[0]
+            mode = keyword.text.split(maxsplit=1)[0]
             if mode == "boom":
                 raise RuntimeError("keep broke")
             rejected[keyword.text] += 1

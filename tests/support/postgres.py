@@ -18,6 +18,7 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
 ADDRESS_VARIABLE = "IGNY8_TEST_POSTGRESQL_URL"
 _START_SECONDS = 30
@@ -60,7 +61,9 @@ def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
 
 
 @contextlib.contextmanager
-def _running(programs: Path, folder: Path, owner: pwd.struct_passwd | None, *, durable: bool) -> Iterator[PostgresServer]:
+def _running(
+    programs: Path, folder: Path, owner: pwd.struct_passwd | None, *, durable: bool
+) -> Iterator[PostgresServer]:
     who = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
     environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "HOME": str(folder)}
     data = folder / "data"
@@ -113,7 +116,7 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
         try:
             with engine.connect():
                 break
-        except Exception:
+        except OperationalError:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text()[-2000:]}") from None
             time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Worlds that engine tests start from: an account with credits, a site, priced models of the fake provider, counting stages."""
+"""Worlds that engine tests start from: credits, a site, priced models of the fake provider, counting stages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from pipeline.core.money import ucr
 from pipeline.core.states import ItemStatus, StageRunStatus
 from pipeline.db.session import Database
-from pipeline.models import Account, AiCall, AiModel, CreditEntry, Keyword, Run, Site, StageItem, StageRun
+from pipeline.models import Account, AiCall, AiModel, CreditEntry, Keyword, Site, StageItem, StageRun
 from pipeline.services import accounts, runs, sites
 from pipeline.services import credits as ledger
 from pipeline.services import settings as site_settings
@@ -42,7 +42,9 @@ class World:
     def keywords(self, texts: Iterable[str]) -> None:
         with self.database.transaction() as session:
             for text in texts:
-                session.add(Keyword(account_id=self.account_id, site_id=self.site_id, text=text, normalised=text, volume=0))
+                session.add(
+                    Keyword(account_id=self.account_id, site_id=self.site_id, text=text, normalised=text, volume=0)
+                )
 
     def start(self) -> int:
         with self.database.transaction() as session:
@@ -81,13 +83,17 @@ class World:
     def set_balance(self, credits_amount: str) -> None:
         with self.database.transaction() as session:
             wanted = ucr(credits_amount) - ledger.balance(session, self.account_id).balance_ucr
-            ledger.grant(session, account_id=self.account_id, amount_ucr=wanted, key=f"test:{wanted}", kind="adjustment")
+            ledger.grant(
+                session, account_id=self.account_id, amount_ucr=wanted, key=f"test:{wanted}", kind="adjustment"
+            )
 
     def assert_sound(self) -> None:
         """The invariants that hold at rest."""
         with self.database.reading() as session:
             account = session.get_one(Account, self.account_id)
-            entries = session.scalar(select(func.sum(CreditEntry.amount)).where(CreditEntry.account_id == self.account_id))
+            entries = session.scalar(
+                select(func.sum(CreditEntry.amount)).where(CreditEntry.account_id == self.account_id)
+            )
             assert account.balance == entries
             assert account.held == 0
             assert session.scalar(select(func.sum(StageRun.held))) in (0, None)

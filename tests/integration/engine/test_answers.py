@@ -71,7 +71,9 @@ def test_an_answer_the_stage_rejects_is_repaired_once(database: Database, mode: 
 
 
 @pytest.mark.parametrize("mode", ["boom", "boom-ask"])
-def test_an_item_whose_stage_breaks_fails_after_its_attempts_and_the_others_go_on(database: Database, mode: str) -> None:
+def test_an_item_whose_stage_breaks_fails_after_its_attempts_and_the_others_go_on(
+    database: Database, mode: str
+) -> None:
     world = make_world(database, settings=ALONE)
     world.keywords(["fine 1", f"{mode} 2", "fine 3"])
 

@@ -6,14 +6,13 @@ import pytest
 from sqlalchemy import select, update
 
 from pipeline.core.errors import ConflictError
-from pipeline.core.states import CallStatus, ItemStatus, RunStatus, StageRunStatus
+from pipeline.core.states import CallStatus, ItemStatus, KeywordStatus, RunStatus, StageRunStatus
 from pipeline.db.session import Database
 from pipeline.engine import dispatch, recovery
 from pipeline.engine.asking_slices import AskingSlice
 from pipeline.engine.contexts import load_context
 from pipeline.engine.lanes import take
 from pipeline.models import AuditEvent, Keyword, Lane, Run, StageRun
-from pipeline.core.states import KeywordStatus
 from pipeline.services import runs
 from tests.integration.engine.test_answers import ALONE, IN_BATCHES
 from tests.integration.engine.test_runs import ALL
@@ -55,7 +54,7 @@ def test_the_delay_between_stages_comes_after_work_and_not_after_a_skip(database
 
 
 def test_a_batch_that_a_slice_could_not_end_is_counted_on(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.engine.slices.config", lambda: _short_slices())
+    monkeypatch.setattr("pipeline.engine.slices.config", _short_slices)
     world = make_world(database, settings={**ALONE, "stages.2.batch_size": "3", "delays.within_stage": "30"})
     world.keywords([f"fine {n}" for n in range(6)])
 
@@ -135,7 +134,7 @@ def test_a_broker_that_is_not_there_spends_no_back_off(database: Database, monke
     world.keywords(["fine 1"])
     run_id = world.start()
     world.driver.clock.move(31)
-    monkeypatch.setattr(dispatch, "publish", lambda messages: 0)
+    monkeypatch.setattr(dispatch, "publish", lambda _messages: 0)
 
     dispatch.dispatch_due(database)
 
@@ -175,7 +174,10 @@ def test_a_dead_worker_s_call_is_lost_and_its_item_tried_again(database: Databas
     world.driver.run_to_end(run_id)
 
     assert [call.status for call in world.calls()] == [CallStatus.LOST, CallStatus.SETTLED, CallStatus.SETTLED]
-    assert [(item.status, item.attempts) for item in world.items(run_id, 2)] == [(ItemStatus.DONE, 1), (ItemStatus.DONE, 0)]
+    assert [(item.status, item.attempts) for item in world.items(run_id, 2)] == [
+        (ItemStatus.DONE, 1),
+        (ItemStatus.DONE, 0),
+    ]
     assert world.volumes() == {"fine 1": 1, "fine 2": 1}
     world.assert_sound()
 
