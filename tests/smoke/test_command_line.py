@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +139,77 @@ def _until_stage_is_over(process: subprocess.Popen[str]) -> None:
         if "Keywords → Clusters: completed" in process.stderr.readline():
             return
     pytest.fail("the first stage did not complete")
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[tuple[Path, subprocess.Popen[str], dict[str, Any]]]:
+    """A home with one site in which `igny8 up` runs, and what it printed."""
+    home = tmp_path / "home"
+    _igny8(home, "init")
+    _igny8(home, "site", "add", "--name", "Desks", "--timezone", "UTC")
+    _igny8(home, "keywords", "add", "Desks", "standing desk", "desk lamp")
+    _igny8(home, "settings", "set", "Desks", "delays.within_stage=0", "delays.between_stage=0")
+    command = [sys.executable, "-m", "pipeline.cli", "up", "--no-flower", "--json"]
+    with subprocess.Popen(
+        command, env=_environment(home), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as up:
+        try:
+            yield home, up, _document(up)
+        finally:
+            up.terminate()
+
+
+def _document(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """The JSON document that a process which goes on has printed."""
+    assert process.stdout is not None
+    lines: list[str] = []
+    while not lines or lines[-1].rstrip() != "}":
+        line = process.stdout.readline()
+        assert line, "".join(lines)
+        lines.append(line)
+    document: dict[str, Any] = json.loads("".join(lines))
+    return document
+
+
+def test_a_waited_for_run_uses_the_stack_that_runs(stack: tuple[Path, subprocess.Popen[str], dict[str, Any]]) -> None:
+    home, up, started = stack
+
+    done = _igny8(home, "run", "Desks", "--wait", "--json")
+    doctor = _igny8(home, "doctor", "--json")
+    article = json.loads(_igny8(home, "content", "list", "Desks", "--json").stdout)[0]
+    published = _igny8(home, "publish", str(article["id"]), "--now", "--json")
+    up.terminate()
+
+    assert [process["name"] for process in started["processes"]] == ["broker", "worker", "beat"]
+    assert done.returncode == 0, done.stderr
+    assert "starting one" not in done.stderr
+    assert doctor.returncode == 0, doctor.stdout
+    assert json.loads(published.stdout)["status"] == "published"
+    assert up.wait(timeout=_PATIENCE_SECONDS) == 0
+    assert _left_behind(home) == []
+
+
+def test_processes_started_one_by_one_are_what_they_say_and_end_when_told(
+    stack: tuple[Path, subprocess.Popen[str], dict[str, Any]],
+) -> None:
+    home, _, _ = stack
+
+    for name in ("worker", "beat", "flower"):
+        command = [sys.executable, "-m", "pipeline.cli", name, "--json"]
+        with subprocess.Popen(
+            command, env=_environment(home), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as alone:
+            assert _document(alone) == {"process": name, "pid": alone.pid}
+            _until_it_runs(alone.pid, name)
+            alone.terminate()
+            alone.wait(timeout=_PATIENCE_SECONDS)
+
+
+def _until_it_runs(pid: int, name: str) -> None:
+    """The command has become the process it is named after: the same id, another program."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        words = " ".join(psutil.Process(pid).cmdline())
+        if "pipeline.cli" not in words and name in words:
+            return
+    pytest.fail(f"{name} did not start")
