@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from pipeline.db.session import Database, database
 from pipeline.logs import get_logger
 from scheduler.calendar import fill_calendars
-from scheduler.dispatch import dispatch_due
+from scheduler.dispatch import DispatchDuty
 from scheduler.duty import Context, Duty
 from scheduler.entries import EntriesDuty
 from scheduler.heartbeat import HeartbeatDuty
@@ -61,7 +61,7 @@ class PipelineScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no typ
         """The duties, in the order of a tick; Celery's own default entries are none of them."""
         self._duties = self._duties or {
             "heartbeat": self._heartbeat,
-            "dispatch": dispatch_due,
+            "dispatch": DispatchDuty(),
             "calendar": fill_calendars,
             "publishing": publish_due,
             "entries": EntriesDuty(self.app),

@@ -5,25 +5,16 @@ Never: judges; the doctor and the pages do.
 
 from __future__ import annotations
 
-import os
-import socket
-from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from datetime import datetime
 
-from sqlalchemy import Table, delete
 from sqlalchemy.orm import Session
 
 from pipeline.db.session import Database
-from pipeline.db.upsert import insert_into
 from pipeline.engine import dispatch
-from pipeline.models import Heartbeat
+from pipeline.services import heartbeats
+from pipeline.services.heartbeats import EVERY
 from scheduler import publishing
 from scheduler.duty import Context
-
-EVERY: Final = timedelta(seconds=5)
-#: The rows of beats that died are removed after this.
-FORGOTTEN_AFTER: Final = timedelta(days=1)
-_HEARTBEATS: Final = cast("Table", Heartbeat.__table__)
 
 
 class HeartbeatDuty:
@@ -31,7 +22,7 @@ class HeartbeatDuty:
 
     def __init__(self, name: str | None = None) -> None:
         """`name` is the row's; by default of this host and process."""
-        self.name = name or f"beat:{socket.gethostname()}:{os.getpid()}"
+        self.name = name or heartbeats.own_name("beat")
         self._last: datetime | None = None
 
     def __call__(self, context: Context) -> datetime:
@@ -45,21 +36,14 @@ class HeartbeatDuty:
         waits_seconds = 0.0 if oldest is None else round((context.now - oldest).total_seconds(), 3)
         details = {"oldest_due_seconds": waits_seconds, "broker_answers": broker_answers}
         with context.database.transaction() as session:
-            self._write(session, now=context.now, details=details)
+            heartbeats.beat(session, self.name, now=context.now, details=details)
         self._last = context.now
         return context.now + EVERY
 
     def end(self, database: Database) -> None:
         """This process stops as it should: nobody shall wait for it."""
         with database.transaction() as session:
-            session.execute(delete(_HEARTBEATS).where(_HEARTBEATS.c.name == self.name))
-
-    def _write(self, session: Session, *, now: datetime, details: dict[str, Any]) -> None:
-        row = insert_into(session, _HEARTBEATS).values(name=self.name, at=now, details=details)
-        written = {"at": row.excluded.at, "details": row.excluded.details}
-        session.execute(row.on_conflict_do_update(index_elements=["name"], set_=written))
-        forgotten = _HEARTBEATS.c.name.startswith("beat:"), _HEARTBEATS.c.at < now - FORGOTTEN_AFTER
-        session.execute(delete(_HEARTBEATS).where(*forgotten))
+            heartbeats.end(session, self.name)
 
 
 def _oldest_due(session: Session, now: datetime) -> datetime | None:

@@ -9,16 +9,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, cast
+from typing import Any
 
 from celery import Celery
 from kombu.connection import Connection
-from kombu.exceptions import KombuError
 
+from pipeline.engine.sending import BOUND_SECONDS, bounded_connection, broker_errors
 from scheduler.outage import Outage
-
-#: Within this long a message is with the broker, or the broker is away.
-BOUND_SECONDS: Final = 2
 
 
 @dataclass(frozen=True)
@@ -97,15 +94,9 @@ class Sender:
         self.outage.failed(error)
 
     def _connect(self) -> Connection:
-        bounds = {"socket_timeout": BOUND_SECONDS, "socket_connect_timeout": BOUND_SECONDS}
-        at_once = {"max_retries": 1, "interval_start": 0}
-        return cast(
-            "Connection",
-            self._app.connection_for_write(connect_timeout=BOUND_SECONDS, transport_options=bounds | at_once),
-        )
+        return bounded_connection(self._app)
 
     @cached_property
     def _errors(self) -> tuple[type[Exception], ...]:
         """What a broker that is away makes the library raise."""
-        unopened = self._connect()
-        return (KombuError, OSError, *unopened.connection_errors, *unopened.channel_errors)
+        return broker_errors(self._connect())

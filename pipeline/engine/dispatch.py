@@ -13,13 +13,13 @@ from typing import Any
 import structlog
 from celery import chain
 from celery.canvas import Signature
-from kombu.exceptions import KombuError, OperationalError
 from sqlalchemy import Row, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.config import config
 from pipeline.core.states import LaneStatus, RunStatus, StageRunStatus
 from pipeline.db.session import Database
+from pipeline.engine import generation, sending
 from pipeline.engine.app import app
 from pipeline.models import Lane, Run, StageRun
 from pipeline.models.base import table_of
@@ -65,14 +65,34 @@ def publish_stage(database: Database, stage_run_id: int) -> bool:
 def publish(messages: Sequence[Message]) -> int:
     """Send in order over one producer; the first that fails ends it and is logged. How many were sent."""
     sent = 0
+    if not messages:
+        return sent
     try:
-        with app.producer_pool.acquire(block=True, timeout=2) as producer:
+        with sending.producing() as producer:
             for message in messages:
                 message.signature().apply_async(producer=producer, retry=False)
                 sent += 1
-    except (OperationalError, KombuError, OSError) as error:
+    except sending.BrokerAwayError as error:
         _log.warning("dispatch.broker_not_reached", unsent=len(messages) - sent, error=str(error))
     return sent
+
+
+def watch_generation(database: Database) -> bool:
+    """See whether the broker lost what it was given; then all of it is due at once, and a new mark is left.
+
+    False: the broker was not reached.
+    """
+    try:
+        with sending.connected() as connection:
+            if generation.is_marked(connection):
+                return True
+            _log.warning("dispatch.broker_is_new")
+            with database.transaction() as session:
+                generation.make_sent_due(session, now=database.now())
+            generation.mark(connection)
+    except sending.BrokerAwayError:
+        return False
+    return True
 
 
 def dispatch_due(database: Database) -> datetime | None:

@@ -79,7 +79,13 @@ _ADVANCE_AND_MOVE = _ADVANCE.values(due_at=bindparam("until"))
 _FREE = (
     update(_table)
     .where(*_MINE)
-    .values(ticket=_lane.ticket + 1, lease_until=None, due_at=bindparam("due"), sends=0, batch_done=bindparam("done"))
+    .values(
+        ticket=_lane.ticket + 1,
+        lease_until=None,
+        due_at=bindparam("due"),
+        sends=bindparam("sent"),
+        batch_done=bindparam("done"),
+    )
 )
 _CLOSE = (
     update(_table)
@@ -119,14 +125,15 @@ def advance(session: Session, grip: Grip, *, batch_done: int, now: datetime) -> 
     return Grip(grip.stage_run_id, grip.lane, grip.ticket + 1, row[0], now + lease, due_at, row[1], row[2])
 
 
-def free(session: Session, grip: Grip, *, due_at: datetime, batch_done: int) -> int:
-    """Let go of the lane until `due_at`; the ticket that takes it next."""
+def free(session: Session, grip: Grip, *, due_at: datetime, sends: int) -> int:
+    """Let go of the lane until `due_at`; the ticket that takes it next. `sends`: 1 where it is sent now."""
     values = {
         "this_stage_run": grip.stage_run_id,
         "this_lane": grip.lane,
         "given": grip.ticket,
         "due": due_at,
-        "done": batch_done,
+        "sent": sends,
+        "done": grip.batch_done,
     }
     _require(session.connection().execute(_FREE, values).rowcount)
     return grip.ticket + 1
@@ -143,7 +150,7 @@ def close(session: Session, grip: Grip, *, now: datetime) -> int:
     left: int = session.connection().execute(lowered.returning(stage_runs.c.open_lanes)).scalar_one()
     if left == 0:
         due = update(stage_runs).where(stage_runs.c.id == grip.stage_run_id)
-        session.connection().execute(due.values(due_at=now + timedelta(seconds=config().resend_seconds), sends=0))
+        session.connection().execute(due.values(due_at=now + timedelta(seconds=config().resend_seconds), sends=1))
     return left
 
 

@@ -140,7 +140,7 @@ class Slice:
 
     def wait_until(self, session: Session, due_at: datetime) -> Outcome:
         """Let go of the lane until then."""
-        self._let_go(session, due_at=due_at)
+        self._let_go(session, due_at=due_at, sends=0)
         return Cut()
 
     def close_lane(self, session: Session, *, now: datetime) -> Outcome:
@@ -172,11 +172,11 @@ class Slice:
         return self.wait_until(session, due_at)
 
     def _again(self, session: Session, *, now: datetime) -> Outcome:
-        ticket = self._let_go(session, due_at=now + timedelta(seconds=config().resend_seconds))
+        ticket = self._let_go(session, due_at=now + timedelta(seconds=config().resend_seconds), sends=1)
         return Again(self.grip.stage_run_id, self.grip.lane, ticket)
 
-    def _let_go(self, session: Session, *, due_at: datetime) -> int:
-        ticket = lanes.free(session, self.next_grip, due_at=due_at, batch_done=self.next_grip.batch_done)
+    def _let_go(self, session: Session, *, due_at: datetime, sends: int) -> int:
+        ticket = lanes.free(session, self.next_grip, due_at=due_at, sends=sends)
         self._moved_to(ticket)
         return ticket
 

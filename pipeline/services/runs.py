@@ -212,7 +212,7 @@ def _insert(session: Session, run: Run, settings: SiteSettings, *, now: datetime
             )
         rows.append(row)
     first = next(row for row in rows if row.status is not StageRunStatus.SKIPPED)
-    first.due_at = now + timedelta(seconds=config().resend_seconds)
+    first.due_at, first.sends = now + timedelta(seconds=config().resend_seconds), 1
     session.add_all(rows)
     session.flush()
     return first.id

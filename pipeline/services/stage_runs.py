@@ -111,9 +111,10 @@ def close(
         _end(session, run, now=now)
         return None
     delay = 0 if skipped else frozen_settings(run).delays.between_stage
-    following.sends = 0
-    following.due_at = now + timedelta(seconds=delay or resend_seconds)
-    return None if delay or run.status is RunStatus.PAUSED else following.id
+    at_once = not delay and run.status is not RunStatus.PAUSED
+    following.sends = int(at_once)
+    following.due_at = now + timedelta(seconds=resend_seconds if at_once else delay)
+    return following.id if at_once else None
 
 
 def end_cancelled(session: Session, run: Run, *, now: datetime) -> None:

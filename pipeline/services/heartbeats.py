@@ -1,0 +1,48 @@
+"""Owns signs of life: one row a process, written again and again, removed by a process that stops as it should."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from pipeline.db.upsert import insert_into
+from pipeline.models import Heartbeat
+from pipeline.models.base import table_of
+
+#: Pause between two signs of one process.
+EVERY: Final = timedelta(seconds=5)
+#: The rows of processes that died are removed after this.
+FORGOTTEN_AFTER: Final = timedelta(days=1)
+_HEARTBEATS: Final = table_of(Heartbeat)
+
+
+def own_name(kind: str) -> str:
+    """The row of this process: `worker:<host>:<pid>`."""
+    return f"{kind}:{socket.gethostname()}:{os.getpid()}"
+
+
+def beat(session: Session, name: str, *, now: datetime, details: Mapping[str, Any]) -> None:
+    """Write the process's sign of life, and forget the dead of its kind."""
+    row = insert_into(session, _HEARTBEATS).values(name=name, at=now, details=dict(details))
+    written = {"at": row.excluded.at, "details": row.excluded.details}
+    session.execute(row.on_conflict_do_update(index_elements=["name"], set_=written))
+    kind = f"{name.partition(':')[0]}:"
+    dead = _HEARTBEATS.c.name.startswith(kind), _HEARTBEATS.c.at < now - FORGOTTEN_AFTER
+    session.execute(delete(_HEARTBEATS).where(*dead))
+
+
+def end(session: Session, name: str) -> None:
+    """This process stops: nobody shall wait for it."""
+    session.execute(delete(_HEARTBEATS).where(_HEARTBEATS.c.name == name))
+
+
+def alive(session: Session, *, now: datetime, within: timedelta) -> set[str]:
+    """The kinds of process (`beat`, `worker`) that showed a sign within the span."""
+    names = session.scalars(select(Heartbeat.name).where(Heartbeat.at > now - within))
+    return {name.partition(":")[0] for name in names}
