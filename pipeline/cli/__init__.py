@@ -10,8 +10,14 @@ from collections.abc import Sequence
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code: 0 done, 1 failure, 2 usage, 130 interrupted."""
+    import io
+    import sys
+
     from typer.main import get_command
 
     from pipeline.cli.app import app
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # An arrow on an old terminal is no reason to fail.
     return int(get_command(app).main(args=arguments, prog_name="igny8", standalone_mode=False) or 0)

@@ -17,7 +17,7 @@ from pipeline.cli.keywords import report_json
 from pipeline.cli.options import JsonOption
 from pipeline.cli.output import document, note, say
 from pipeline.cli.publishing import publication_json, publish_at_once
-from pipeline.cli.run import GOOD, follow
+from pipeline.cli.run import GOOD, follow, require_broker
 from pipeline.cli.sites import site_json
 from pipeline.cli.stacks import Workforce
 from pipeline.config import config
@@ -77,6 +77,7 @@ def demo(*, keywords_file: KeywordsOption = None, as_json: JsonOption = False) -
     """
     opened = open_keyword_file(Path(keywords_file)) if keywords_file else _sample()
     load_stages()
+    require_broker()
     database = prepared_database()
     story = _prepare(database, opened)
     tell = note if as_json else say

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -57,8 +58,8 @@ def guarded(run: Callable[[], object], *, debug: bool) -> int:
 def tell(error: BaseException) -> int:
     """Say on stderr what went wrong; the exit code it means."""
     if isinstance(error, BrokenPipeError):
-        # Whoever read our output has enough; Python must not complain about it at its end.
-        sys.stdout = sys.stderr
+        # Whoever read our output has enough; Python must not complain about that when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
     for line in sentence(error).splitlines():
         print(f"Error: {line}", file=sys.stderr)  # noqa: T201 - no styling, no wrapping: it may be read by a program

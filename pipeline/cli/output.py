@@ -51,7 +51,8 @@ def console(*, stderr: bool = False) -> Console:
 
 def document(data: object) -> None:
     """Print the one JSON document of a command."""
-    sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=2, default=_plain) + "\n")
+    takes_all = (sys.stdout.encoding or "").casefold().startswith("utf")
+    sys.stdout.write(json.dumps(data, ensure_ascii=not takes_all, indent=2, default=_plain) + "\n")
     sys.stdout.flush()
 
 

@@ -16,6 +16,8 @@ from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, Sit
 from pipeline.cli.output import document, note, say
 from pipeline.cli.stacks import Workforce
 from pipeline.cli.watch import watch
+from pipeline.config import config
+from pipeline.core.errors import PipelineError
 from pipeline.core.states import RunStatus
 from pipeline.db.session import Database
 from pipeline.services import runs, sites
@@ -59,6 +61,7 @@ def run(
     if not wait:
         tell_accepted(accept(database, start), as_json=as_json)
         return
+    require_broker()
     started = accept(database, start, send=False)
     if started.started.run_id is None:
         tell_accepted(started, as_json=as_json)
@@ -110,7 +113,7 @@ def follow(database: Database, started: Started, workforce: Workforce, *, as_jso
 
     run_id = started.run_id or 0
     try:
-        workforce.ensure()
+        _ensure(workforce, run_id)
         if started.stage_run_id is not None:
             publish_stage(database, started.stage_run_id)
         return watch(database, run_id, tend=workforce.ensure, stderr=as_json)
@@ -118,3 +121,19 @@ def follow(database: Database, started: Started, workforce: Workforce, *, as_jso
         who = "igny8 up goes on with it" if workforce.is_own else "The running stack goes on with it"
         note(f"Stopped watching. Run {run_id} stays in the database. {who}; igny8 cancel {run_id} ends it.")
         raise typer.Exit(INTERRUPTED) from None
+
+
+def require_broker() -> None:
+    """NotReadyError where the broker that was given does not answer; the embedded one is started when it is needed."""
+    from pipeline.local.stack import use_broker
+
+    if not config().embedded:
+        use_broker(config())
+
+
+def _ensure(workforce: Workforce, run_id: int) -> None:
+    try:
+        workforce.ensure()
+    except PipelineError:
+        note(f"Run {run_id} stays queued: igny8 up goes on with it, once what follows is put right.")
+        raise

@@ -13,7 +13,7 @@ from pipeline.cli.edge import ACTOR, account_of, load_stages, reading, ready_dat
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, LimitOption, RunArgument
 from pipeline.cli.output import document, local_instant, say, status, table
 from pipeline.cli.run import accept, tell_accepted
-from pipeline.cli.watch import print_report
+from pipeline.cli.run_table import print_report
 from pipeline.models import Run
 from pipeline.services import reports, sites
 from pipeline.services import runs as service

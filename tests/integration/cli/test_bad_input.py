@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -209,3 +213,58 @@ def test_a_traceback_is_shown_with_debug_wherever_it_stands(igny8: Igny8, place:
     assert failed.code == FAILURE
     assert "Traceback" in failed.err
     assert "NotReadyError" in failed.err
+
+
+@pytest.mark.parametrize("arguments", [("run", "Desks", "--wait"), ("demo",)], ids=" ".join)
+def test_waiting_on_a_broker_that_is_not_there_writes_nothing(
+    igny8: Igny8, ready: Database, home: Path, arguments: tuple[str, ...]
+) -> None:
+    igny8("keywords", "add", "Desks", "desk")
+    before = _counts(ready)
+    use_config(load_config({"IGNY8_HOME": str(home), "IGNY8_BROKER_URL": "redis://127.0.0.1:1/0"}))
+
+    failed = igny8(*arguments)
+
+    assert (failed.code, failed.out) == (FAILURE, "")
+    assert "does not answer" in failed.err
+    assert _counts(ready) == before
+
+
+def test_a_home_that_cannot_be_made_is_told(igny8: Igny8, home: Path) -> None:
+    home.write_text("a file")
+
+    failed = igny8("init")
+
+    assert (failed.code, failed.out) == (FAILURE, "")
+    assert str(home) in failed.err
+    assert len(failed.err.splitlines()) == 1
+
+
+def test_a_reader_that_has_enough_gets_no_traceback(ready: Database, home: Path) -> None:
+    command = f"{sys.executable} -m pipeline.cli settings show Desks --json | head -c 1"
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", command],
+        env={**os.environ, "IGNY8_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.stdout, done.stderr) == ("{", "")
+
+
+def test_a_terminal_without_arrows_is_served(ready: Database, home: Path) -> None:
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "IGNY8_HOME": str(home)}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", "settings", "show", "Desks", "--json"],
+        env={**os.environ, **plain},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["stages"][0]["name"] == "Keywords → Clusters"
