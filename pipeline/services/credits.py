@@ -14,10 +14,11 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
-from pipeline.core.errors import NotFoundError
+from pipeline.core.errors import ConflictError, NotFoundError
+from pipeline.core.money import shown
 from pipeline.core.states import CallStatus
 from pipeline.models import Account, AiCall, CreditEntry, StageRun
-from pipeline.models.base import table_of
+from pipeline.models.base import table_of, utc_now
 
 OPEN_CALLS = (CallStatus.RESERVED, CallStatus.DISPATCHED)
 
@@ -164,30 +165,14 @@ def settle(session: Session, call: CallHandle, settlement: Settlement, *, now: d
     """
     charged = min(settlement.charge_ucr, call.held_ucr)
     flags = [*settlement.flags, *(["overrun"] if settlement.charge_ucr > call.held_ucr else [])]
-    moved = _moved(
-        session,
-        _SETTLE_CALL,
-        call=call.id,
-        answer=settlement.answer,
-        charged=charged,
-        cost=settlement.cost_picodollars,
-        input=settlement.input_tokens,
-        output=settlement.output_tokens,
-        marks=flags,
-        now=now,
-    )
-    if moved == 0:
+    told = {"answer": settlement.answer, "cost": settlement.cost_picodollars, "marks": flags}
+    used = {"input": settlement.input_tokens, "output": settlement.output_tokens}
+    if _moved(session, _SETTLE_CALL, call=call.id, charged=charged, now=now, **told, **used) == 0:
         return None
     _moved(session, _MOVE_STAGE, stage_run=call.stage_run_id, released=call.held_ucr, spent_more=charged, lost_more=0)
     if charged:
-        entry = {
-            "account_id": call.account_id,
-            "kind": "charge",
-            "amount": -charged,
-            "key": f"charge:{call.id}",
-            "call_id": call.id,
-        }
-        session.connection().execute(_ENTRY, {**entry, "note": "", "created_at": now})
+        booked = {"account_id": call.account_id, "kind": "charge", "amount": -charged, "key": f"charge:{call.id}"}
+        _moved(session, _ENTRY, **booked, call_id=call.id, note="", created_at=now)
     _moved(session, _MOVE_ACCOUNT, account=call.account_id, released=call.held_ucr, charged=charged)
     return charged
 
@@ -247,23 +232,29 @@ def grant(
     note: str = "",
     now: datetime | None = None,
 ) -> bool:
-    """Add credits once a `key` (an adjustment may be negative). False: that key is booked already."""
+    """Add credits once a `key` (an adjustment may be negative). False: that key is booked already.
+
+    ConflictError where it takes more than is available: what is held is promised to calls under way.
+    """
+    # Locked before the key is looked for: of two with one key, the second sees what the first has booked.
+    found = balance(session, account_id, lock=True)
     if session.scalar(select(CreditEntry.id).where(CreditEntry.key == key)) is not None:
         return False
-    moved = _moved(session, _MOVE_ACCOUNT, account=account_id, released=0, charged=-amount_ucr)
-    if moved == 0:
-        raise NotFoundError(f"There is no account {account_id}.")
-    entry = CreditEntry(account_id=account_id, kind=kind, amount=amount_ucr, key=key, note=note)
-    if now is not None:
-        entry.created_at = now
-    session.add(entry)
-    session.flush()
+    if amount_ucr < 0 and found.available_ucr < -amount_ucr:
+        raise ConflictError(
+            f"{shown(-amount_ucr)} credits cannot be taken back: {shown(found.available_ucr)} are available, "
+            f"{shown(found.held_ucr)} are held for calls under way. Take less, or wait until those have ended."
+        )
+    _moved(session, _MOVE_ACCOUNT, account=account_id, released=0, charged=-amount_ucr)
+    booked = {"account_id": account_id, "kind": kind, "amount": amount_ucr, "key": key, "note": note}
+    _moved(session, _ENTRY, **booked, call_id=None, created_at=now or utc_now())
     return True
 
 
-def balance(session: Session, account_id: int) -> Balance:
-    """The account's balance and holds; NotFoundError where there is no such account."""
-    row = session.execute(select(Account.balance, Account.held).where(Account.id == account_id)).one_or_none()
+def balance(session: Session, account_id: int, *, lock: bool = False) -> Balance:
+    """The account's balance and holds, locked until the commit if asked for; NotFoundError."""
+    query = select(Account.balance, Account.held).where(Account.id == account_id)
+    row = session.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None:
         raise NotFoundError(f"There is no account {account_id}.")
     return Balance(row[0], row[1])

@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from pipeline.core.errors import ConflictError
 from pipeline.core.states import CallStatus, StageRunStatus
 from pipeline.db.session import Database
 from pipeline.models import Account, AiCall, Run, Site, StageRun
@@ -126,3 +127,17 @@ def test_the_same_grant_is_booked_once(database: Database) -> None:
     assert again is False
     with database.reading() as session:
         assert ledger.balance(session, account).balance_ucr == 100
+
+
+def test_what_is_held_cannot_be_taken_back(database: Database) -> None:
+    account, stage = _world(database, balance=100, cap=100)
+    with database.transaction() as session:
+        ledger.hold(session, account_id=account, stage_run_id=stage, full_ucr=60, least_ucr=60)
+
+    with pytest.raises(ConflictError), database.transaction() as session:
+        ledger.grant(session, account_id=account, amount_ucr=-41, key="adjustment:1", kind="adjustment")
+    with database.transaction() as session:
+        ledger.grant(session, account_id=account, amount_ucr=-40, key="adjustment:2", kind="adjustment")
+
+    with database.reading() as session:
+        assert ledger.balance(session, account) == ledger.Balance(60, 60)
