@@ -1,0 +1,208 @@
+"""Owns the laws that rows keep together, whatever was killed when; doctor, housekeeping and tests ask for them.
+
+A law is one statement, so that it compares rows of one moment even while others write. Never: repairs anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from sqlalchemy import ColumnElement, RowMapping, Select, case, func, or_, select, true
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from pipeline.core.money import credit_string
+from pipeline.core.states import LIVE_RUNS, CallStatus, ItemStatus, LaneStatus, StageRunStatus
+from pipeline.models import Account, AiCall, CreditEntry, Lane, Run, StageItem, StageRun
+from pipeline.services.credits import OPEN_CALLS
+
+_SHOWN_PER_LAW = 50
+_RUN_IS_OVER = Run.status.not_in(LIVE_RUNS)
+_STAGE_IS_OVER = StageRun.status.not_in((StageRunStatus.PENDING, StageRunStatus.RUNNING))
+_CALL_IS_OPEN = AiCall.status.in_(OPEN_CALLS)
+_CALL_IS_SETTLED = AiCall.status == CallStatus.SETTLED
+_CALL_IS_LOST = AiCall.status == CallStatus.LOST
+#: Columns that hold micro-credits.
+_AMOUNTS = frozenset({"recorded", "summed", "held", "balance", "used", "cap", "due", "booked"})
+_Rows: TypeAlias = Select[*tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class _Law:
+    """Rows that break a law, and the sentence about each: a template of their columns."""
+
+    breaches: _Rows
+    sentence: str
+
+
+def violations(session: Session) -> list[str]:
+    """A sentence for every row that breaks a law (at most 50 a law); empty where the database is sound."""
+    return [
+        law.sentence.format_map(_shown(row))
+        for law in _LAWS
+        for row in session.execute(law.breaches.limit(_SHOWN_PER_LAW)).mappings()
+    ]
+
+
+def _shown(row: RowMapping) -> dict[str, Any]:
+    """The columns of a row for a sentence: amounts in credits."""
+    return {name: credit_string(int(value)) if name in _AMOUNTS else value for name, value in row.items()}
+
+
+def _differs(
+    recorded: InstrumentedAttribute[int],
+    *,
+    amount: InstrumentedAttribute[int],
+    owner: InstrumentedAttribute[int],
+    where: ColumnElement[bool] | None = None,
+) -> _Rows:
+    """Rows whose `recorded` is not the sum of `amount` over the rows they own: id, recorded, summed."""
+    sums = (
+        select(owner.label("owner_id"), func.sum(amount).label("total"))
+        .where(true() if where is None else where)
+        .group_by(owner)
+        .subquery()
+    )
+    summed = func.coalesce(sums.c.total, 0)
+    row_id = recorded.class_.id
+    return (
+        select(row_id, recorded.label("recorded"), summed.label("summed"))
+        .outerjoin(sums, sums.c.owner_id == row_id)
+        .where(recorded != summed)
+        .order_by(row_id)
+    )
+
+
+def _wrong_charges() -> _Rows:
+    """Settled calls without exactly one entry of their charge, and other calls with any."""
+    entries = (
+        select(
+            CreditEntry.call_id,
+            CreditEntry.account_id,
+            func.count().label("number"),
+            func.sum(CreditEntry.amount).label("total"),
+        )
+        .where(CreditEntry.kind == "charge")
+        .group_by(CreditEntry.call_id, CreditEntry.account_id)
+        .subquery()
+    )
+    due = case((_CALL_IS_SETTLED, AiCall.charged_amount), else_=0)
+    number, booked = func.coalesce(entries.c.number, 0), -func.coalesce(entries.c.total, 0)
+    return (
+        select(AiCall.id, AiCall.status, due.label("due"), number.label("number"), booked.label("booked"))
+        .outerjoin(entries, (entries.c.call_id == AiCall.id) & (entries.c.account_id == AiCall.account_id))
+        .where(or_(booked != due, number != case((due > 0, 1), else_=0)))
+        .order_by(AiCall.id)
+    )
+
+
+def _stray_charges() -> _Rows:
+    """Charges that belong to no call of their account."""
+    same = (AiCall.id == CreditEntry.call_id) & (AiCall.account_id == CreditEntry.account_id)
+    return (
+        select(CreditEntry.id, CreditEntry.account_id, (-CreditEntry.amount).label("booked"))
+        .outerjoin(AiCall, same)
+        .where(CreditEntry.kind == "charge", AiCall.id.is_(None))
+        .order_by(CreditEntry.id)
+    )
+
+
+def _wrong_answers() -> _Rows:
+    """Settled calls without an answer; others that have one or were charged."""
+    unbilled = AiCall.answer.is_not(None) | (AiCall.charged_amount != 0)
+    return (
+        select(AiCall.id, AiCall.status)
+        .where((_CALL_IS_SETTLED & AiCall.answer.is_(None)) | (~_CALL_IS_SETTLED & unbilled))
+        .order_by(AiCall.id)
+    )
+
+
+def _open_calls_of_ended_runs() -> _Rows:
+    return (
+        select(Run.id, Run.status, func.count().label("calls"), func.sum(AiCall.held_amount).label("held"))
+        .join(StageRun, StageRun.run_id == Run.id)
+        .join(AiCall, AiCall.stage_run_id == StageRun.id)
+        .where(_RUN_IS_OVER, _CALL_IS_OPEN)
+        .group_by(Run.id, Run.status)
+        .order_by(Run.id)
+    )
+
+
+def _open_lanes_of_ended_runs() -> _Rows:
+    return (
+        select(Run.id, Run.status, StageRun.number.label("stage"), Lane.number.label("lane"))
+        .join(StageRun, StageRun.run_id == Run.id)
+        .join(Lane, Lane.stage_run_id == StageRun.id)
+        .where(_RUN_IS_OVER, Lane.status == LaneStatus.OPEN)
+        .order_by(Run.id, StageRun.number, Lane.number)
+    )
+
+
+def _unreached_items_of_ended_stages() -> _Rows:
+    return (
+        select(StageRun.id, StageRun.status, StageItem.status.label("item_status"), func.count().label("items"))
+        .join(StageItem, StageItem.stage_run_id == StageRun.id)
+        .where(_STAGE_IS_OVER, StageItem.status.in_((ItemStatus.PENDING, ItemStatus.LEASED)))
+        .group_by(StageRun.id, StageRun.status, StageItem.status)
+        .order_by(StageRun.id, StageItem.status)
+    )
+
+
+_OVERDRAWN = select(Account.id, Account.held, Account.balance).where(Account.held > Account.balance)
+_USED = StageRun.spent + StageRun.held + StageRun.lost
+_OVER_CAP = select(StageRun.id, _USED.label("used"), StageRun.cap).where(StageRun.cap < _USED)
+
+_LAWS = (
+    _Law(
+        _differs(Account.balance, amount=CreditEntry.amount, owner=CreditEntry.account_id),
+        "Account {id}: its balance is {recorded} credits, but its entries sum to {summed}.",
+    ),
+    _Law(
+        _differs(Account.held, amount=AiCall.held_amount, owner=AiCall.account_id, where=_CALL_IS_OPEN),
+        "Account {id} holds {recorded} credits, but its open calls hold {summed}.",
+    ),
+    _Law(
+        _OVERDRAWN.order_by(Account.id),
+        "Account {id} holds {held} credits, more than its balance of {balance}.",
+    ),
+    _Law(
+        _differs(StageRun.held, amount=AiCall.held_amount, owner=AiCall.stage_run_id, where=_CALL_IS_OPEN),
+        "Stage run {id} holds {recorded} credits, but its open calls hold {summed}.",
+    ),
+    _Law(
+        _differs(StageRun.spent, amount=AiCall.charged_amount, owner=AiCall.stage_run_id, where=_CALL_IS_SETTLED),
+        "Stage run {id} has spent {recorded} credits, but its settled calls were charged {summed}.",
+    ),
+    _Law(
+        _differs(StageRun.lost, amount=AiCall.held_amount, owner=AiCall.stage_run_id, where=_CALL_IS_LOST),
+        "Stage run {id} has lost {recorded} credits, but its lost calls held {summed}.",
+    ),
+    _Law(
+        _OVER_CAP.order_by(StageRun.id),
+        "Stage run {id} has {used} credits spent, held and lost, more than its cap of {cap}.",
+    ),
+    _Law(
+        _wrong_answers(),
+        "Call {id} is {status}: a settled call has an answer, any other has neither an answer nor a charge.",
+    ),
+    _Law(
+        _wrong_charges(),
+        "Call {id} is {status} and owes {due} credits, but {number} entries charge {booked} for it.",
+    ),
+    _Law(
+        _stray_charges(),
+        "Entry {id} charges account {account_id} {booked} credits for no call of that account.",
+    ),
+    _Law(
+        _open_calls_of_ended_runs(),
+        "Run {id} is {status}, but {calls} of its calls are open and hold {held} credits.",
+    ),
+    _Law(
+        _open_lanes_of_ended_runs(),
+        "Run {id} is {status}, but lane {lane} of its stage {stage} is open.",
+    ),
+    _Law(
+        _unreached_items_of_ended_stages(),
+        "Stage run {id} is {status}, but {items} of its items are {item_status}.",
+    ),
+)
