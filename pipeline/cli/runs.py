@@ -15,7 +15,7 @@ from pipeline.cli.output import document, local_instant, say, status, table
 from pipeline.cli.run import accept, tell_accepted
 from pipeline.cli.run_table import print_report
 from pipeline.models import Run
-from pipeline.services import reports, sites
+from pipeline.services import reports, run_control, sites
 from pipeline.services import runs as service
 
 OptionalSite = Annotated[
@@ -66,17 +66,17 @@ def run_show(run: RunArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_j
 
 def pause(run: RunArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
     """Pause a run: nothing new is begun, what was paid for is kept."""
-    _act(run, account, service.pause, as_json=as_json)
+    _act(run, account, run_control.pause, as_json=as_json)
 
 
 def resume(run: RunArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
     """Go on with a paused run."""
-    _act(run, account, service.resume, as_json=as_json)
+    _act(run, account, run_control.resume, as_json=as_json)
 
 
 def cancel(run: RunArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
     """Cancel a run: answers that still arrive are kept, nothing else is begun."""
-    _act(run, account, service.cancel, as_json=as_json)
+    _act(run, account, run_control.cancel, as_json=as_json)
 
 
 def retry(run: RunArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:

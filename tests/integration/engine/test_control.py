@@ -13,7 +13,7 @@ from pipeline.engine.asking_slices import AskingSlice
 from pipeline.engine.contexts import load_context
 from pipeline.engine.lanes import take
 from pipeline.models import AuditEvent, Keyword, Lane, Run, StageRun
-from pipeline.services import runs
+from pipeline.services import run_control, runs
 from tests.integration.engine.test_answers import ALONE, IN_BATCHES
 from tests.integration.engine.test_runs import ALL
 from tests.support.worlds import World, make_world
@@ -26,7 +26,7 @@ def _times(world: World, name: str, stage_run_id: int) -> list[float]:
 def _change(world: World, run_id: int, how: str) -> None:
     with world.database.transaction() as session:
         run = runs.get_run(session, account_id=world.account_id, run_id=run_id)
-        getattr(runs, how)(session, run, actor="test", now=world.driver.clock.at)
+        getattr(run_control, how)(session, run, actor="test", now=world.driver.clock.at)
 
 
 # Delays
