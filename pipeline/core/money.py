@@ -5,25 +5,32 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_CEILING, Context, Decimal, Inexact, InvalidOperation
 
 from pipeline.core.errors import InvalidValueError
 
 UCR_PER_CREDIT = 1_000_000
 PICODOLLARS_PER_DOLLAR = 10**12
 _TOKENS_PER_PRICE = 1_000
+#: Amounts are kept in 64 bits.
+_MOST_UCR = 10**18
+_EXACT = Context(prec=28, traps=[InvalidOperation, Inexact])
 
 
 def ucr(credits_amount: int | str | Decimal) -> int:
-    """Micro-credits of an amount of credits; InvalidValueError where it is no number or finer than a micro-credit."""
+    """Micro-credits of an amount of credits; InvalidValueError where it is no number, too fine or too large to keep."""
     try:
-        amount = Decimal(credits_amount) * UCR_PER_CREDIT
+        amount = _EXACT.multiply(Decimal(credits_amount), UCR_PER_CREDIT)
     except InvalidOperation:
         raise InvalidValueError(
             f"{credits_amount!r} is not an amount of credits. Give a number such as 250 or 12.5."
         ) from None
-    if not amount.is_finite() or amount != amount.to_integral_value():
-        raise InvalidValueError(f"{credits_amount} credits cannot be kept: an amount has at most six decimals.")
+    except Inexact:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount != amount.to_integral_value() or abs(amount) > _MOST_UCR:
+        raise InvalidValueError(
+            f"{credits_amount} credits cannot be kept: an amount has at most twelve digits and six decimals."
+        )
     return int(amount)
 
 
@@ -36,7 +43,7 @@ def credit_string(amount_ucr: int) -> str:
 
 def shown(amount_ucr: int) -> str:
     """Credits for people: one decimal, thousands separated (`1,406.2`)."""
-    return f"{Decimal(amount_ucr) / UCR_PER_CREDIT:,.1f}"
+    return f"{Decimal(amount_ucr) / UCR_PER_CREDIT:z,.1f}"
 
 
 def token_charge_ucr(tokens: int, tokens_per_credit: int) -> int:
@@ -46,7 +53,7 @@ def token_charge_ucr(tokens: int, tokens_per_credit: int) -> int:
 
 def picodollars(dollars: Decimal) -> int:
     """Our cost in picodollars, rounded up: we never book less than we pay."""
-    return -int(-dollars * PICODOLLARS_PER_DOLLAR // 1)
+    return int((dollars * PICODOLLARS_PER_DOLLAR).to_integral_value(rounding=ROUND_CEILING))
 
 
 def token_cost_picodollars(tokens: int, cost_per_1k: Decimal) -> int:
