@@ -20,6 +20,9 @@ from tests.support import fake_provider
 from tests.support.driver import Driver
 
 TOKENS_PER_CREDIT = 100
+#: Lanes of the asking stages, unless a world is made with others.
+LANES = 1
+_ASKING = (1, 2, 4, 5, 6)
 
 
 @dataclass
@@ -107,6 +110,7 @@ def make_world(database: Database, *, settings: Mapping[str, str] | None = None,
     """A site in UTC with delays 0, its stages the counting ones, its models the fake provider's."""
     from tests.support import fake_stages
 
+    fake_stages.rejected.clear()
     for definition in fake_stages.STAGES:
         _use(fake_stages, definition.key)
     driver = Driver(database, **options)
@@ -118,7 +122,8 @@ def make_world(database: Database, *, settings: Mapping[str, str] | None = None,
         session.add(_model("fake-image", "image", credits_per_image=1))
         site = sites.add_site(session, account_id=account.id, name="site", timezone="UTC", now=driver.clock.at)
         world = World(database, driver, provider, account.id, site.id)
-    world.settings({"delays.within_stage": "0", "delays.between_stage": "0", **(settings or {})})
+    lanes = {f"stages.{number}.concurrency": str(LANES) for number in _ASKING}
+    world.settings({"delays.within_stage": "0", "delays.between_stage": "0", **lanes, **(settings or {})})
     return world
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 from sqlalchemy.dialects.postgresql import JSONB
@@ -11,7 +11,7 @@ from pipeline.models import Base
 from pipeline.models.types import Status, UtcDateTime
 
 
-def _written(kind: str, item: Any, _autogenerate: Any) -> str | bool:
+def _written(kind: str, item: Any, _autogenerate: Any) -> str | Literal[False]:
     """How a new script writes our column types: plainly, so that it means the same for ever."""
     if kind != "type":
         return False
