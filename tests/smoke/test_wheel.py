@@ -56,6 +56,28 @@ def test_what_runs_is_the_wheel(installed: Path, tmp_path: Path) -> None:
     assert [Path(place).is_relative_to(installed) for place in places] == [True] * len(names)
 
 
+def test_it_holds_every_file_of_the_tree(installed: Path) -> None:
+    (packages,) = (installed / "lib").glob("python*/site-packages")
+    here = {
+        path.relative_to(_TREE)
+        for name in ("pipeline", "stages", "scheduler")
+        for path in (_TREE / name).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+    missing = {path.as_posix() for path in {*here, Path("celeryconfig.py")} if not (packages / path).is_file()}
+
+    assert missing == set()
+    kinds = {"".join(path.suffixes) for path in here}
+    assert {".py", ".html", ".xml", ".css", ".md", ".csv", ".py.mako"} <= kinds
+
+
+def test_it_answers_without_its_script(installed: Path, tmp_path: Path) -> None:
+    out = _run(installed / "bin" / "python", "-m", "pipeline.cli", "init", "--json", folder=tmp_path)
+
+    assert json.loads(out)["home"] == str(tmp_path / ".igny8")
+
+
 def test_the_demo_runs_from_the_wheel_outside_the_tree(installed: Path, tmp_path: Path) -> None:
     out = _run(installed / "bin" / "igny8", "demo", "--json", folder=tmp_path)
 

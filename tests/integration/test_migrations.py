@@ -1,0 +1,118 @@
+"""The migrations give exactly the tables of the models; a database is brought up, or refused, by its version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import CheckConstraint, inspect, text
+
+from pipeline.core.errors import NotReadyError
+from pipeline.db.migrate import SchemaState, require_current, schema_state, upgrade
+from pipeline.db.session import Database
+from pipeline.models import Base
+from tests.support.postgres import PostgresServer
+
+_NAME = "igny8_migrations"
+
+
+@pytest.fixture(params=("sqlite", "postgresql"))
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database without a table."""
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path}/igny8.db")
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres")
+        database = Database(server.create_database(_NAME))
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def migrated(empty: Database) -> Database:
+    upgrade(empty)
+    return empty
+
+
+def _set_revision(database: Database, revision: str) -> None:
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+
+
+def _checks_of_the_models() -> dict[str, set[str]]:
+    return {
+        table.name: {str(check.name) for check in table.constraints if isinstance(check, CheckConstraint)}
+        for table in Base.metadata.sorted_tables
+    }
+
+
+def test_an_empty_database_is_brought_up_to_this_version(empty: Database) -> None:
+    before = schema_state(empty)
+
+    upgrade(empty)
+
+    assert (before, schema_state(empty)) == (SchemaState.EMPTY, SchemaState.CURRENT)
+    require_current(empty)
+
+
+def test_bringing_up_twice_changes_nothing(migrated: Database) -> None:
+    upgrade(migrated)
+
+    assert schema_state(migrated) is SchemaState.CURRENT
+
+
+def test_the_migrations_give_exactly_the_tables_of_the_models(migrated: Database) -> None:
+    with migrated.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        differences = compare_metadata(context, Base.metadata)
+
+    assert differences == []
+
+
+def test_the_migrations_give_every_check_of_the_models(migrated: Database) -> None:
+    with migrated.engine.connect() as connection:
+        there = inspect(connection)
+        found = {
+            name: {str(check["name"]) for check in there.get_check_constraints(name)}
+            for name in _checks_of_the_models()
+        }
+
+    assert found == _checks_of_the_models()
+
+
+def test_a_partial_index_is_partial_after_the_migrations(migrated: Database) -> None:
+    with migrated.engine.connect() as connection:
+        catalog = "sqlite_master" if migrated.is_sqlite else "pg_indexes"
+        columns = ("sql", "name") if migrated.is_sqlite else ("indexdef", "indexname")
+        statement = f"SELECT {columns[0]} FROM {catalog} WHERE {columns[1]} = 'uq_runs_live'"  # noqa: S608 - words of this test
+        definition = str(connection.scalar(text(statement)))
+
+    assert "UNIQUE" in definition
+    assert "queued" in definition.partition("WHERE")[2]
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_alone(migrated: Database) -> None:
+    _set_revision(migrated, "9999")
+
+    with pytest.raises(NotReadyError, match="made by a newer version") as refused:
+        upgrade(migrated)
+
+    assert "IGNY8_DATABASE_URL" in refused.value.message
+    assert schema_state(migrated) is SchemaState.NEWER
+    with pytest.raises(NotReadyError, match="made by a newer version"):
+        require_current(migrated)
+
+
+def test_tables_without_a_version_are_told_to_upgrade(empty: Database) -> None:
+    Base.metadata.create_all(empty.engine)
+
+    with pytest.raises(NotReadyError, match="igny8 db upgrade"):
+        require_current(empty)
+
+
+def test_an_empty_database_is_told_to_init(empty: Database) -> None:
+    with pytest.raises(NotReadyError, match="igny8 init"):
+        require_current(empty)
