@@ -213,10 +213,9 @@ class AskingSlice(Slice):
             if not items:
                 self._settle(session, result, now=now)
                 return self.close_lane(session, now=now)
-            there = set(self.context.still_waiting(session, [item.subject_id for item in items], lock=False))
-            gone = [item for item in items if item.subject_id not in there]
+            gone = [item for item in items if not item.waits]
             stage_items.skip(session, self.context.stage_run_id, gone, reason=_GONE)
-            items = [item for item in items if item.subject_id in there]
+            items = [item for item in items if item.waits]
             if items:
                 break
         prepared = self._ask_stage(session, items)

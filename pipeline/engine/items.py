@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, literal_column, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from pipeline.config import config
-from pipeline.contract import Produced
+from pipeline.contract import Produced, Stage
 from pipeline.core.states import ItemStatus
 from pipeline.engine.lanes import Grip
 from pipeline.models import StageItem
@@ -36,11 +39,13 @@ class Item:
     strikes: int
     #: The first position of its batch.
     batch: int
+    #: Whether its subject still waited for the stage when it was claimed.
+    waits: bool = True
 
 
 _OF_STAGE_RUN = _item.stage_run_id == bindparam("stage_run")
 _PENDING = _item.status == ItemStatus.PENDING
-_NEXT = (
+NEXT = (
     select(_item.position)
     .where(_OF_STAGE_RUN, _PENDING, _item.batch.is_(None), _item.position > bindparam("after"))
     .order_by(_item.position)
@@ -54,15 +59,36 @@ _FIRST_GIVEN_BACK = (
     .limit(1)
     .with_for_update(skip_locked=True)
 )
-_CLAIM = update(_table).values(
-    status=bindparam("becomes"), lane=bindparam("lane_number"), ticket=bindparam("new_ticket")
-)
 _RETURNED = (_item.position, _item.subject_id, _item.attempts, _item.strikes, _item.batch)
-# A CTE: PostgreSQL may run a sub-select with LIMIT more than once inside an UPDATE.
-_CLAIM_NEW = _CLAIM.where(_OF_STAGE_RUN, _item.position.in_(select(_NEXT.cte("upcoming").c.position))).returning(
-    *_RETURNED
-)
-_CLAIM_AGAIN = _CLAIM.where(_OF_STAGE_RUN, _PENDING, _item.batch == bindparam("of_batch")).returning(*_RETURNED)
+
+
+@cache
+def claim(stage: type[Stage[Any, Any]], becomes: ItemStatus) -> ReturningUpdate[Any]:
+    """The claim of a stage's items, as rows for `items_of`. Their subjects are locked where they are kept at once."""
+    subject = table_of(stage.subject).c
+    # Plain text: SQLite's RETURNING takes no qualified names.
+    waits = select(subject.status == stage.waits_as).where(subject.id == literal_column("subject_id"))
+    if becomes is ItemStatus.DONE:
+        waits = waits.with_for_update()
+    return (
+        update(_table)
+        .where(_OF_STAGE_RUN)
+        .values(status=becomes, lane=bindparam("lane_number"), ticket=bindparam("new_ticket"))
+        .returning(*_RETURNED, waits.scalar_subquery().label("waits"))
+    )
+
+
+@cache
+def _claim_new(stage: type[Stage[Any, Any]], becomes: ItemStatus) -> ReturningUpdate[Any]:
+    # A CTE: PostgreSQL may run a sub-select with LIMIT more than once inside an UPDATE.
+    return claim(stage, becomes).where(_item.position.in_(select(NEXT.cte("upcoming").c.position)))
+
+
+@cache
+def _claim_again(stage: type[Stage[Any, Any]], becomes: ItemStatus) -> ReturningUpdate[Any]:
+    return claim(stage, becomes).where(_PENDING, _item.batch == bindparam("of_batch"))
+
+
 _MINE = (
     _OF_STAGE_RUN,
     _item.position == bindparam("at"),
@@ -72,20 +98,20 @@ _MINE = (
 
 
 def claim_new(
-    session: Session, grip: Grip, *, after: int, most: int, becomes: ItemStatus = ItemStatus.LEASED
+    session: Session, grip: Grip, stage: type[Stage[Any, Any]], *, after: int, most: int, becomes: ItemStatus
 ) -> list[Item]:
     """Claim the next pending items above position `after`, at most `most`, in one statement."""
-    values = {"stage_run": grip.stage_run_id, "after": after, "most": most, **_holder(grip, becomes)}
-    return _items(session.connection().execute(_CLAIM_NEW, values).all())
+    values = {"stage_run": grip.stage_run_id, "after": after, "most": most, **holder(grip)}
+    return items_of(session.connection().execute(_claim_new(stage, becomes), values).all())
 
 
-def claim_again(session: Session, grip: Grip, *, becomes: ItemStatus = ItemStatus.LEASED) -> list[Item]:
+def claim_again(session: Session, grip: Grip, stage: type[Stage[Any, Any]], *, becomes: ItemStatus) -> list[Item]:
     """Claim the first batch that was given back, whole."""
     batch = session.connection().execute(_FIRST_GIVEN_BACK, {"stage_run": grip.stage_run_id}).scalar_one_or_none()
     if batch is None:
         return []
-    values = {"stage_run": grip.stage_run_id, "of_batch": batch, **_holder(grip, becomes)}
-    return _items(session.connection().execute(_CLAIM_AGAIN, values).all())
+    values = {"stage_run": grip.stage_run_id, "of_batch": batch, **holder(grip)}
+    return items_of(session.connection().execute(_claim_again(stage, becomes), values).all())
 
 
 def any_pending(session: Session, stage_run_id: int) -> bool:
@@ -181,17 +207,22 @@ def leased_by(session: Session, stage_run_id: int, lane: int) -> list[Item]:
     query = select(*_RETURNED).where(
         _item.stage_run_id == stage_run_id, _item.lane == lane, _item.status == ItemStatus.LEASED
     )
-    return _items(session.connection().execute(query.with_for_update()).all())
+    rows = session.connection().execute(query.with_for_update()).all()
+    return items_of([(*row, True) for row in rows])
 
 
-def _holder(grip: Grip, becomes: ItemStatus) -> dict[str, Any]:
-    return {"becomes": becomes, "lane_number": grip.lane, "new_ticket": grip.ticket}
+def holder(grip: Grip) -> dict[str, Any]:
+    """Who claims."""
+    return {"lane_number": grip.lane, "new_ticket": grip.ticket}
 
 
-def _items(rows: Sequence[Any]) -> list[Item]:
-    """Rows in order of position; a new batch is named by its first position."""
-    ordered = sorted(rows, key=lambda row: row[0])
-    return [Item(row[0], row[1], row[2], row[3], row[4] if row[4] is not None else ordered[0][0]) for row in ordered]
+def items_of(rows: Sequence[Sequence[Any]]) -> list[Item]:
+    """Claimed rows in order of position; a new batch is named by its first position."""
+    ordered = sorted(rows, key=itemgetter(0))
+    return [
+        Item(row[0], row[1], row[2], row[3], row[4] if row[4] is not None else ordered[0][0], bool(row[5]))
+        for row in ordered
+    ]
 
 
 def _set(session: Session, stage_run_id: int, items: Sequence[Item], **values: Any) -> None:

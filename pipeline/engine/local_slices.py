@@ -60,11 +60,8 @@ class LocalSlice(Slice):
 
     def _keep(self, session: Session, items: list[Item]) -> None:
         context = self.context
-        there = set(context.still_waiting(session, [item.subject_id for item in items], lock=True))
-        kept = [item for item in items if item.subject_id in there]
-        stage_items.skip(
-            session, context.stage_run_id, [item for item in items if item.subject_id not in there], reason=_GONE
-        )
+        kept = [item for item in items if item.waits]
+        stage_items.skip(session, context.stage_run_id, [item for item in items if not item.waits], reason=_GONE)
         if not kept:
             return
         try:

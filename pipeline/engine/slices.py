@@ -122,17 +122,18 @@ class Slice:
 
         None left means none that another lane does not hold: the lane may close.
         """
+        kind = type(self.context.stage)
         if self.looks_back:
-            items = stage_items.claim_again(session, self.next_grip, becomes=becomes)
+            items = stage_items.claim_again(session, self.next_grip, kind, becomes=becomes)
             if items:
                 self._worked = True
                 return items
             self.looks_back = False
-        items = stage_items.claim_new(session, self.next_grip, after=self.next_after, most=most, becomes=becomes)
+        items = stage_items.claim_new(session, self.next_grip, kind, after=self.next_after, most=most, becomes=becomes)
         if not items:
-            items = stage_items.claim_again(session, self.next_grip, becomes=becomes)
+            items = stage_items.claim_again(session, self.next_grip, kind, becomes=becomes)
         if not items and self.next_after:
-            items = stage_items.claim_new(session, self.next_grip, after=0, most=most, becomes=becomes)
+            items = stage_items.claim_new(session, self.next_grip, kind, after=0, most=most, becomes=becomes)
         if items:
             self._worked = True
             self.next_after = max(self.next_after, items[-1].position)
