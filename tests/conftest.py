@@ -21,6 +21,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="also run what needs more than PyPI or more than ten minutes")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`tests/system` needs packages of the machine: it is collected only where everything is asked for."""
+    if collection_path == Path(__file__).parent / "system" and not config.getoption("--all"):
+        return True
+    return None
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """The tests' own server; one a session and worker."""

@@ -3,44 +3,31 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from tests.support.processes import environ_of_home, processes_of_home
+
 _PATIENCE_SECONDS = 120
-
-
-def _environment(home: Path) -> Mapping[str, str]:
-    return {**{k: v for k, v in os.environ.items() if not k.startswith("IGNY8_")}, "IGNY8_HOME": str(home)}
 
 
 def _igny8(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "pipeline.cli", *arguments],
-        env=_environment(home),
+        env=environ_of_home(home),
         capture_output=True,
         text=True,
         timeout=_PATIENCE_SECONDS,
         check=False,
     )
-
-
-def _left_behind(home: Path) -> list[str]:
-    """Processes that still belong to the home."""
-    mine = [
-        process
-        for process in psutil.process_iter(["cmdline", "environ"])
-        if (process.info["environ"] or {}).get("IGNY8_HOME") == str(home)
-    ]
-    return [" ".join(process.info["cmdline"] or []) for process in mine]
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +59,7 @@ def test_the_demo_leaves_pages_and_no_process_behind(demo: tuple[Path, dict[str,
     assert index.is_relative_to(home / "sites")
     pages = [page for page in index.parent.glob("*/index.html") if page.parent.name not in {"tags", "archive"}]
     assert len(pages) == story["contents"]["published"]
-    assert _left_behind(home) == []
+    assert processes_of_home(home) == []
 
 
 def test_two_hundred_keywords_are_cheap(demo: tuple[Path, dict[str, Any], str]) -> None:
@@ -108,7 +95,7 @@ def test_run_and_wait_brings_its_own_stack_and_prints_the_report(tmp_path: Path)
         report["stages"][0]
     )
     assert json.loads(_igny8(home, "run-show", str(report["run_id"]), "--json").stdout) == report
-    assert _left_behind(home) == []
+    assert processes_of_home(home) == []
 
 
 def test_ctrl_c_leaves_the_run_and_says_how_to_go_on(tmp_path: Path) -> None:
@@ -120,7 +107,7 @@ def test_ctrl_c_leaves_the_run_and_says_how_to_go_on(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pipeline.cli", "run", "Desks", "--wait", "--json"]
 
     waiting = subprocess.Popen(
-        command, env=_environment(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, env=environ_of_home(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     _until_stage_is_over(waiting)
     waiting.send_signal(signal.SIGINT)
@@ -129,7 +116,7 @@ def test_ctrl_c_leaves_the_run_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert (waiting.returncode, out) == (130, "")
     assert "Run 1 stays in the database. igny8 up goes on with it; igny8 cancel 1 ends it." in err
     assert json.loads(_igny8(home, "run-show", "1", "--json").stdout)["status"] == "running"
-    assert _left_behind(home) == []
+    assert processes_of_home(home) == []
 
 
 def _until_stage_is_over(process: subprocess.Popen[str]) -> None:
@@ -151,7 +138,7 @@ def stack(tmp_path: Path) -> Iterator[tuple[Path, subprocess.Popen[str], dict[st
     _igny8(home, "settings", "set", "Desks", "delays.within_stage=0", "delays.between_stage=0")
     command = [sys.executable, "-m", "pipeline.cli", "up", "--no-flower", "--json"]
     with subprocess.Popen(
-        command, env=_environment(home), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command, env=environ_of_home(home), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as up:
         try:
             yield home, up, _document(up)
@@ -186,7 +173,7 @@ def test_a_waited_for_run_uses_the_stack_that_runs(stack: tuple[Path, subprocess
     assert doctor.returncode == 0, doctor.stdout
     assert json.loads(published.stdout)["status"] == "published"
     assert up.wait(timeout=_PATIENCE_SECONDS) == 0
-    assert _left_behind(home) == []
+    assert processes_of_home(home) == []
 
 
 def test_processes_started_one_by_one_are_what_they_say_and_end_when_told(
@@ -197,7 +184,7 @@ def test_processes_started_one_by_one_are_what_they_say_and_end_when_told(
     for name in ("worker", "beat", "flower"):
         command = [sys.executable, "-m", "pipeline.cli", name, "--json"]
         with subprocess.Popen(
-            command, env=_environment(home), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command, env=environ_of_home(home), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         ) as alone:
             assert _document(alone) == {"process": name, "pid": alone.pid}
             _until_it_runs(alone.pid, name)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import psutil
@@ -34,3 +36,18 @@ def is_alive(pid: int) -> bool:
 def all_gone(pids: list[int]) -> bool:
     """Whether none of them runs."""
     return not any(is_alive(pid) for pid in pids)
+
+
+def environ_of_home(home: Path) -> dict[str, str]:
+    """This process's environment with none of its own settings, for a command in that home."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("IGNY8_")},
+        "IGNY8_HOME": str(home),
+    }
+
+
+def processes_of_home(home: Path) -> list[str]:
+    """Command lines of what still runs for the home."""
+    found = psutil.process_iter(["cmdline", "environ"])
+    mine = [process for process in found if (process.info["environ"] or {}).get("IGNY8_HOME") == str(home)]
+    return [" ".join(process.info["cmdline"] or []) for process in mine]
