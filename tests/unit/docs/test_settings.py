@@ -1,0 +1,88 @@
+"""`docs/settings.md` names every setting, with the default and the bounds that the code has."""
+
+from __future__ import annotations
+
+import re
+
+from pipeline.config import Config, environment_name
+from pipeline.core.catalog import STAGES
+from pipeline.core.matrix import SiteSettings, StageRow
+from pipeline.models import SystemAiSettings
+from pipeline.models.base import table_of
+from pipeline.services.settings import FIELDS
+from tests.support.documents import named_rows, sections, unticked
+from tests.support.sources import ROOT, modules, name_of
+
+_DOCUMENT = "settings.md"
+_NONE = "–"
+#: Defaults that are made of other settings.
+_MADE = {"IGNY8_DATABASE_URL": "sqlite:///<home>/igny8.db"}
+
+
+def _written(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value)) or "(none)"
+    return _NONE if value is None else str(value)
+
+
+def _defaults() -> dict[str, object]:
+    groups = SiteSettings().model_dump()
+    return {f"{group}.{name}": value for group in groups if group != "stages" for name, value in groups[group].items()}
+
+
+def _section(name: str) -> dict[str, list[str]]:
+    return named_rows(sections(_DOCUMENT)[name])
+
+
+def test_every_setting_of_a_site_stands_there_with_its_default() -> None:
+    documented = {key: unticked(default) for key, (default, _, _) in _section("Site settings").items()}
+
+    assert documented == {key: _written(value) for key, value in _defaults().items()}
+
+
+def test_what_a_setting_of_a_site_allows_is_what_the_command_says() -> None:
+    documented = {key: allowed for key, (_, allowed, _) in _section("Site settings").items()}
+
+    assert documented == {key: field.allowed for key, field in FIELDS.items() if not key.startswith("stages.")}
+
+
+def test_the_matrix_stands_there_with_its_defaults_and_bounds() -> None:
+    rows = SiteSettings().stages
+    expected = {}
+    for column in StageRow.model_fields:
+        keys = {stage.number: f"stages.{stage.number}.{column}" for stage in STAGES}
+        cells = [_written(getattr(rows[number], column)) if key in FIELDS else _NONE for number, key in keys.items()]
+        expected[column] = [*cells, next(FIELDS[key].allowed for key in keys.values() if key in FIELDS)]
+
+    assert {column: cells[:-1] for column, cells in _section("The stage matrix").items()} == expected
+
+
+def test_the_systems_ai_parameters_stand_there_with_their_defaults() -> None:
+    columns = {column.name: column.default for column in table_of(SystemAiSettings).columns if column.name != "id"}
+    documented = {name: unticked(cell) for name, (cell,) in _section("AI parameters of account and system").items()}
+
+    assert documented == {name: str(default.arg) for name, default in columns.items() if default is not None}
+
+
+def test_every_variable_of_the_environment_stands_there_with_its_default() -> None:
+    documented = {
+        name: unticked(default)
+        for section in ("Environment", "Environment, not read yet")
+        for name, (default, _) in _section(section).items()
+    }
+
+    assert documented == {
+        name: _MADE.get(name, _written(field.default))
+        for name, field in ((environment_name(key), field) for key, field in Config.model_fields.items())
+    }
+
+
+def test_a_variable_is_said_not_to_be_read_exactly_while_nothing_reads_it() -> None:
+    readers = [*(path for path in modules() if name_of(path) != "pipeline/config.py"), ROOT / "celeryconfig.py"]
+    code = "\n".join(path.read_text("utf-8") for path in readers)
+    read = {key for key in Config.model_fields if re.search(rf"(?:config|config\(\)|settings|self)\.{key}\b", code)}
+
+    unread = {environment_name(key) for key in set(Config.model_fields) - read}
+    assert set(_section("Environment, not read yet")) == unread
