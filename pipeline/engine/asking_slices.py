@@ -129,7 +129,7 @@ class AskingSlice(Slice):
 
     def _close_and_claim(self, session: Session, result: Result | None, *, now: datetime) -> Work | Outcome:
         closing = len(result.work.items) if result is not None and not self._needs_repair(result) else 0
-        grip = self.advance(session, closed=closing, now=now)
+        grip = self.advance(session, closed=closing, now=now, claiming=result is None or result.fault is None)
         if result is not None:
             repairing = self._close(session, result, now=now)
             if repairing is not None:
@@ -209,7 +209,7 @@ class AskingSlice(Slice):
     def _claim(self, session: Session, result: Result | None, *, now: datetime) -> Work | Outcome:
         """Claim until items are found that still wait; settle what was answered, then hold for them."""
         while True:
-            items = self.next_items(session, most=self._most())
+            items = self.next_items(session)
             if not items:
                 self._settle(session, result, now=now)
                 return self.close_lane(session, now=now)
@@ -222,11 +222,11 @@ class AskingSlice(Slice):
         self._settle(session, result, now=now)
         return self._reserve(session, items, prepared, now=now)
 
-    def _most(self) -> int:
+    def room(self, batch_done: int) -> int:
         """How many subjects one question is about."""
         if self.context.definition.calls is Calls.PER_ITEM:
             return 1
-        return (self.batch_size or 1) - self.next_grip.batch_done
+        return (self.batch_size or 1) - batch_done
 
     def _ask_stage(self, session: Session, items: list[Item]) -> Prepared:
         try:

@@ -11,7 +11,7 @@ from functools import cache
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import bindparam, literal_column, select, update
+from sqlalchemy import Select, bindparam, literal_column, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -62,9 +62,8 @@ _FIRST_GIVEN_BACK = (
 _RETURNED = (_item.position, _item.subject_id, _item.attempts, _item.strikes, _item.batch)
 
 
-@cache
-def claim(stage: type[Stage[Any, Any]], becomes: ItemStatus) -> ReturningUpdate[Any]:
-    """The claim of a stage's items, as rows for `items_of`. Their subjects are locked where they are kept at once."""
+def claim(stage: Stage[Any, Any], becomes: ItemStatus, *, of: Select[Any]) -> ReturningUpdate[Any]:
+    """The claim of the positions `of`, as rows for `items_of`. Subjects that are kept at once are locked."""
     subject = table_of(stage.subject).c
     # Plain text: SQLite's RETURNING takes no qualified names.
     waits = select(subject.status == stage.waits_as).where(subject.id == literal_column("subject_id"))
@@ -72,21 +71,22 @@ def claim(stage: type[Stage[Any, Any]], becomes: ItemStatus) -> ReturningUpdate[
         waits = waits.with_for_update()
     return (
         update(_table)
-        .where(_OF_STAGE_RUN)
+        .where(_OF_STAGE_RUN, _item.position.in_(of))
         .values(status=becomes, lane=bindparam("lane_number"), ticket=bindparam("new_ticket"))
         .returning(*_RETURNED, waits.scalar_subquery().label("waits"))
     )
 
 
 @cache
-def _claim_new(stage: type[Stage[Any, Any]], becomes: ItemStatus) -> ReturningUpdate[Any]:
+def _claim_new(stage: Stage[Any, Any], becomes: ItemStatus) -> ReturningUpdate[Any]:
     # A CTE: PostgreSQL may run a sub-select with LIMIT more than once inside an UPDATE.
-    return claim(stage, becomes).where(_item.position.in_(select(NEXT.cte("upcoming").c.position)))
+    return claim(stage, becomes, of=select(NEXT.cte("upcoming").c.position))
 
 
 @cache
-def _claim_again(stage: type[Stage[Any, Any]], becomes: ItemStatus) -> ReturningUpdate[Any]:
-    return claim(stage, becomes).where(_PENDING, _item.batch == bindparam("of_batch"))
+def _claim_again(stage: Stage[Any, Any], becomes: ItemStatus) -> ReturningUpdate[Any]:
+    of_batch = select(_item.position).where(_OF_STAGE_RUN, _PENDING, _item.batch == bindparam("of_batch"))
+    return claim(stage, becomes, of=of_batch)
 
 
 _MINE = (
@@ -98,19 +98,19 @@ _MINE = (
 
 
 def claim_new(
-    session: Session, grip: Grip, stage: type[Stage[Any, Any]], *, after: int, most: int, becomes: ItemStatus
+    session: Session, grip: Grip, stage: Stage[Any, Any], *, after: int, most: int, becomes: ItemStatus
 ) -> list[Item]:
     """Claim the next pending items above position `after`, at most `most`, in one statement."""
-    values = {"stage_run": grip.stage_run_id, "after": after, "most": most, **holder(grip)}
+    values = {"after": after, "most": most, **holder(grip.stage_run_id, grip.lane, grip.ticket)}
     return items_of(session.connection().execute(_claim_new(stage, becomes), values).all())
 
 
-def claim_again(session: Session, grip: Grip, stage: type[Stage[Any, Any]], *, becomes: ItemStatus) -> list[Item]:
+def claim_again(session: Session, grip: Grip, stage: Stage[Any, Any], *, becomes: ItemStatus) -> list[Item]:
     """Claim the first batch that was given back, whole."""
     batch = session.connection().execute(_FIRST_GIVEN_BACK, {"stage_run": grip.stage_run_id}).scalar_one_or_none()
     if batch is None:
         return []
-    values = {"stage_run": grip.stage_run_id, "of_batch": batch, **holder(grip)}
+    values = {"of_batch": batch, **holder(grip.stage_run_id, grip.lane, grip.ticket)}
     return items_of(session.connection().execute(_claim_again(stage, becomes), values).all())
 
 
@@ -211,9 +211,9 @@ def leased_by(session: Session, stage_run_id: int, lane: int) -> list[Item]:
     return items_of([(*row, True) for row in rows])
 
 
-def holder(grip: Grip) -> dict[str, Any]:
-    """Who claims."""
-    return {"lane_number": grip.lane, "new_ticket": grip.ticket}
+def holder(stage_run_id: int, lane: int, ticket: int) -> dict[str, Any]:
+    """Who claims of what."""
+    return {"stage_run": stage_run_id, "lane_number": lane, "new_ticket": ticket}
 
 
 def items_of(rows: Sequence[Sequence[Any]]) -> list[Item]:

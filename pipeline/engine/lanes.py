@@ -5,22 +5,24 @@ Lock order: the lane comes first in every transaction.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, literal_column, or_, select, update
+from sqlalchemy import bindparam, case, literal_column, or_, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from pipeline.config import config
 from pipeline.core.errors import PipelineError
 from pipeline.core.states import LaneStatus, RunStatus, StageRunStatus
 from pipeline.models import Lane, StageRun
 from pipeline.models.base import table_of
-from pipeline.models.types import Status
+from pipeline.models.types import Status, UtcDateTime
 
-_table = table_of(Lane)
-_lane = _table.c
+_table, _stage_runs = table_of(Lane), table_of(StageRun)
+_lane, _stage_run = _table.c, _stage_runs.c
 
 
 class LaneTaken(PipelineError):  # noqa: N818 - news, not a fault: another worker holds the lane now
@@ -61,19 +63,20 @@ _RUN_STATUS: Any = literal_column(
 )
 _THIS = (_lane.stage_run_id == bindparam("this_stage_run"), _lane.number == bindparam("this_lane"))
 _MINE = (*_THIS, _lane.status == LaneStatus.OPEN, _lane.ticket == bindparam("given"))
-_SEEN = (_lane.batch_done, _ENDING, _RUN_STATUS)
+#: What whoever grips a lane reads of it.
+SEEN = (_lane.batch_done, _ENDING.label("ending"), _RUN_STATUS.label("run_status"))
 
 _TAKE = (
     update(_table)
     .where(*_MINE, or_(_lane.lease_until.is_(None), _lane.lease_until <= bindparam("now")))
     .values(ticket=_lane.ticket + 1, lease_until=bindparam("until"), due_at=bindparam("until"), sends=0)
-    .returning(*_SEEN)
+    .returning(*SEEN)
 )
 _ADVANCE = (
     update(_table)
     .where(*_MINE)
     .values(ticket=_lane.ticket + 1, lease_until=bindparam("until"), batch_done=bindparam("done"))
-    .returning(*_SEEN)
+    .returning(*SEEN)
 )
 _ADVANCE_AND_MOVE = _ADVANCE.values(due_at=bindparam("until"))
 _FREE = (
@@ -86,6 +89,17 @@ _FREE = (
         sends=bindparam("sent"),
         batch_done=bindparam("done"),
     )
+)
+_IS_LAST = _stage_run.open_lanes == 1
+_LOWER = (
+    update(_stage_runs)
+    .where(_stage_run.id == bindparam("of_stage_run"))
+    .values(
+        open_lanes=_stage_run.open_lanes - 1,
+        due_at=case((_IS_LAST, bindparam("due", type_=UtcDateTime)), else_=_stage_run.due_at),
+        sends=case((_IS_LAST, 1), else_=_stage_run.sends),
+    )
+    .returning(_stage_run.open_lanes)
 )
 _CLOSE = (
     update(_table)
@@ -104,25 +118,48 @@ def take(session: Session, stage_run_id: int, number: int, *, ticket: int, now: 
     return Grip(stage_run_id, number, ticket + 1, row[0], until, until, row[1], row[2])
 
 
-def advance(session: Session, grip: Grip, *, batch_done: int, now: datetime) -> Grip:
-    """Move the ticket on and renew the lease; LaneTaken where it is no longer ours.
+@dataclass(frozen=True)
+class Renewal:
+    """A grip about to take its next ticket.
 
     `due_at` is indexed: it is moved only when half the lease is gone, so that most updates touch no index.
     """
-    lease = timedelta(seconds=config().lease_seconds)
-    moves = grip.due_at - now < lease / 2
-    values = {
-        "this_stage_run": grip.stage_run_id,
-        "this_lane": grip.lane,
-        "given": grip.ticket,
-        "until": now + lease,
-        "done": batch_done,
-    }
-    row = session.connection().execute(_ADVANCE_AND_MOVE if moves else _ADVANCE, values).one_or_none()
+
+    grip: Grip
+    batch_done: int
+    until: datetime
+    moves: bool
+
+    @classmethod
+    def of(cls, grip: Grip, *, batch_done: int, now: datetime) -> Renewal:
+        """From now on for a whole lease."""
+        lease = timedelta(seconds=config().lease_seconds)
+        return cls(grip, batch_done, now + lease, moves=grip.due_at - now < lease / 2)
+
+    def values(self) -> dict[str, Any]:
+        """The parameters of `advancing`."""
+        this = {"this_stage_run": self.grip.stage_run_id, "this_lane": self.grip.lane, "given": self.grip.ticket}
+        return {**this, "until": self.until, "done": self.batch_done}
+
+    def advanced(self, seen: Sequence[Any]) -> Grip:
+        """The grip after it, by what was seen."""
+        due_at = self.until if self.moves else self.grip.due_at
+        return Grip(
+            self.grip.stage_run_id, self.grip.lane, self.grip.ticket + 1, seen[0], self.until, due_at, *seen[1:3]
+        )
+
+
+def advancing(*, moves: bool) -> ReturningUpdate[Any]:
+    """The statement that moves a ticket on and returns what it sees."""
+    return _ADVANCE_AND_MOVE if moves else _ADVANCE
+
+
+def advance(session: Session, renewal: Renewal) -> Grip:
+    """Move the ticket on and renew the lease; LaneTaken where it is no longer ours."""
+    row = session.connection().execute(advancing(moves=renewal.moves), renewal.values()).one_or_none()
     if row is None:
         raise LaneTaken
-    due_at = now + lease if moves else grip.due_at
-    return Grip(grip.stage_run_id, grip.lane, grip.ticket + 1, row[0], now + lease, due_at, row[1], row[2])
+    return renewal.advanced(row)
 
 
 def free(session: Session, grip: Grip, *, due_at: datetime, sends: int) -> int:
@@ -143,14 +180,8 @@ def close(session: Session, grip: Grip, *, now: datetime) -> int:
     """Nothing is left for this lane. How many lanes are still open; the last one makes `finish` due."""
     values = {"this_stage_run": grip.stage_run_id, "this_lane": grip.lane, "given": grip.ticket}
     _require(session.connection().execute(_CLOSE, values).rowcount)
-    stage_runs = table_of(StageRun)
-    lowered = (
-        update(stage_runs).where(stage_runs.c.id == grip.stage_run_id).values(open_lanes=stage_runs.c.open_lanes - 1)
-    )
-    left: int = session.connection().execute(lowered.returning(stage_runs.c.open_lanes)).scalar_one()
-    if left == 0:
-        due = update(stage_runs).where(stage_runs.c.id == grip.stage_run_id)
-        session.connection().execute(due.values(due_at=now + timedelta(seconds=config().resend_seconds), sends=1))
+    due = {"of_stage_run": grip.stage_run_id, "due": now + timedelta(seconds=config().resend_seconds)}
+    left: int = session.connection().execute(_LOWER, due).scalar_one()
     return left
 
 

@@ -22,6 +22,9 @@ _GONE = "it was no longer waiting"
 class LocalSlice(Slice):
     """A lane of a stage that asks nothing."""
 
+    #: Closed by their claim: it is the same transaction that keeps them.
+    becomes = ItemStatus.DONE
+
     def run(self) -> Outcome:
         """Batch after batch until the slice ends."""
         try:
@@ -41,22 +44,21 @@ class LocalSlice(Slice):
 
     def _keep_batch(self, session: Session, now: datetime) -> Outcome | None:
         """One transaction: the ticket, the batch, what the stage makes of it, the close."""
-        asked = self._room()
-        self.advance(session, closed=0, now=now)
+        asked = self.room(self.grip.batch_done)
+        self.advance(session, closed=0, now=now, claiming=True)
         stop = self.why_stop(batch_is_full=False, now=now)
         if stop is not None:
             return stop(session)
-        # Closed as done by their claim: it is the same transaction that keeps them.
-        items = self.next_items(session, most=asked, becomes=ItemStatus.DONE)
+        items = self.next_items(session)
         if not items:
             return self.close_lane(session, now=now)
         self._keep(session, items)
         return self._after(session, items, asked=asked, now=now)
 
-    def _room(self) -> int:
+    def room(self, batch_done: int) -> int:
         """How many items the batch in hand still takes, at most a local slice."""
         size = self.batch_size
-        return config().local_slice if size is None else min(config().local_slice, size - self.grip.batch_done)
+        return config().local_slice if size is None else min(config().local_slice, size - batch_done)
 
     def _keep(self, session: Session, items: list[Item]) -> None:
         context = self.context

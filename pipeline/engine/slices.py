@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import tenacity
 from sqlalchemy import update
@@ -22,9 +23,10 @@ from pipeline.core.states import ItemStatus
 from pipeline.db.session import Database
 from pipeline.engine import items as stage_items
 from pipeline.engine import lanes
+from pipeline.engine.boundaries import advance_and_claim
 from pipeline.engine.contexts import StageContext
 from pipeline.engine.items import Item
-from pipeline.engine.lanes import Grip, LaneTaken
+from pipeline.engine.lanes import Grip, LaneTaken, Renewal
 from pipeline.engine.outcomes import Again, Cut, GoOn, Outcome
 from pipeline.services.stage_runs import subject_table
 
@@ -44,8 +46,11 @@ class StageFault(Exception):  # noqa: N818 - says where an error came from; the 
         self.items = items
 
 
-class Slice:
+class Slice(ABC):
     """A lane in hand and where it stands."""
+
+    #: What an item becomes when it is claimed.
+    becomes: ClassVar[ItemStatus] = ItemStatus.LEASED
 
     def __init__(self, database: Database, context: StageContext, grip: Grip) -> None:
         """`grip` was committed just now."""
@@ -56,6 +61,8 @@ class Slice:
         self.next_grip = grip
         #: The last position claimed, and what the transaction under way makes of it.
         self.after = self.next_after = 0
+        #: What the transaction under way claimed when it took its ticket.
+        self._claimed: list[Item] = []
         #: Whether something may have been given back.
         self.looks_back = True
         self._started = time.monotonic()
@@ -95,12 +102,36 @@ class Slice:
             raise LaneTaken
         return ticket == self.next_grip.ticket
 
-    def advance(self, session: Session, *, closed: int, now: datetime) -> Grip:
-        """Take the next ticket; `closed` items of the batch in hand are being closed."""
+    @abstractmethod
+    def room(self, batch_done: int) -> int:
+        """How many items are claimed at once where `batch_done` of the batch in hand are closed."""
+
+    def advance(self, session: Session, *, closed: int, now: datetime, claiming: bool = False) -> Grip:
+        """Take the next ticket; `closed` items of the batch in hand are being closed.
+
+        `claiming`: the next items are wanted too, and come with the same statement where the database knows how.
+        """
         batch_done = self.grip.batch_done + closed
         full = self.batch_size is not None and batch_done >= self.batch_size
-        self.next_grip = lanes.advance(session, self.grip, batch_done=0 if full else batch_done, now=now)
+        renewal = Renewal.of(self.grip, batch_done=0 if full else batch_done, now=now)
+        self._claimed = []
+        if not claiming or self.looks_back or self.database.is_sqlite or not self._goes_on(batch_is_full=full):
+            self.next_grip = lanes.advance(session, renewal)
+        else:
+            most, stage = self.room(renewal.batch_done), self.context.stage
+            self.next_grip, items = advance_and_claim(
+                session, renewal, stage, after=self.next_after, most=most, becomes=self.becomes
+            )
+            self._claimed = self._went_to(items)
         return self.next_grip
+
+    def _goes_on(self, *, batch_is_full: bool) -> bool:
+        """Whether nothing ends the turn but what is yet to be read."""
+        rests = batch_is_full and self.context.settings.delays.within_stage
+        return not (rests or stopping.is_set() or self._time_is_over())
+
+    def _time_is_over(self) -> bool:
+        return self._worked and time.monotonic() - self._started > config().slice_seconds
 
     def why_stop(self, *, batch_is_full: bool, now: datetime) -> Callable[[Session], Outcome] | None:
         """How the turn ends now, if it does: the stage ends, the run rests, the time is over, or a delay is due."""
@@ -109,33 +140,42 @@ class Slice:
             if self.next_grip.closes:
                 return lambda session: self.close_lane(session, now=now)
             return lambda session: self.wait_until(session, now + delay)
-        if stopping.is_set():
+        if not self._claimed and stopping.is_set():
             return lambda session: self.wait_until(session, now + delay)
         if delay:
             return lambda session: self._rest(session, due_at=now + delay, now=now)
-        if self._worked and time.monotonic() - self._started > config().slice_seconds:
+        if not self._claimed and self._time_is_over():
             return lambda session: self._again(session, now=now)
         return None
 
-    def next_items(self, session: Session, *, most: int, becomes: ItemStatus = ItemStatus.LEASED) -> list[Item]:
+    def next_items(self, session: Session) -> list[Item]:
         """Claim what was given back, else what comes next; at the end look once more from the first position.
 
         None left means none that another lane does not hold: the lane may close.
         """
-        kind = type(self.context.stage)
+        items, self._claimed = self._claimed or self._look(session), []
+        self._worked = self._worked or bool(items)
+        return items
+
+    def _look(self, session: Session) -> list[Item]:
         if self.looks_back:
-            items = stage_items.claim_again(session, self.next_grip, kind, becomes=becomes)
+            items = self._claim_again(session)
             if items:
-                self._worked = True
                 return items
             self.looks_back = False
-        items = stage_items.claim_new(session, self.next_grip, kind, after=self.next_after, most=most, becomes=becomes)
-        if not items:
-            items = stage_items.claim_again(session, self.next_grip, kind, becomes=becomes)
-        if not items and self.next_after:
-            items = stage_items.claim_new(session, self.next_grip, kind, after=0, most=most, becomes=becomes)
+        items = self._claim_new(session, after=self.next_after) or self._claim_again(session)
+        return items if items or not self.next_after else self._claim_new(session, after=0)
+
+    def _claim_again(self, session: Session) -> list[Item]:
+        return stage_items.claim_again(session, self.next_grip, self.context.stage, becomes=self.becomes)
+
+    def _claim_new(self, session: Session, *, after: int) -> list[Item]:
+        most, stage = self.room(self.next_grip.batch_done), self.context.stage
+        items = stage_items.claim_new(session, self.next_grip, stage, after=after, most=most, becomes=self.becomes)
+        return self._went_to(items)
+
+    def _went_to(self, items: list[Item]) -> list[Item]:
         if items:
-            self._worked = True
             self.next_after = max(self.next_after, items[-1].position)
         return items
 
