@@ -46,16 +46,16 @@ def admit(session: Session, stage_run_id: int, *, now: datetime, resend_seconds:
         row.due_at = now
         return Admission(goes_on=False)
     if run.status is RunStatus.CANCELLING:
-        early: tuple[StageRunStatus, str] | None = (StageRunStatus.CANCELLED, "the run was cancelled")
+        early = (StageRunStatus.CANCELLED, "the run was cancelled")
     else:
         if run.status is RunStatus.QUEUED:
             run.status, run.started_at = move(run.status, RunStatus.RUNNING), now
         early = _why_not(session, row, run)
-        if early is None and _take_inputs(session, row, run) == 0:
-            early = (StageRunStatus.SKIPPED, "nothing was waiting")
-    if early is None:
-        _open_lanes(session, row, frozen_settings(run), now=now)
-        return Admission(goes_on=True)
+        inputs = 0 if early is not None else _take_inputs(session, row, run)
+        if inputs:
+            _open_lanes(session, row, frozen_settings(run), inputs=inputs, now=now)
+            return Admission(goes_on=True)
+        early = early or (StageRunStatus.SKIPPED, "nothing was waiting")
     send = close(session, row, run, status=early[0], reason=early[1], now=now, resend_seconds=resend_seconds)
     return Admission(goes_on=False, send=send)
 
@@ -72,6 +72,8 @@ def finish(session: Session, stage_run_id: int, *, now: datetime, resend_seconds
         row.due_at = now
         return None
     counts = item_counts(session, [row.id])[row.id]
+    if counts.get(ItemStatus.PENDING):
+        _release(session, row)
     status, reason = _ending(row, run, counts)
     return close(session, row, run, status=status, reason=reason, now=now, resend_seconds=resend_seconds)
 
@@ -86,16 +88,11 @@ def close(
     now: datetime,
     resend_seconds: float,
 ) -> int | None:
-    """End the stage run, release what it did not reach, open the next stage or end the run.
+    """End the stage run, open the next stage or end the run.
 
     Returns the stage run whose chain is to be sent after the commit: the next one, where no delay lies between.
     """
     skipped = status is StageRunStatus.SKIPPED
-    session.execute(
-        update(StageItem)
-        .where(StageItem.stage_run_id == row.id, StageItem.status == ItemStatus.PENDING)
-        .values(status=ItemStatus.RELEASED)
-    )
     row.status, row.reason, row.ending, row.due_at, row.finished_at = move(row.status, status), reason, None, None, now
     session.flush()
     if run.status is RunStatus.CANCELLING:
@@ -115,6 +112,15 @@ def close(
     following.sends = int(at_once)
     following.due_at = now + timedelta(seconds=resend_seconds if at_once else delay)
     return following.id if at_once else None
+
+
+def _release(session: Session, row: StageRun) -> None:
+    """What was not reached stays waiting for another run."""
+    session.execute(
+        update(StageItem)
+        .where(StageItem.stage_run_id == row.id, StageItem.status == ItemStatus.PENDING)
+        .values(status=ItemStatus.RELEASED)
+    )
 
 
 def end_cancelled(session: Session, run: Run, *, now: datetime) -> None:
@@ -209,8 +215,8 @@ def _take_inputs(session: Session, row: StageRun, run: Run) -> int:
         literal(ItemStatus.PENDING.value),
         *(cast(literal(0), Integer),) * 3,
     )
-    session.execute(insert(StageItem).from_select(names, values))
-    return session.scalar(select(func.count()).where(StageItem.stage_run_id == row.id)) or 0
+    statement = insert(StageItem).from_select(names, values).execution_options(preserve_rowcount=True)
+    return session.connection().execute(statement).rowcount
 
 
 def _failed_before(run_id: int, number: int) -> Select[int]:
@@ -221,9 +227,8 @@ def _failed_before(run_id: int, number: int) -> Select[int]:
     )
 
 
-def _open_lanes(session: Session, row: StageRun, settings: SiteSettings, *, now: datetime) -> None:
+def _open_lanes(session: Session, row: StageRun, settings: SiteSettings, *, inputs: int, now: datetime) -> None:
     """As many lanes as the matrix asks and the batches allow. Lane 1 is the chain's; the others are due at once."""
-    inputs = session.scalar(select(func.count()).where(StageItem.stage_run_id == row.id)) or 0
     definition, matrix_row = stage(row.key).definition, settings.stages[row.number]
     lanes = lane_count(definition, inputs=inputs, batch_size=matrix_row.batch_size, concurrency=matrix_row.concurrency)
     session.add_all(
