@@ -141,3 +141,21 @@ def test_what_is_held_cannot_be_taken_back(database: Database) -> None:
 
     with database.reading() as session:
         assert ledger.balance(session, account) == ledger.Balance(60, 60)
+
+
+def test_a_late_answer_adds_to_our_cost_once_and_to_nothing_else(database: Database) -> None:
+    account, stage = _world(database, balance=100, cap=100)
+    with database.transaction() as session:
+        ledger.hold(session, account_id=account, stage_run_id=stage, full_ucr=60, least_ucr=60)
+    call = _call(database, account, stage, 60)
+    with database.transaction() as session:
+        ledger.lose(session, call, error="timed out", now=NOW)
+
+    for cost in (7, 9):
+        with database.transaction() as session:
+            ledger.answered_late(session, call, ledger.Settlement("x", 25, cost))
+
+    with database.reading() as session:
+        row = session.get_one(AiCall, call.id)
+        assert (row.status, row.answer, row.cost_picodollars, row.flags) == (CallStatus.LOST, None, 7, ["late"])
+        assert ledger.balance(session, account) == ledger.Balance(100, 0)
