@@ -63,9 +63,7 @@ def test_every_stage_stands_in_the_architecture() -> None:
 
 def test_every_room_stands_in_the_architecture() -> None:
     rooms = {
-        path.stem
-        for path in (ROOT / "pipeline").iterdir()
-        if path.suffix == ".py" or (path / "__init__.py").is_file()
+        path.stem for path in (ROOT / "pipeline").iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
     }
 
     assert set(named_rows(sections("architecture.md")["Rooms"])) == rooms - {"__init__"}
