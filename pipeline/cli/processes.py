@@ -61,7 +61,7 @@ def worker(*, threads: ThreadsOption = None, queues: QueuesOption = None, as_jso
 
 
 def beat(*, as_json: JsonOption = False) -> None:
-    """Run one beat: it starts runs when they are due, keeps delays, fills calendars. Several do no harm."""
+    """Run one beat: it keeps delays, fills calendars, sends what is due on them. Several do no harm."""
     _become("beat", ("-m", "celery", "-A", "pipeline.worker", "beat"), as_json=as_json)
 
 

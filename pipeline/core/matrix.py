@@ -1,4 +1,4 @@
-"""Owns the shape, defaults and bounds of a site's settings: the stage matrix and its neighbours (contract, "Settings").
+"""Owns the shape, defaults and bounds of a site's settings: the stage matrix and its neighbours (docs/settings.md).
 
 A run freezes one `SiteSettings` and reads nothing else afterwards.
 """

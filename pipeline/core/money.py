@@ -47,7 +47,7 @@ def shown(amount_ucr: int) -> str:
 
 
 def token_charge_ucr(tokens: int, tokens_per_credit: int) -> int:
-    """Price of `tokens`, rounded up to a micro-credit (contract, "Money")."""
+    """Price of `tokens`, rounded up to a micro-credit."""
     return -(-tokens * UCR_PER_CREDIT // tokens_per_credit)
 
 

@@ -112,5 +112,5 @@ class Price:
 
 
 def worst_prompt_tokens(texts: Sequence[str]) -> int:
-    """An upper bound of the tokens of `texts`: a token is at least one UTF-8 byte (facts, ai-providers)."""
+    """An upper bound of the tokens of `texts`: a token is at least one UTF-8 byte."""
     return sum(len(text.encode()) for text in texts)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from pipeline.core.normal import display_text, keyword_key
 
-#: Words an article has at least (contract, "Constants").
+#: Words an article has at least.
 MIN_WORDS = 800
 
 #: Scripts without spaces: a Han character or kana counts as a word, in South-East Asia five characters do.

@@ -1,1 +1,1 @@
-"""The database: sessions, types, claims, migrations."""
+"""The database: connections, transactions, its clock, migrations."""

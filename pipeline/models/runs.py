@@ -16,7 +16,7 @@ ORIGINS = ("manual", "scheduled", "retry")
 DECISIONS = ("started", "skipped", "missed")
 _LIVE = text("status IN ({})".format(", ".join(f"'{status}'" for status in LIVE_RUNS)))
 _DUE = text("due_at IS NOT NULL")
-#: Room on the page for the next version of a row that is updated often (hot-path facts).
+#: Room on the page for the next version of a row that is updated often.
 _ROOMY = {"fillfactor": 60}
 
 

@@ -1,4 +1,4 @@
-"""Owns the one document in which a site's settings are read and sent back (contract, "Settings"; plan 3.2)."""
+"""Owns the one document in which a site's settings are read and sent back (plan 3.2)."""
 
 from __future__ import annotations
 
