@@ -44,6 +44,8 @@ def connected() -> Iterator[Connection]:
     """A connection of the process's pool; what the library raises inside becomes BrokerAwayError and drops it."""
     connection = _pool(os.getpid(), app.conf.broker_url).acquire(block=True, timeout=BOUND_SECONDS)
     try:
+        # One that was dropped before is opened again: kombu does so for a producer, but gives `channel()` nothing.
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=BOUND_SECONDS)
         yield connection
     except broker_errors(connection) as error:
         connection.close()
