@@ -1,0 +1,76 @@
+"""Processes are killed with -9 at seeded instants of a run: it ends in the same rows and the same credit entries.
+
+`make test`: ten kills a kind on SQLite; `--all`: 25 on PostgreSQL. IGNY8_TEST_FAULT_SEED replays other instants.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.core.states import RunStatus
+from tests.faults.harness.campaign import Campaign, kill_and_restart
+from tests.faults.harness.processes import NAMES, Processes
+from tests.faults.harness.sites import VARIANTS, start_site
+
+pytestmark = pytest.mark.timeout(900)
+
+
+def test_undisturbed_runs_complete_and_lose_nothing(campaign: Campaign) -> None:
+    ended = {variant: list(rows["runs"]) for variant, rows in campaign.expected.items()}
+
+    assert ended == {variant: [(RunStatus.COMPLETED, None)] for variant in VARIANTS}
+    assert campaign.lost == 0
+    assert campaign.complaints([]) == []
+
+
+def test_killed_worker_changes_nothing(campaign: Campaign, seed: str, times: int) -> None:
+    sites = campaign.strike(kill_and_restart("worker"), times=times, seed=f"worker {seed}")
+
+    assert campaign.complaints(sites) == []
+
+
+def test_killed_beat_changes_nothing(campaign: Campaign, seed: str, times: int) -> None:
+    kill = kill_and_restart("beat")
+
+    sites = campaign.strike(
+        kill, times=times, seed=f"beat {seed}", variants=("delays", "three lanes"), strikes_a_site=3
+    )
+
+    assert campaign.complaints(sites) == []
+
+
+def test_killed_broker_changes_nothing(campaign: Campaign, seed: str, times: int) -> None:
+    sites = campaign.strike(kill_and_restart("broker"), times=times, seed=f"broker {seed}")
+
+    assert campaign.complaints(sites) == []
+
+
+def test_everything_killed_at_once_changes_nothing(campaign: Campaign, seed: str, times: int) -> None:
+    sites = campaign.strike(kill_and_restart(*NAMES), times=times, seed=f"everything {seed}")
+
+    assert campaign.complaints(sites) == []
+
+
+def test_flushed_broker_changes_nothing(campaign: Campaign, seed: str) -> None:
+    def flush(processes: Processes) -> None:
+        processes.flush_broker()
+
+    sites = campaign.strike(flush, times=4, seed=f"flush {seed}", strikes_a_site=2)
+
+    assert campaign.complaints(sites) == []
+
+
+def test_killed_broker_still_has_what_it_was_given(campaign: Campaign) -> None:
+    processes = campaign.processes
+    processes.kill("worker", "beat")
+    site = start_site(campaign.database, "one lane")
+    before = processes.queued("control")
+
+    processes.kill("broker")
+    processes.restart("broker")
+
+    assert before
+    assert processes.queued("control") == before
+    processes.restart("worker", "beat")
+    campaign.wait_at_rest([site])
+    assert campaign.complaints([site]) == []
