@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import BindParameter, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from pipeline.contract import Stage, Subjects, stage
@@ -47,10 +48,17 @@ class StageContext:
 
     def still_waiting(self, session: Session, ids: Sequence[int], *, lock: bool) -> list[int]:
         """Those of `ids` that still wait for the stage, in the same order; locked where the stage is about to write."""
-        columns = subject_table(self.stage).c
-        query = select(columns.id).where(columns.id.in_(ids), columns.status == self.stage.waits_as)
-        found = set(session.connection().execute(query.with_for_update() if lock else query).scalars())
+        query = _still_waiting(self.stage, lock=lock)
+        found = set(session.connection().execute(query, {"ids": ids}).scalars())
         return [subject_id for subject_id in ids if subject_id in found]
+
+
+@cache
+def _still_waiting(stage: Stage[Any, Any], *, lock: bool) -> Select[Any]:
+    columns = subject_table(stage).c
+    ids: BindParameter[Any] = bindparam("ids", expanding=True)
+    query = select(columns.id).where(columns.id.in_(ids), columns.status == stage.waits_as)
+    return query.with_for_update() if lock else query
 
 
 def load_context(session: Session, stage_run_id: int) -> StageContext:

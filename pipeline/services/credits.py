@@ -11,14 +11,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, bindparam, insert, select, update
+from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.errors import ConflictError, NotFoundError
 from pipeline.core.money import shown
 from pipeline.core.states import CallStatus
 from pipeline.models import Account, AiCall, CreditEntry, StageRun
-from pipeline.models.base import table_of, utc_now
+from pipeline.models.base import utc_now
+from pipeline.services import credit_statements as statements
 
 OPEN_CALLS = (CallStatus.RESERVED, CallStatus.DISPATCHED)
 
@@ -75,59 +76,13 @@ class Settlement:
     flags: tuple[str, ...] = ()
 
 
-_STAGE_RUNS, _ACCOUNTS, _CALLS = table_of(StageRun), table_of(Account), table_of(AiCall)
-_stage_runs, _accounts, _calls = _STAGE_RUNS.c, _ACCOUNTS.c, _CALLS.c
-
-_HOLD_STAGE = (
-    update(_STAGE_RUNS)
-    .where(
-        _stage_runs.id == bindparam("stage_run"),
-        _stage_runs.spent + _stage_runs.held + _stage_runs.lost + bindparam("amount") <= _stage_runs.cap,
-    )
-    .values(held=_stage_runs.held + bindparam("amount"))
-)
-_HOLD_ACCOUNT = (
-    update(_ACCOUNTS)
-    .where(_accounts.id == bindparam("account"), _accounts.balance - _accounts.held >= bindparam("amount"))
-    .values(held=_accounts.held + bindparam("amount"))
-)
-_MOVE_STAGE = (
-    update(_STAGE_RUNS)
-    .where(_stage_runs.id == bindparam("stage_run"))
-    .values(
-        held=_stage_runs.held - bindparam("released"),
-        spent=_stage_runs.spent + bindparam("spent_more"),
-        lost=_stage_runs.lost + bindparam("lost_more"),
-    )
-)
-_MOVE_ACCOUNT = (
-    update(_ACCOUNTS)
-    .where(_accounts.id == bindparam("account"))
-    .values(held=_accounts.held - bindparam("released"), balance=_accounts.balance - bindparam("charged"))
-)
-_SETTLE_CALL = (
-    update(_CALLS)
-    .where(_calls.id == bindparam("call"), _calls.status == CallStatus.DISPATCHED)
-    .values(
-        status=CallStatus.SETTLED,
-        answer=bindparam("answer"),
-        charged_amount=bindparam("charged"),
-        cost_picodollars=bindparam("cost"),
-        input_tokens=bindparam("input"),
-        output_tokens=bindparam("output"),
-        flags=bindparam("marks"),
-        resolved_at=bindparam("now"),
-    )
-)
-_ENTRY = insert(table_of(CreditEntry))
-
-
 def hold(session: Session, *, account_id: int, stage_run_id: int, full_ucr: int, least_ucr: int) -> Held | Refused:
     """Hold `full_ucr` on stage and account, or what there is (at least `least_ucr`) where nothing else is held.
 
     Each is one conditional UPDATE; a row that does not move means no.
     """
-    if _try_hold(session, account_id, stage_run_id, full_ucr):
+    of = {"account_id": account_id, "stage_run_id": stage_run_id}
+    if statements.try_hold(session, **of, amount_ucr=full_ucr):
         return Held(full_ucr)
     stage = session.execute(
         select(StageRun.cap - StageRun.spent - StageRun.lost, StageRun.held)
@@ -144,18 +99,11 @@ def hold(session: Session, *, account_id: int, stage_run_id: int, full_ucr: int,
     room = min(stage[0], account[0])
     if stage[1] or account[1]:
         return Refused(Refusal.WAIT, full_ucr, min(stage[0] - stage[1], account[0] - account[1]))
-    if not _try_hold(session, account_id, stage_run_id, min(room, full_ucr)):  # pragma: no cover - both rows are locked
+    if not statements.try_hold(
+        session, **of, amount_ucr=min(room, full_ucr)
+    ):  # pragma: no cover - both rows are locked
         raise AssertionError("a hold that fits under locked rows was refused")
     return Held(min(room, full_ucr))
-
-
-def _try_hold(session: Session, account_id: int, stage_run_id: int, amount: int) -> bool:
-    if _moved(session, _HOLD_STAGE, stage_run=stage_run_id, amount=amount) == 0:
-        return False
-    if _moved(session, _HOLD_ACCOUNT, account=account_id, amount=amount) == 1:
-        return True
-    _moved(session, _MOVE_STAGE, stage_run=stage_run_id, released=amount, spent_more=0, lost_more=0)
-    return False
 
 
 def settle(session: Session, call: CallHandle, settlement: Settlement, *, now: datetime) -> int | None:
@@ -165,24 +113,17 @@ def settle(session: Session, call: CallHandle, settlement: Settlement, *, now: d
     """
     charged = min(settlement.charge_ucr, call.held_ucr)
     flags = [*settlement.flags, *(["overrun"] if settlement.charge_ucr > call.held_ucr else [])]
+    bill = statements.Bill(call.account_id, call.stage_run_id, call.id, call.held_ucr, charged)
     told = {"answer": settlement.answer, "cost": settlement.cost_picodollars, "marks": flags}
     used = {"input": settlement.input_tokens, "output": settlement.output_tokens}
-    if _moved(session, _SETTLE_CALL, call=call.id, charged=charged, now=now, **told, **used) == 0:
-        return None
-    _moved(session, _MOVE_STAGE, stage_run=call.stage_run_id, released=call.held_ucr, spent_more=charged, lost_more=0)
-    if charged:
-        booked = {"account_id": call.account_id, "kind": "charge", "amount": -charged, "key": f"charge:{call.id}"}
-        _moved(session, _ENTRY, **booked, call_id=call.id, note="", created_at=now)
-    _moved(session, _MOVE_ACCOUNT, account=call.account_id, released=call.held_ucr, charged=charged)
-    return charged
+    return charged if statements.settle(session, bill, now=now, **told, **used) else None
 
 
 def void(session: Session, call: CallHandle, *, error: str, now: datetime) -> bool:
     """Release the hold of a call that is not billable. False: it was resolved before."""
     if not _resolve(session, call, CallStatus.VOIDED, error, now):
         return False
-    _moved(session, _MOVE_STAGE, stage_run=call.stage_run_id, released=call.held_ucr, spent_more=0, lost_more=0)
-    _moved(session, _MOVE_ACCOUNT, account=call.account_id, released=call.held_ucr, charged=0)
+    _release(session, call, lost_ucr=0)
     return True
 
 
@@ -193,10 +134,7 @@ def lose(session: Session, call: CallHandle, *, error: str, now: datetime) -> bo
     """
     if not _resolve(session, call, CallStatus.LOST, error, now):
         return False
-    _moved(
-        session, _MOVE_STAGE, stage_run=call.stage_run_id, released=call.held_ucr, spent_more=0, lost_more=call.held_ucr
-    )
-    _moved(session, _MOVE_ACCOUNT, account=call.account_id, released=call.held_ucr, charged=0)
+    _release(session, call, lost_ucr=call.held_ucr)
     return True
 
 
@@ -245,9 +183,7 @@ def grant(
             f"{shown(-amount_ucr)} credits cannot be taken back: {shown(found.available_ucr)} are available, "
             f"{shown(found.held_ucr)} are held for calls under way. Take less, or wait until those have ended."
         )
-    _moved(session, _MOVE_ACCOUNT, account=account_id, released=0, charged=-amount_ucr)
-    booked = {"account_id": account_id, "kind": kind, "amount": amount_ucr, "key": key, "note": note}
-    _moved(session, _ENTRY, **booked, call_id=None, created_at=now or utc_now())
+    statements.add(session, account_id, amount_ucr, kind=kind, key=key, note=note, now=now or utc_now())
     return True
 
 
@@ -286,6 +222,6 @@ def _resolve(session: Session, call: CallHandle, status: CallStatus, error: str,
     return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1
 
 
-def _moved(session: Session, statement: Any, **values: Any) -> int:
-    """Rows that moved. Straight on the connection: no identity map to keep in step, a third of the cost."""
-    return session.connection().execute(statement, values).rowcount
+def _release(session: Session, call: CallHandle, *, lost_ucr: int) -> None:
+    of = {"account_id": call.account_id, "stage_run_id": call.stage_run_id}
+    statements.release(session, **of, held_ucr=call.held_ucr, lost_ucr=lost_ucr)

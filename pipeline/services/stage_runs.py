@@ -50,12 +50,12 @@ def admit(session: Session, stage_run_id: int, *, now: datetime, resend_seconds:
     else:
         if run.status is RunStatus.QUEUED:
             run.status, run.started_at = move(run.status, RunStatus.RUNNING), now
-        early = _why_not(session, row, run)
-        inputs = 0 if early is not None else _take_inputs(session, row, run)
+        refused = _why_not(session, row, run)
+        inputs = _take_inputs(session, row, run) if refused is None else 0
         if inputs:
             _open_lanes(session, row, frozen_settings(run), inputs=inputs, now=now)
             return Admission(goes_on=True)
-        early = early or (StageRunStatus.SKIPPED, "nothing was waiting")
+        early = refused or (StageRunStatus.SKIPPED, "nothing was waiting")
     send = close(session, row, run, status=early[0], reason=early[1], now=now, resend_seconds=resend_seconds)
     return Admission(goes_on=False, send=send)
 
