@@ -1,0 +1,184 @@
+"""Owns the figures of the engine: CPU a stage of an item over all processes, beside plain Celery on the same broker."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import func, select
+
+from benchmarks import raw_celery
+from benchmarks.counting import counting, drive
+from benchmarks.figures import Figure, medians, note, rounded
+from benchmarks.processes import Processes
+from benchmarks.stack import THREADS, connect, engine_stack, raw_stack
+from benchmarks.worlds import ASKING, LOCAL_SET, LOCAL_SINGLE, Variant, make_world
+from pipeline.config import Config, use_config
+from pipeline.core.states import LIVE_RUNS
+from pipeline.db.session import Database
+from pipeline.engine import dispatch
+from pipeline.models import Run, Site
+from pipeline.services import runs
+from tests.support.postgres import PostgresServer, postgres_server
+
+_BASELINE: Final = "plain Celery that loses no message: one and a PostgreSQL commit (SQLAlchemy) a step"
+_POLL_SECONDS: Final = 0.1
+#: Runs before the measured ones: every thread has had its connection.
+WARM_UP: Final = THREADS
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured: runs at once, items a run."""
+
+    rounds: int
+    runs: int
+    items: int
+
+
+@dataclass(frozen=True)
+class Case:
+    """One figure: a variant on a database, and the ratio wanted."""
+
+    name: str
+    variant: Variant
+    backend: str
+    aim: float
+
+
+CASES: Final = (
+    Case("one local item a transaction, PostgreSQL", LOCAL_SINGLE, "postgresql", 0.45),
+    Case("one local item a transaction, SQLite", LOCAL_SINGLE, "sqlite", 0.35),
+    Case("local items by sets of 20, PostgreSQL", LOCAL_SET, "postgresql", 0.15),
+    Case("local items by sets of 20, SQLite", LOCAL_SET, "sqlite", 0.15),
+    Case("a hold and a stored answer an item, PostgreSQL", ASKING, "postgresql", 0.65),
+    Case("a hold and a stored answer an item, SQLite", ASKING, "sqlite", 0.65),
+)
+
+
+def figures(*, quick: bool) -> Iterator[Figure]:
+    """CPU milliseconds a stage of an item, all processes: the baseline and every case in turn, round by round."""
+    size = Size(rounds=1, runs=4, items=5) if quick else Size(rounds=3, runs=20, items=20)
+    yield from measured(CASES, size)
+
+
+def measured(cases: Sequence[Case], size: Size) -> Iterator[Figure]:
+    """A figure for each of `cases`."""
+    seen: dict[str, list[dict[str, float]]] = {case.name: [] for case in cases}
+    raw: dict[str, list[dict[str, float]]] = {way: [] for way in raw_celery.WAYS}
+    with postgres_server(durable=True) as server:
+        for number in range(1, size.rounds + 1):
+            note(f"  round {number} of {size.rounds}")
+            for way, rounds in raw.items():
+                rounds.append(_measure_raw(way, server, size))
+            for case in cases:
+                seen[case.name].append(_measure(case, server, size))
+    for case in cases:
+        yield _figure(case, seen[case.name], raw)
+
+
+def _figure(case: Case, rounds: list[dict[str, float]], raw: dict[str, list[dict[str, float]]]) -> Figure:
+    found, safe, leanest = medians(rounds), medians(raw["safe"]), medians(raw["leanest"])
+    more = {
+        **{name: value for name, value in found.items() if name != "cpu_ms"},
+        **{f"baseline_{name}": value for name, value in safe.items() if name != "cpu_ms"},
+        "leanest_baseline": {"cpu_ms": leanest["cpu_ms"], "ratio": rounded(found["cpu_ms"] / leanest["cpu_ms"])},
+    }
+    costs, baseline = ([each["cpu_ms"] for each in values] for values in (rounds, raw["safe"]))
+    return Figure(case.name, "CPU ms a stage of an item", costs, _BASELINE, baseline, aim=case.aim, more=more)
+
+
+def _measure(case: Case, server: PostgresServer, size: Size) -> dict[str, float]:
+    """One round: a fresh database, broker, worker and beat, warmed up by a run of its own."""
+    with _home() as home:
+        config = _config(case, server, home)
+        use_config(config)
+        database = Database(config.database_url)
+        sites = make_world(database, case.variant, site_count=size.runs + 1 + WARM_UP, items=size.items)
+        with counting(database) as counted:
+            drive(database, sites[0])
+        with engine_stack(config, others=_pids(server)) as stack:
+            _run(database, sites[1 : 1 + WARM_UP])
+            steps = size.items * case.variant.stage_count
+            seen = _timed(stack, lambda: _run(database, sites[1 + WARM_UP :]), steps=size.runs * steps)
+        database.dispose()
+    return {**seen, **{name: count / steps for name, count in counted.items()}}
+
+
+def _measure_raw(way: str, server: PostgresServer, size: Size) -> dict[str, float]:
+    """One round of the baseline."""
+    url = server.create_database("raw")
+    rows = [(run, stage) for run in range(size.runs + WARM_UP) for stage in range(1, raw_celery.STAGES + 1)]
+    with connect(url) as connection:
+        connection.execute(raw_celery.TABLE)
+        connection.cursor().executemany("INSERT INTO steps (run, stage) VALUES (%s, %s)", rows)
+    with _home() as home, raw_stack(home, url, way=way, others=_pids(server)) as stack:
+        _run_raw(url, range(size.runs, size.runs + WARM_UP), items=size.items)
+        steps = size.runs * size.items * raw_celery.STAGES
+        return _timed(stack, lambda: _run_raw(url, range(size.runs), items=size.items), steps=steps)
+
+
+def _timed(stack: Processes, work: Callable[[], None], *, steps: int) -> dict[str, float]:
+    before, began = stack.cpu_seconds(), time.monotonic()
+    work()
+    seconds = time.monotonic() - began
+    spent = {name: (after - before[name]) * 1_000 / steps for name, after in stack.cpu_seconds().items()}
+    return {
+        "cpu_ms": sum(spent.values()),
+        **{f"cpu_ms_{name}": value for name, value in spent.items()},
+        "steps_per_second": steps / seconds,
+        "worker_peak_mb": stack.peak_megabytes("worker"),
+    }
+
+
+def _run(database: Database, site_ids: Sequence[int]) -> None:
+    """Start a run of each site and wait until none is live."""
+    for site_id in site_ids:
+        with database.transaction() as session:
+            started = runs.start(session, site=session.get_one(Site, site_id), now=database.now())
+        assert started.stage_run_id is not None, started.reason  # noqa: S101 - the world has work for every site
+        dispatch.publish_stage(database, started.stage_run_id)
+    live = select(func.count()).where(Run.status.in_(LIVE_RUNS))
+    while True:
+        with database.reading() as session:
+            if not session.scalar(live):
+                return
+        time.sleep(_POLL_SECONDS)
+
+
+def _run_raw(url: str, numbers: Sequence[int], *, items: int) -> None:
+    for run in numbers:
+        raw_celery.send_stage(run, 1, items)
+    done = "SELECT count(*) FROM steps WHERE run = ANY(%s) AND stage = %s AND done = %s"
+    with connect(url) as connection:
+        while connection.execute(done, (list(numbers), raw_celery.STAGES, items)).fetchone() != (len(numbers),):
+            time.sleep(_POLL_SECONDS)
+
+
+def _config(case: Case, server: PostgresServer, home: Path) -> Config:
+    url = f"sqlite:///{home}/igny8.db" if case.backend == "sqlite" else server.create_database("engine")
+    return Config(
+        home=home,
+        database_url=url,
+        stages_module=case.variant.stages_module,
+        # Stage 7 has no batches of its own: the slice is what keeps its transactions as small as the others'.
+        local_slice=case.variant.batch_size,
+        worker_threads=THREADS,
+        log_level="WARNING",
+    )
+
+
+def _pids(server: PostgresServer) -> dict[str, int]:
+    """Whose CPU time counts; a server that was given by its address is out of sight."""
+    return {"postgresql": server.process.pid} if server.process else {}
+
+
+@contextmanager
+def _home() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="igny8-bench-") as folder:
+        yield Path(folder)
