@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from pipeline.ai.port import Message
+from pipeline.config import config
 from pipeline.core.catalog import BY_KEY, StageDefinition
 from pipeline.core.errors import PipelineError
 from pipeline.core.matrix import SiteSettings
@@ -106,6 +107,11 @@ class Subjects(Sequence[SubjectT], Generic[SubjectT]):
         self.ids = tuple(ids)
         self.site = site
         self.settings = settings
+
+    @property
+    def min_words(self) -> int:
+        """Least words of an article in this installation."""
+        return config().min_words
 
     def _all(self) -> list[SubjectT]:
         if self._rows is None:

@@ -15,8 +15,8 @@ from celery.schedules import schedule as Interval  # noqa: N812 - a class with a
 from sqlalchemy import Table, delete
 from sqlalchemy.orm import Session
 
-from pipeline.db.upsert import insert_into
 from pipeline.models import BeatClaim
+from pipeline.models.inserting import insert_into
 from scheduler.duty import Context
 from scheduler.sending import Message
 
@@ -60,7 +60,7 @@ class EntriesDuty:
 
 def take(session: Session, *, name: str, due_at: datetime) -> bool:
     """Whether this instant of the entry is the caller's to send; old claims go."""
-    row = insert_into(session, _CLAIMS).values(name=name, due_at=due_at).on_conflict_do_nothing()
+    row = insert_into(session, BeatClaim).values(name=name, due_at=due_at).on_conflict_do_nothing()
     taken = session.scalar(row.returning(_CLAIMS.c.name)) is not None
     if taken:
         session.execute(delete(_CLAIMS).where(_CLAIMS.c.name == name, _CLAIMS.c.due_at < due_at - KEPT_FOR))

@@ -16,7 +16,7 @@ from pipeline.core.html import Body, UnusableBodyError, read, sanitised
 from pipeline.core.normal import display_text, keyword_key, title_key
 from pipeline.core.prompts import data_message, render
 from pipeline.core.states import ContentTaskStatus, move
-from pipeline.core.words import MIN_WORDS, count_words, one_line, stand_in
+from pipeline.core.words import count_words, one_line, stand_in
 from pipeline.models import Content, ContentTask, Idea, IdeaKeyword, Keyword, Site
 
 _TITLE_LENGTH = 300
@@ -72,10 +72,10 @@ class TasksToContent(Stage[ContentTask, ArticleAnswer]):
             "angle": idea.angle,
             "outline": idea.outline,
             "keywords": list(session.scalars(keywords)),
-            "min_words": MIN_WORDS,
+            "min_words": subjects.min_words,
             "site": content.model_dump(include={"language", "audience", "tone", "author_profile"}),
         }
-        prompt = render(_PROMPT, {"language": content.language, "min_words": MIN_WORDS})
+        prompt = render(_PROMPT, {"language": content.language, "min_words": subjects.min_words})
         return Question(
             messages=(Message("system", prompt), Message("user", data_message(data))),
             answer=ArticleAnswer,
@@ -87,7 +87,7 @@ class TasksToContent(Stage[ContentTask, ArticleAnswer]):
     def keep(self, session: Session, subjects: Subjects[ContentTask], answer: ArticleAnswer) -> Produced:
         """Write the article as a draft; raises AnswerRejected, saying all that is wrong with it."""
         task, site = subjects[0], subjects.site
-        article = _article(answer)
+        article = _article(answer, min_words=subjects.min_words)
         _refuse_taken_title(session, site, article)
         content = Content(
             account_id=site.account_id,
@@ -112,7 +112,7 @@ class TasksToContent(Stage[ContentTask, ArticleAnswer]):
         return {task.id: [content.id]}
 
 
-def _article(answer: ArticleAnswer) -> _Article:
+def _article(answer: ArticleAnswer, *, min_words: int) -> _Article:
     """The checked parts of the answer; raises AnswerRejected with every fault at once."""
     try:
         body_html = sanitised(answer.body_html)
@@ -129,13 +129,14 @@ def _article(answer: ArticleAnswer) -> _Article:
         body=body,
         word_count=count_words(body.text),
     )
-    faults = _faults(article, meta=f"{one_line(answer.meta_title, 1_000)}\n{one_line(answer.meta_description, 1_000)}")
+    meta = f"{one_line(answer.meta_title, 1_000)}\n{one_line(answer.meta_description, 1_000)}"
+    faults = _faults(article, meta=meta, min_words=min_words)
     if faults:
         raise AnswerRejected(" ".join(faults))
     return article
 
 
-def _faults(article: _Article, *, meta: str) -> list[str]:
+def _faults(article: _Article, *, meta: str, min_words: int) -> list[str]:
     faults = []
     if not article.normalised_title:
         faults.append("The title is empty. Give it one.")
@@ -145,9 +146,9 @@ def _faults(article: _Article, *, meta: str) -> list[str]:
         faults.append("The excerpt is empty. Sum the article up in one or two sentences.")
     if not article.body.paragraphs:
         faults.append("The body has no paragraphs. Write HTML with <h2> headings and <p> paragraphs.")
-    if article.word_count < MIN_WORDS:
+    if article.word_count < min_words:
         faults.append(
-            f"The body has {article.word_count} words; at least {MIN_WORDS} are needed. Write every section in full."
+            f"The body has {article.word_count} words; at least {min_words} are needed. Write every section in full."
         )
     unfinished = stand_in(f"{article.title}\n{meta}\n{article.excerpt}\n{article.body.text}")
     if unfinished:

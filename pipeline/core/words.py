@@ -8,9 +8,6 @@ from collections.abc import Iterable, Sequence
 
 from pipeline.core.normal import display_text, keyword_key
 
-#: Words an article has at least.
-MIN_WORDS = 800
-
 #: Scripts without spaces: a Han character or kana counts as a word, in South-East Asia five characters do.
 _IDEOGRAPH = re.compile("[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]{1,5}")

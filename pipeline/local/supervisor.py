@@ -22,7 +22,8 @@ from pipeline.logs import get_logger
 log = get_logger(__name__)
 
 _TICK_SECONDS: Final = 0.2
-_LIKE_CTRL_C: Final = (signal.SIGTERM, signal.SIGHUP)
+#: A shell starts background jobs with SIGINT ignored: it is listened to again here.
+_LIKE_CTRL_C: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, kw_only=True)

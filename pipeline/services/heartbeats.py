@@ -11,9 +11,9 @@ from typing import Any, Final
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from pipeline.db.upsert import insert_into
 from pipeline.models import Heartbeat
 from pipeline.models.base import table_of
+from pipeline.models.inserting import insert_into
 
 #: Pause between two signs of one process.
 EVERY: Final = timedelta(seconds=5)
@@ -29,7 +29,7 @@ def own_name(kind: str) -> str:
 
 def beat(session: Session, name: str, *, now: datetime, details: Mapping[str, Any]) -> None:
     """Write the process's sign of life, and forget the dead of its kind."""
-    row = insert_into(session, _HEARTBEATS).values(name=name, at=now, details=dict(details))
+    row = insert_into(session, Heartbeat).values(name=name, at=now, details=dict(details))
     written = {"at": row.excluded.at, "details": row.excluded.details}
     session.execute(row.on_conflict_do_update(index_elements=["name"], set_=written))
     kind = f"{name.partition(':')[0]}:"

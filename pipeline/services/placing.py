@@ -13,8 +13,8 @@ from sqlalchemy import CursorResult, Select, Table, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.states import ContentStatus, PublicationStatus, sources
-from pipeline.db.upsert import insert_into
 from pipeline.models import Content, Publication
+from pipeline.models.inserting import insert_into
 
 _PUBLICATIONS: Final = cast("Table", Publication.__table__)
 #: What a plan starts anew; the ticket only rises, so that nothing of an earlier plan can finish.
@@ -41,12 +41,12 @@ def lock_publication(session: Session, content_id: int) -> PublicationStatus | N
 def plan(session: Session, content: Content, *, slot_at: datetime | None, due_at: datetime, now: datetime) -> None:
     """A planned publication of the content, due at `due_at`; one that was withdrawn or got stuck is planned again."""
     row = (content.account_id, content.site_id, content.id, now, PublicationStatus.PLANNED, slot_at, due_at, 0, 0, 0)
-    _upsert(session, insert_into(session, _PUBLICATIONS).values(dict(zip(_COLUMNS, row, strict=True))))
+    _upsert(session, insert_into(session, Publication).values(dict(zip(_COLUMNS, row, strict=True))))
 
 
 def plan_selected(session: Session, rows: Select[*tuple[Any, ...]]) -> None:
     """As `plan` for every row of a SELECT of the columns of a plan, in their order."""
-    _upsert(session, insert_into(session, _PUBLICATIONS).from_select(_COLUMNS, rows, include_defaults=False))
+    _upsert(session, insert_into(session, Publication).from_select(_COLUMNS, rows, include_defaults=False))
 
 
 def _upsert(session: Session, statement: Any) -> None:

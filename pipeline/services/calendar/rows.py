@@ -15,8 +15,8 @@ from sqlalchemy import CursorResult, Table, bindparam, delete, func, insert, sel
 from sqlalchemy.orm import Session
 
 from pipeline.core.calendar import Slot, tzdata_version
-from pipeline.db.upsert import insert_into
 from pipeline.models import CalendarSlot, SiteCalendar
+from pipeline.models.inserting import insert_into
 from pipeline.services.calendar.rules import SlotRules, read_state
 
 #: Free slots that are made at once where one is missing.
@@ -72,7 +72,7 @@ def lock_alone_or_leave(session: Session, site_id: int) -> bool:
 def make(session: Session, site_id: int, rules: SlotRules) -> None:
     """The calendar's row, unless it is there."""
     values = {"site_id": site_id, "version": 1, **made_by(rules)}
-    session.execute(insert_into(session, _CALENDARS).values(values).on_conflict_do_nothing())
+    session.execute(insert_into(session, SiteCalendar).values(values).on_conflict_do_nothing())
 
 
 def made_by(rules: SlotRules) -> dict[str, Any]:

@@ -6,10 +6,10 @@ import time
 import pytest
 from sqlalchemy import select
 
+from pipeline.config import config
 from pipeline.contract import AnswerRejected, Produced
 from pipeline.core.matrix import SiteSettings
 from pipeline.core.states import ContentStatus, ContentTaskStatus
-from pipeline.core.words import MIN_WORDS
 from pipeline.db.session import Database
 from pipeline.models import Content, ContentTask, Site
 from stages.tasks_to_content import ArticleAnswer, TasksToContent
@@ -24,6 +24,7 @@ from tests.support.builders import (
 from tests.support.questions import data_of, instructions_of
 
 STAGE = TasksToContent()
+MIN_WORDS = config().min_words
 LONG = "<h2>Why</h2><p>" + "A spade digs well. " * (MIN_WORDS // 4) + "</p>"
 
 
