@@ -68,7 +68,11 @@ class AskingSlice(Slice):
             answered = self._answer(work)
         except CallFailed as failed:
             return self._after_failure(work, failed)
-        return self._turn(self._read(work, answered))
+        try:
+            return self._turn(self._read(work, answered))
+        except LaneTaken:
+            failures.note_late_answer(self.database, answered)
+            raise
 
     # The call, with no transaction open.
 
@@ -158,7 +162,7 @@ class AskingSlice(Slice):
             charged = self._settle(session, result, now=now)
             stage_items.add_charge(session, self.context.stage_run_id, result.work.items[0], charged)
             return self._repair(result)
-        stage_items.add_charge(session, self.context.stage_run_id, result.work.items[0], _charge(result))
+        stage_items.add_charge(session, self.context.stage_run_id, result.work.items[0], result.answered.charge_ucr)
         recovery.refuse(
             session, self.context, result.work.items, reason=f"the answer could not be used: {result.fault}"
         )
@@ -182,7 +186,7 @@ class AskingSlice(Slice):
                 raise
             except Exception as error:
                 raise StageFault(items, error) from error
-        stage_items.close_done(session, self.grip, items, produced, charged_ucr=_charge(result))
+        stage_items.close_done(session, self.grip, items, produced, charged_ucr=result.answered.charge_ucr)
         stage_items.skip(
             session, context.stage_run_id, [item for item in items if item.subject_id not in there], reason=_GONE
         )
@@ -289,11 +293,3 @@ class _Rejected(Exception):  # noqa: N818 - a verdict that rolls the transaction
         super().__init__(why)
         self.result = result
         self.why = why
-
-
-def _charge(result: Result) -> int:
-    """What the answer costs the customer: never more than was held."""
-    answered = result.answered
-    if answered.call is None or answered.settlement is None:
-        return 0
-    return min(answered.settlement.charge_ucr, answered.call.held_ucr)

@@ -18,9 +18,10 @@ from pipeline.ai.port import (
 from pipeline.config import config
 from pipeline.core.money import shown
 from pipeline.core.states import StageRunStatus
+from pipeline.db.session import Database
 from pipeline.engine import items as stage_items
 from pipeline.engine import recovery
-from pipeline.engine.gateway import CallFailed
+from pipeline.engine.gateway import Answered, CallFailed
 from pipeline.engine.items import Item
 from pipeline.engine.outcomes import Outcome
 from pipeline.engine.slices import Slice
@@ -59,6 +60,14 @@ def _provider_down(lane: Slice, session: Session, *, wait_seconds: float, said: 
         return lane.close_lane(session, now=now)
     recovery.note_outage(session, lane.context.stage_run_id, since=since)
     return lane.wait_until(session, now + timedelta(seconds=wait_seconds))
+
+
+def note_late_answer(database: Database, answered: Answered) -> None:
+    """The lane was taken while the provider thought: the answer is nobody's, its cost is ours."""
+    call, settlement = answered.call, answered.settlement
+    if call is not None and settlement is not None:
+        with database.transaction() as session:
+            ledger.answered_late(session, call, settlement)
 
 
 def ending_of(refused: Refused) -> tuple[StageRunStatus, str] | None:

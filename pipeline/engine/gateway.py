@@ -68,6 +68,13 @@ class Answered:
     call: CallHandle | None
     settlement: Settlement | None
 
+    @property
+    def charge_ucr(self) -> int:
+        """What the answer costs the customer, never more than was held: nothing where it was settled before."""
+        if self.call is None or self.settlement is None:
+            return 0
+        return min(self.settlement.charge_ucr, self.call.held_ucr)
+
 
 class CallFailed(Exception):  # noqa: N818 - an outcome of a call, answered by the executor
     """No answer came; `call` is still open and `error` says what the provider or the wire said."""

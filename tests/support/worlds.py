@@ -13,7 +13,7 @@ from pipeline.core.money import ucr
 from pipeline.core.states import ItemStatus, StageRunStatus
 from pipeline.db.session import Database
 from pipeline.models import Account, AiCall, AiModel, CreditEntry, Keyword, Site, StageItem, StageRun
-from pipeline.services import accounts, runs, sites
+from pipeline.services import accounts, invariants, runs, sites
 from pipeline.services import credits as ledger
 from pipeline.services import settings as site_settings
 from tests.support import fake_provider
@@ -93,6 +93,7 @@ class World:
     def assert_sound(self) -> None:
         """The invariants that hold at rest."""
         with self.database.reading() as session:
+            assert invariants.violations(session) == []
             account = session.get_one(Account, self.account_id)
             entries = session.scalar(
                 select(func.sum(CreditEntry.amount)).where(CreditEntry.account_id == self.account_id)

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from pipeline.core.errors import ConflictError
 from pipeline.core.states import CallStatus, ItemStatus, KeywordStatus, RunStatus, StageRunStatus
 from pipeline.db.session import Database
-from pipeline.engine import dispatch, recovery
+from pipeline.engine import dispatch, executor, recovery
 from pipeline.engine.asking_slices import AskingSlice
 from pipeline.engine.contexts import load_context
 from pipeline.engine.lanes import take
@@ -182,6 +182,31 @@ def test_a_dead_worker_s_call_is_lost_and_its_item_tried_again(database: Databas
         (ItemStatus.DONE, 0),
     ]
     assert world.volumes() == {"fine 1": 1, "fine 2": 1}
+    world.assert_sound()
+
+
+def test_a_late_answer_to_a_lost_call_only_adds_to_our_cost(database: Database) -> None:
+    world = make_world(database, settings=ALONE)
+    world.keywords(["fine 1"])
+    run_id = world.start()
+    real, row = world.provider.complete_text, world.stages(run_id)[2]
+
+    def be_slow(request: object) -> object:
+        world.provider.complete_text = real  # type: ignore[method-assign]
+        world.driver.clock.move(61)
+        with database.reading() as session:
+            ticket = session.get_one(Lane, (row.id, 1)).ticket
+        executor.batch(database, row.id, 1, ticket)
+        return real(request)  # type: ignore[arg-type]
+
+    world.provider.complete_text = be_slow  # type: ignore[assignment,method-assign]
+    world.driver.run_to_end(run_id)
+
+    assert [(call.status, call.flags) for call in world.calls()] == [
+        (CallStatus.LOST, ["late"]),
+        (CallStatus.SETTLED, []),
+    ]
+    assert world.volumes() == {"fine 1": 1}
     world.assert_sound()
 
 
