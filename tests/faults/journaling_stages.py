@@ -16,13 +16,17 @@ from stages import *  # noqa: F403 - importing them is what registers them.
 JOURNAL_VARIABLE: Final = "IGNY8_TEST_JOURNAL"
 
 
+#: Long enough that most of a run is calls under way: there a kill costs something.
+LATENCY_SECONDS: Final = 0.15
+
+
 class JournalingProvider:
     """The offline provider behind a journal."""
 
     name = "offline"
 
     def __init__(self) -> None:
-        self._provider = OfflineProvider()
+        self._provider = OfflineProvider(latency_seconds=LATENCY_SECONDS)
         self._journal = os.open(os.environ[JOURNAL_VARIABLE], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
     def complete_text(self, request: TextRequest) -> TextReply:
