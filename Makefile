@@ -28,10 +28,10 @@ check: setup
 	$(BIN)/lint-imports
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-all: setup
-	$(BIN)/python -m pytest --all
+	$(BIN)/python -m pytest -n 2 --dist loadfile --all
 
 bench: setup
 	$(BIN)/python -m benchmarks

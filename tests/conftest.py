@@ -10,11 +10,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from pipeline import contract
+from pipeline.ai import ADAPTERS
 from pipeline.db.session import Database
 from pipeline.models import Base
 from tests.support.postgres import PostgresServer, postgres_server
 
 BACKENDS = ("sqlite", "postgresql")
+#: As the product knows them, before any test.
+_PROVIDERS = dict(ADAPTERS)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -68,6 +72,20 @@ def _sqlite_database(folder: Path) -> Iterator[Database]:
     Base.metadata.create_all(database.engine)
     yield database
     database.dispose()
+
+
+@pytest.fixture(autouse=True)
+def _stages_and_providers_as_before() -> Iterator[None]:
+    """A test that puts stages or providers of its own in their place leaves none of them to the next."""
+    stages, providers = dict(contract._DEFINED), dict(_PROVIDERS)
+    ADAPTERS.clear()
+    ADAPTERS.update(providers)
+    yield
+    if stages:
+        contract._DEFINED.clear()
+        contract._DEFINED.update(stages)
+    ADAPTERS.clear()
+    ADAPTERS.update(providers)
 
 
 @pytest.fixture(scope="session", autouse=True)
