@@ -43,7 +43,7 @@ def raw_stack(home: Path, url: str, *, way: str, others: Mapping[str, int]) -> I
     config = Config(home=home)
     with processes(home / "logs", others=others) as started:
         address = start_broker(started, config)
-        raw_celery.app.conf.broker_url = address
+        raw_celery.connect_to(address)
         environ = {
             **os.environ,
             raw_celery.BROKER_VARIABLE: address,
@@ -54,7 +54,6 @@ def raw_stack(home: Path, url: str, *, way: str, others: Mapping[str, int]) -> I
         command = (sys.executable, "-m", "celery", "-A", "benchmarks.raw_celery", "worker", *options)
         started.start("worker", command, environ=environ, ready=lambda: bool(raw_celery.app.control.ping(timeout=1)))
         yield started
-    raw_celery.app.close()
 
 
 def start_broker(started: Processes, config: Config) -> str:
