@@ -12,9 +12,7 @@ from pipeline.ai import ADAPTERS, Connection
 from pipeline.ai.offline import OfflineProvider
 from pipeline.ai.port import ImageReply, ImageRequest, TextReply, TextRequest
 from stages import *  # noqa: F403 - importing them is what registers them.
-
-JOURNAL_VARIABLE: Final = "IGNY8_TEST_JOURNAL"
-
+from tests.faults.harness import JOURNAL_VARIABLE
 
 #: Long enough that most of a run is calls under way: there a kill costs something.
 LATENCY_SECONDS: Final = 0.15

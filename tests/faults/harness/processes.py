@@ -21,7 +21,7 @@ from pipeline.engine.app import app, connect_to
 from pipeline.local.broker import broker_child, forget_socket, prepare_socket
 from pipeline.local.child import Child, ChildSpec
 from pipeline.local.stack import beat_child, worker_child
-from tests.faults.journaling_stages import JOURNAL_VARIABLE
+from tests.faults.harness import JOURNAL_VARIABLE
 from tests.support.processes import wait_until
 
 ROOT: Final = Path(__file__).parents[3]
