@@ -164,6 +164,11 @@ class Stage(Generic[SubjectT, AnswerT]):
         status: ColumnElement[Any] = self.subject.__table__.c.status
         return status == self.waits_as
 
+    @property
+    def given_up_as(self) -> StrEnum:
+        """The status of a subject that was tried in vain."""
+        return type(self.waits_as)("needs_attention")
+
     def ask(self, session: Session, subjects: Subjects[SubjectT]) -> Question | ImageQuestion:
         """What to ask about these subjects. Reads only; AI stages alone have it."""
         raise NotImplementedError(f"{self.key} asks nothing")  # pragma: no cover - the engine never asks a local stage
@@ -177,7 +182,7 @@ class Stage(Generic[SubjectT, AnswerT]):
 
     def give_up(self, session: Session, subject: SubjectT, reason: str) -> None:  # noqa: ARG002 - stages with more to say override it
         """The subject was tried in vain: it leaves the queue and needs a person."""
-        subject.status = type(self.waits_as)("needs_attention")  # type: ignore[attr-defined]  # every subject has a status
+        subject.status = self.given_up_as  # type: ignore[attr-defined]  # every subject has a status
 
     def bypass(self, session: Session, site: Site) -> None:
         """The stage is off in this run: move on what would otherwise wait for nothing."""

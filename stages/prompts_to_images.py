@@ -46,9 +46,14 @@ class PromptsToImages(Stage[ImagePrompt, StoredImage]):
         _close(session, prompt, ImagePromptStatus.DONE)
         return {prompt.id: [image.id]}
 
+    @property
+    def given_up_as(self) -> ImagePromptStatus:
+        """An image that did not come keeps nobody waiting."""
+        return ImagePromptStatus.FAILED
+
     def give_up(self, session: Session, subject: ImagePrompt, reason: str) -> None:  # noqa: ARG002 - the item's row keeps the reason
         """No image came of it; its content does not wait for it any longer."""
-        _close(session, subject, ImagePromptStatus.FAILED)
+        _close(session, subject, self.given_up_as)
 
     def bypass(self, session: Session, site: Site) -> None:
         """Images are off: contents go on without them; their prompts wait for a run that draws."""

@@ -69,17 +69,13 @@ def start(
 def retry(session: Session, run: Run, *, now: datetime) -> Started:
     """A new run of exactly the items that failed in `run`; limits do not apply.
 
-    ConflictError where none failed or a run is live.
+    ConflictError where none failed, all has moved on since, or a run is live.
     """
     site = session.get_one(Site, run.site_id)
     _refuse_while_live(session, site)
     if run.status in LIVE_RUNS:
         raise LiveRunError(run.id)
-    failed = _failed(session, run)
-    if not failed:
-        raise ConflictError(f"Nothing failed in run {run.id}: there is nothing to retry. Start a new run instead.")
-    for key, subject_ids in failed.items():
-        _wait_again(session, key, subject_ids)
+    failed = _wait_again(session, run)
     settings, origins = _frozen(session, site)
     again = Run(
         account_id=run.account_id,
@@ -87,11 +83,11 @@ def retry(session: Session, run: Run, *, now: datetime) -> Started:
         origin="retry",
         retry_of=run.id,
         settings={"site": settings.model_dump(mode="json"), "ai_origins": origins},
-        prices=_prices(session, settings, only=set(failed)),
+        prices=_prices(session, settings, only=failed),
         available=_available(session, run.account_id),
         created_at=now,
     )
-    first = _insert(session, again, settings, now=now, only=set(failed))
+    first = _insert(session, again, settings, now=now, only=failed)
     _decide(session, site, kind="started", reason=f"retry of run {run.id}", run_id=again.id, now=now)
     return Started(again.id, first, None)
 
@@ -233,10 +229,26 @@ def _failed(session: Session, run: Run) -> dict[str, list[int]]:
     return failed
 
 
-def _wait_again(session: Session, key: str, subject_ids: list[int]) -> None:
+def _wait_again(session: Session, run: Run) -> set[str]:
+    """Let what failed wait again, as far as it stands where it was left. The stages that have any; ConflictError."""
+    failed = _failed(session, run)
+    if not failed:
+        raise ConflictError(f"Nothing failed in run {run.id}: there is nothing to retry. Start a new run instead.")
+    again = {key for key, subject_ids in failed.items() if _reopen(session, key, subject_ids)}
+    if not again:
+        raise ConflictError(
+            f"What failed in run {run.id} has moved on since: there is nothing to retry. Start a new run instead."
+        )
+    return again
+
+
+def _reopen(session: Session, key: str, subject_ids: list[int]) -> bool:
     definition = stage(key)
-    table = subject_table(definition)
-    session.execute(update(table).where(table.c.id.in_(subject_ids)).values(status=definition.waits_as, times_tried=0))
+    columns = subject_table(definition).c
+    left_there = columns.status.in_((definition.given_up_as, definition.waits_as))
+    statement = update(subject_table(definition)).where(columns.id.in_(subject_ids), left_there)
+    values = {"status": definition.waits_as, "times_tried": 0}
+    return bool(session.connection().execute(statement.values(values)).rowcount)
 
 
 def count_waiting(session: Session, site_id: int) -> dict[str, int]:

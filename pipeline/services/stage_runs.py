@@ -49,11 +49,13 @@ def admit(session: Session, stage_run_id: int, *, now: datetime, resend_seconds:
         early = (StageRunStatus.CANCELLED, "the run was cancelled")
     else:
         if run.status is RunStatus.QUEUED:
-            run.status, run.started_at = move(run.status, RunStatus.RUNNING), now
+            run.status = move(run.status, RunStatus.RUNNING)
+        run.started_at = run.started_at or now
         refused = _why_not(session, row, run)
         inputs = _take_inputs(session, row, run) if refused is None else 0
         if inputs:
-            _open_lanes(session, row, frozen_settings(run), inputs=inputs, now=now)
+            sent = now + timedelta(seconds=resend_seconds)
+            _open_lanes(session, row, frozen_settings(run), inputs=inputs, now=now, first_due_at=sent)
             return Admission(goes_on=True)
         early = refused or (StageRunStatus.SKIPPED, "nothing was waiting")
     send = close(session, row, run, status=early[0], reason=early[1], now=now, resend_seconds=resend_seconds)
@@ -227,13 +229,19 @@ def _failed_before(run_id: int, number: int) -> Select[int]:
     )
 
 
-def _open_lanes(session: Session, row: StageRun, settings: SiteSettings, *, inputs: int, now: datetime) -> None:
-    """As many lanes as the matrix asks and the batches allow. Lane 1 is the chain's; the others are due at once."""
+def _open_lanes(
+    session: Session, row: StageRun, settings: SiteSettings, *, inputs: int, now: datetime, first_due_at: datetime
+) -> None:
+    """As many lanes as the matrix asks and the batches allow.
+
+    Lane 1 is the chain's, whose next link is on its way; the others are due at once.
+    """
     definition, matrix_row = stage(row.key).definition, settings.stages[row.number]
     lanes = lane_count(definition, inputs=inputs, batch_size=matrix_row.batch_size, concurrency=matrix_row.concurrency)
     session.add_all(
-        Lane(stage_run_id=row.id, number=number, status=LaneStatus.OPEN, due_at=now) for number in range(1, lanes + 1)
+        Lane(stage_run_id=row.id, number=number, status=LaneStatus.OPEN, due_at=now) for number in range(2, lanes + 1)
     )
+    session.add(Lane(stage_run_id=row.id, number=1, status=LaneStatus.OPEN, due_at=first_due_at, sends=1))
     row.status = move(row.status, StageRunStatus.RUNNING)
     row.open_lanes, row.due_at, row.sends, row.admitted_at = lanes, None, 0, now
 
