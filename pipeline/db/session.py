@@ -70,17 +70,18 @@ class _Clock:
     def __init__(self, engine: Engine, *, trusts_machine: bool) -> None:
         self._engine = engine
         self._trusts_machine = trusts_machine
-        self._read_at = 0.0
-        self._then: datetime | None = None
+        #: The server's time and the monotonic clock's as it was read: one attribute, since threads share it.
+        self._read: tuple[datetime, float] | None = None
 
     def now(self) -> datetime:
         if self._trusts_machine:
             return datetime.now(UTC)
-        if self._then is None or time.monotonic() - self._read_at > _CALIBRATE_SECONDS:
+        read = self._read
+        if read is None or time.monotonic() - read[1] > _CALIBRATE_SECONDS:
             with self._engine.connect() as connection:
                 then = cast("datetime", connection.execute(text("SELECT clock_timestamp()")).scalar_one())
-            self._read_at, self._then = time.monotonic(), then.astimezone(UTC)
-        return self._then + timedelta(seconds=time.monotonic() - self._read_at)
+            self._read = read = then.astimezone(UTC), time.monotonic()
+        return read[0] + timedelta(seconds=time.monotonic() - read[1])
 
 
 def after_commit(session: Session, action: Callable[[], None]) -> None:
