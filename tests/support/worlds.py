@@ -132,8 +132,7 @@ def _use(module: Any, key: str) -> None:
     """Put the counting stage in the place of whatever stage of that key was imported before."""
     from pipeline import contract
 
-    kind = next(kind for kind in module.Counting.__subclasses__() if kind.key == key)
-    contract._DEFINED[key] = kind()
+    contract._DEFINED[key] = module.KINDS[key]()
 
 
 def _model(name: str, model_type: str, **prices: int) -> AiModel:
