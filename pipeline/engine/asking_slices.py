@@ -6,9 +6,8 @@ paid for is never lost to a fault elsewhere.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
 
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -17,37 +16,18 @@ from pipeline.config import config
 from pipeline.contract import AnswerRejected, ImageQuestion, Question
 from pipeline.core.catalog import Calls
 from pipeline.core.errors import PipelineError
-from pipeline.engine import failures, gateway, questions, recovery
+from pipeline.engine import failures, gateway, questions, recovery, results
 from pipeline.engine import items as stage_items
 from pipeline.engine.gateway import Answered, CallFailed, Dispatched, Stored
 from pipeline.engine.items import Item
 from pipeline.engine.lanes import LaneTaken
 from pipeline.engine.leases import keeper
 from pipeline.engine.outcomes import GoOn, Outcome
-from pipeline.engine.questions import Asking, Prepared, Step, UselessAnswerError
+from pipeline.engine.questions import Asking, Prepared, Step
+from pipeline.engine.results import Rejected, Result, Work
 from pipeline.engine.slices import Slice, StageFault
 from pipeline.services import credits as ledger
 from pipeline.services.credits import Refused
-
-_GONE = "it was no longer waiting"
-
-
-@dataclass(frozen=True)
-class Work:
-    """Claimed items with their question, its hold committed or its answer found."""
-
-    items: list[Item]
-    asked: Dispatched | Stored
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a question brought: a readable answer, or why it is of no use."""
-
-    work: Work
-    answered: Answered
-    answer: Any
-    fault: str | None
 
 
 class AskingSlice(Slice):
@@ -69,7 +49,7 @@ class AskingSlice(Slice):
         except CallFailed as failed:
             return self._after_failure(work, failed)
         try:
-            return self._turn(self._read(work, answered))
+            return self._turn(results.read(work, answered))
         except LaneTaken:
             failures.note_late_answer(self.database, answered)
             raise
@@ -79,8 +59,14 @@ class AskingSlice(Slice):
     def _answer(self, work: Work) -> Answered:
         if isinstance(work.asked, Stored):
             return Answered(work.asked.answer, None, None)
-        with keeper(self.database).holding(self.grip):
-            return gateway.ask(work.asked, again=self._hold_again)
+        with keeper(self.database).holding(self.grip) as follow:
+
+            def again(failed: Dispatched, error: PipelineError) -> Dispatched | None:
+                renewed = self._hold_again(failed, error)
+                follow(self.grip)
+                return renewed
+
+            return gateway.ask(work.asked, again=again)
 
     def _hold_again(self, failed: Dispatched, error: PipelineError) -> Dispatched | None:
         """Void a call the provider refused for seconds, and hold for the next; None where that hold is refused."""
@@ -93,51 +79,51 @@ class AskingSlice(Slice):
 
         return self.commit(renew)
 
-    def _read(self, work: Work, answered: Answered) -> Result:
-        question = work.asked.prepared.question
-        try:
-            if isinstance(question, ImageQuestion):
-                return Result(work, answered, questions.stored_image(answered.answer), None)
-            finish, _, text = answered.answer.partition("\n")
-            return Result(work, answered, questions.read_text(question, text, finish), None)
-        except UselessAnswerError as error:
-            return Result(work, answered, None, str(error))
-
     # The transaction between two calls.
 
     def _turn(self, result: Result | None) -> Work | Outcome:
         """Close what was answered and claim what comes next, together where it can be."""
-        try:
-            return self.commit(lambda session, now: self._close_and_claim(session, result, now=now))
-        except _Rejected as rejected:
-            return self._turn(Result(rejected.result.work, rejected.result.answered, None, rejected.why))
-        except StageFault as fault:
-            return self._turn_in_parts(result, fault)
+        while True:
+            try:
+                return self.commit(partial(self._close_and_claim, result))
+            except Rejected as rejected:
+                result = rejected.verdict
+            except StageFault as fault:
+                result = self._in_parts(result, fault)
 
-    def _turn_in_parts(self, result: Result | None, fault: StageFault) -> Work | Outcome:
-        """The stage raised and all was rolled back. Its answer is settled alone; what raised costs an attempt."""
-        kept_failed = result is not None and fault.items == result.work.items
-        if result is not None and not kept_failed:
-            self.commit(lambda session, now: self._only_close(session, result, now=now))
-        error, items = str(fault), fault.items
+    def _in_parts(self, result: Result | None, fault: StageFault) -> Result | None:
+        """The stage raised and all was rolled back: settle the answer alone, then what raised costs an attempt.
 
-        def give_back(session: Session, now: datetime) -> None:
-            self.advance(session, closed=0, now=now)
-            if kept_failed and result is not None:
-                self._settle(session, result, now=now)
-            recovery.give_back(session, self.context, items, error=error)
-
-        self.commit(give_back)
+        What is still to be closed.
+        """
+        if result is not None and fault.items != result.work.items:
+            try:
+                self.commit(lambda session, now: self._only_close(session, result, now=now))
+            except Rejected as rejected:
+                return rejected.verdict
+            except StageFault as own:
+                return self._in_parts(result, own)
+            return None
+        self.commit(lambda session, now: self._give_back(session, result, fault, now=now))
         self.looks_back = True
-        return self._turn(None)
+        return None
 
-    def _close_and_claim(self, session: Session, result: Result | None, *, now: datetime) -> Work | Outcome:
-        closing = len(result.work.items) if result is not None and not self._needs_repair(result) else 0
+    def _give_back(self, session: Session, result: Result | None, fault: StageFault, *, now: datetime) -> None:
+        self.advance(session, closed=0, now=now)
+        items = fault.items
+        if result is None:  # Their claim was rolled back too: another lane may have them by now.
+            items = stage_items.still_pending(session, self.context.stage_run_id, items)
+        if items:
+            recovery.give_back(session, self.context, items, error=str(fault))
+        self._settle(session, result, now=now)
+
+    def _close_and_claim(self, result: Result | None, session: Session, now: datetime) -> Work | Outcome:
+        closing = len(result.work.items) if result is not None and not result.needs_repair else 0
         grip = self.advance(session, closed=closing, now=now, claiming=result is None or result.fault is None)
         if result is not None:
             repairing = self._close(session, result, now=now)
             if repairing is not None:
-                return self._reserve(session, result.work.items, repairing, now=now)
+                return self._go_on_repairing(session, result.work.items, repairing, now=now)
         full = bool(closing) and grip.batch_done == 0 and self.batch_size is not None
         stop = self.why_stop(batch_is_full=full, now=now)
         if stop is not None:
@@ -145,20 +131,27 @@ class AskingSlice(Slice):
             return stop(session)
         return self._claim(session, result, now=now)
 
+    def _go_on_repairing(
+        self, session: Session, items: list[Item], repairing: Prepared, *, now: datetime
+    ) -> Work | Outcome:
+        """Ask once more, unless the run rests or ends: then the stored answer waits for whoever claims these next."""
+        stop = self.why_stop(batch_is_full=False, now=now) if self.is_called_off else None
+        if stop is None:
+            return self._reserve(session, items, repairing, now=now)
+        stage_items.release(session, self.context.stage_run_id, items)
+        return stop(session)
+
     def _only_close(self, session: Session, result: Result, *, now: datetime) -> None:
         self.advance(session, closed=len(result.work.items), now=now)
         self._close(session, result, now=now)
         self._settle(session, result, now=now)
-
-    def _needs_repair(self, result: Result) -> bool:
-        return result.fault is not None and result.work.asked.prepared.step is Step.ASK
 
     def _close(self, session: Session, result: Result, *, now: datetime) -> Prepared | None:
         """Keep a good answer, refuse a bad one; a first bad one is settled and its repair comes back."""
         if result.fault is None:
             self._keep(session, result)
             return None
-        if self._needs_repair(result):
+        if result.needs_repair:
             charged = self._settle(session, result, now=now)
             stage_items.add_charge(session, self.context.stage_run_id, result.work.items[0], charged)
             return self._repair(result)
@@ -181,14 +174,17 @@ class AskingSlice(Slice):
                 )
                 session.flush()
             except AnswerRejected as rejected:
-                raise _Rejected(result, rejected.message) from None
+                raise Rejected(result, rejected.message) from None
             except OperationalError:
                 raise
             except Exception as error:
                 raise StageFault(items, error) from error
         stage_items.close_done(session, self.grip, items, produced, charged_ucr=result.answered.charge_ucr)
         stage_items.skip(
-            session, context.stage_run_id, [item for item in items if item.subject_id not in there], reason=_GONE
+            session,
+            context.stage_run_id,
+            [item for item in items if item.subject_id not in there],
+            reason=recovery.GONE,
         )
         if kept and context.stage.leaves_waiting:
             self.raise_times_tried(session, kept)
@@ -200,7 +196,10 @@ class AskingSlice(Slice):
         settlement = result.answered.settlement
         if result.fault is not None:
             settlement = failures.as_wasted(settlement)
-        return ledger.settle(session, result.answered.call, settlement, now=now) or 0
+        charged = ledger.settle(session, result.answered.call, settlement, now=now)
+        if self.context.unavailable_since is not None:
+            recovery.note_outage(session, self.context.stage_run_id, since=None)
+        return charged or 0
 
     def _repair(self, result: Result) -> Prepared:
         prepared = result.work.asked.prepared
@@ -218,7 +217,8 @@ class AskingSlice(Slice):
                 self._settle(session, result, now=now)
                 return self.close_lane(session, now=now)
             gone = [item for item in items if not item.waits]
-            stage_items.skip(session, self.context.stage_run_id, gone, reason=_GONE)
+            stage_items.skip(session, self.context.stage_run_id, gone, reason=recovery.GONE)
+            self.next_grip = self.with_batch_done(self.next_grip.batch_done + len(gone))
             items = [item for item in items if item.waits]
             if items:
                 break
@@ -226,11 +226,11 @@ class AskingSlice(Slice):
         self._settle(session, result, now=now)
         return self._reserve(session, items, prepared, now=now)
 
-    def room(self, batch_done: int) -> int:
+    def room(self, batch_done: int) -> int:  # noqa: ARG002 - a question is about a whole batch, whatever was closed
         """How many subjects one question is about."""
         if self.context.definition.calls is Calls.PER_ITEM:
             return 1
-        return (self.batch_size or 1) - batch_done
+        return self.batch_size or 1
 
     def _ask_stage(self, session: Session, items: list[Item]) -> Prepared:
         try:
@@ -257,7 +257,7 @@ class AskingSlice(Slice):
 
     def _reserve(self, session: Session, items: list[Item], prepared: Prepared, *, now: datetime) -> Work | Outcome:
         """The stored answer where there is one, else a hold; a refused hold gives the items back without an attempt."""
-        tried_before = prepared.step is Step.REPAIR or items[0].attempts or items[0].strikes
+        tried_before = prepared.step is Step.REPAIR or items[0].given_back
         answer = gateway.stored_answer(session, prepared) if tried_before else None
         if answer is not None:
             return Work(items, Stored(prepared, answer))
@@ -284,12 +284,3 @@ class AskingSlice(Slice):
         outcome = self.commit(resolve)
         self.looks_back = True
         return self._turn(None) if outcome is None else outcome
-
-
-class _Rejected(Exception):  # noqa: N818 - a verdict that rolls the transaction back
-    """The stage rejected the answer before it wrote anything."""
-
-    def __init__(self, result: Result, why: str) -> None:
-        super().__init__(why)
-        self.result = result
-        self.why = why

@@ -35,15 +35,17 @@ _DOWN_SECONDS = 30.0
 def resolve(lane: Slice, session: Session, items: list[Item], failed: CallFailed, *, now: datetime) -> Outcome | None:
     """Resolve the call and decide about its items. None: the lane goes on with what comes next."""
     error, context = failed.error, lane.context
+    # Items and subjects before the call: with it the account is locked, which comes last.
     if isinstance(error, OutcomeUnknownError):
-        ledger.lose(session, failed.call, error=error.message, now=now)
         recovery.give_back(session, context, items, error=error.message)
+        ledger.lose(session, failed.call, error=error.message, now=now)
         return None
-    ledger.void(session, failed.call, error=error.message, now=now)
     if isinstance(error, RequestRefusedError):
         recovery.refuse(session, context, items, reason=error.message)
+        ledger.void(session, failed.call, error=error.message, now=now)
         return None
     stage_items.release(session, context.stage_run_id, items)
+    ledger.void(session, failed.call, error=error.message, now=now)
     if isinstance(error, KeyRefusedError | QuotaExhaustedError):
         recovery.end_early(session, context.stage_run_id, StageRunStatus.FAILED, error.message)
         return lane.close_lane(session, now=now)
@@ -53,13 +55,14 @@ def resolve(lane: Slice, session: Session, items: list[Item], failed: CallFailed
 
 def _provider_down(lane: Slice, session: Session, *, wait_seconds: float, said: str, now: datetime) -> Outcome:
     """The items wait without an attempt; a provider that stays down for too long ends the stage."""
-    since = lane.context.unavailable_since or now
-    if now - since > timedelta(seconds=config().provider_wait_max_seconds):
+    since = recovery.outage_since(session, lane.context.stage_run_id) or now
+    given_up_at = since + timedelta(seconds=config().provider_wait_max_seconds)
+    if now >= given_up_at:
         reason = f"the provider has not answered since {since:%d %b %H:%M} UTC ({said})"
         recovery.end_early(session, lane.context.stage_run_id, StageRunStatus.PROVIDER_UNAVAILABLE, reason)
         return lane.close_lane(session, now=now)
     recovery.note_outage(session, lane.context.stage_run_id, since=since)
-    return lane.wait_until(session, now + timedelta(seconds=wait_seconds))
+    return lane.wait_until(session, min(now + timedelta(seconds=wait_seconds), given_up_at))
 
 
 def note_late_answer(database: Database, answered: Answered) -> None:

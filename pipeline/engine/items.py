@@ -37,8 +37,8 @@ class Item:
     subject_id: int
     attempts: int
     strikes: int
-    #: The first position of its batch.
-    batch: int
+    #: Whether it was claimed before and came back: its question may have an answer already.
+    given_back: bool = False
     #: Whether its subject still waited for the stage when it was claimed.
     waits: bool = True
 
@@ -52,10 +52,11 @@ NEXT = (
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
 )
+# By its first item alone: of two lanes only one can lock that, so that they never hold parts of one batch.
 _FIRST_GIVEN_BACK = (
     select(_item.batch)
-    .where(_OF_STAGE_RUN, _PENDING, _item.batch.is_not(None))
-    .order_by(_item.batch, _item.position)
+    .where(_OF_STAGE_RUN, _PENDING, _item.batch == _item.position)
+    .order_by(_item.position)
     .limit(1)
     .with_for_update(skip_locked=True)
 )
@@ -171,7 +172,7 @@ def fail(session: Session, stage_run_id: int, item: Item, *, error: str, attempt
 
 def release(session: Session, stage_run_id: int, items: Sequence[Item]) -> None:
     """Back to pending without an attempt: no fault of theirs."""
-    _set(session, stage_run_id, items, status=ItemStatus.PENDING, lane=None, ticket=None, batch=items[0].batch)
+    _set(session, stage_run_id, items, status=ItemStatus.PENDING, lane=None, ticket=None, batch=items[0].position)
 
 
 def give_back(session: Session, stage_run_id: int, items: Sequence[Item], *, error: str) -> Item | None:
@@ -183,7 +184,7 @@ def give_back(session: Session, stage_run_id: int, items: Sequence[Item], *, err
         if items[0].strikes + 1 >= _STRIKES:
             split(session, stage_run_id, items, error=error)
         else:
-            again = {"strikes": _item.strikes + 1, "error": error[:_ERROR_LENGTH], "batch": items[0].batch}
+            again = {"strikes": _item.strikes + 1, "error": error[:_ERROR_LENGTH], "batch": items[0].position}
             _set(session, stage_run_id, items, status=ItemStatus.PENDING, lane=None, ticket=None, **again)
         return None
     item = items[0]
@@ -202,6 +203,15 @@ def split(session: Session, stage_run_id: int, items: Sequence[Item], *, error: 
         _set(session, stage_run_id, half, status=ItemStatus.PENDING, lane=None, ticket=None, **again)
 
 
+def still_pending(session: Session, stage_run_id: int, items: Sequence[Item]) -> list[Item]:
+    """Those whose claim was rolled back and that no other lane has claimed since; locked."""
+    query = select(_item.position).where(
+        _item.stage_run_id == stage_run_id, _item.position.in_([item.position for item in items]), _PENDING
+    )
+    free = set(session.connection().execute(query.with_for_update(skip_locked=True)).scalars())
+    return [item for item in items if item.position in free]
+
+
 def leased_by(session: Session, stage_run_id: int, lane: int) -> list[Item]:
     """What a lane holds, in order."""
     query = select(*_RETURNED).where(
@@ -217,12 +227,9 @@ def holder(stage_run_id: int, lane: int, ticket: int) -> dict[str, Any]:
 
 
 def items_of(rows: Sequence[Sequence[Any]]) -> list[Item]:
-    """Claimed rows in order of position; a new batch is named by its first position."""
+    """Claimed rows in order of position."""
     ordered = sorted(rows, key=itemgetter(0))
-    return [
-        Item(row[0], row[1], row[2], row[3], row[4] if row[4] is not None else ordered[0][0], bool(row[5]))
-        for row in ordered
-    ]
+    return [Item(row[0], row[1], row[2], row[3], row[4] is not None, bool(row[5])) for row in ordered]
 
 
 def _set(session: Session, stage_run_id: int, items: Sequence[Item], **values: Any) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -34,19 +34,26 @@ class LeaseKeeper:
         self._thread: threading.Thread | None = None
 
     @contextmanager
-    def holding(self, grip: Grip) -> Iterator[None]:
-        """Keep the lane's lease alive inside the block, up to the hard limit of a call."""
-        key = (grip.stage_run_id, grip.lane, grip.ticket)
-        with self._lock:
-            self._held[key] = time.monotonic() + config().call_hard_limit_seconds
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._renew_for_ever, name="lease-keeper", daemon=True)
-                self._thread.start()
+    def holding(self, grip: Grip) -> Iterator[Callable[[Grip], None]]:
+        """Keep the lane's lease alive inside the block, up to the hard limit of a call.
+
+        What it gives is told the new grip where the ticket moves on before the call is sent once more.
+        """
+        current = [_key(grip)]
+
+        def follow(moved: Grip) -> None:
+            with self._lock:
+                self._held.pop(current[0], None)
+                current[0] = _key(moved)
+                self._held[current[0]] = time.monotonic() + config().call_hard_limit_seconds
+
+        follow(grip)
+        self._start()
         try:
-            yield
+            yield follow
         finally:
             with self._lock:
-                self._held.pop(key, None)
+                self._held.pop(current[0], None)
 
     def renew(self) -> int:
         """Renew everything that is registered and within its limit. How many."""
@@ -58,6 +65,12 @@ class LeaseKeeper:
                 lanes.renew(session, keys, until=until)
         return len(keys)
 
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._renew_for_ever, name="lease-keeper", daemon=True)
+                self._thread.start()
+
     def _renew_for_ever(self) -> None:
         while True:
             time.sleep(config().lease_renew_seconds)
@@ -65,6 +78,10 @@ class LeaseKeeper:
                 self.renew()
             except SQLAlchemyError as error:
                 _log.warning("leases.not_renewed", error=str(error))
+
+
+def _key(grip: Grip) -> tuple[int, int, int]:
+    return grip.stage_run_id, grip.lane, grip.ticket
 
 
 _keepers: dict[int, LeaseKeeper] = {}

@@ -16,8 +16,6 @@ from pipeline.engine.lanes import LaneTaken
 from pipeline.engine.outcomes import GoOn, Outcome
 from pipeline.engine.slices import Slice, StageFault
 
-_GONE = "it was no longer waiting"
-
 
 class LocalSlice(Slice):
     """A lane of a stage that asks nothing."""
@@ -63,7 +61,9 @@ class LocalSlice(Slice):
     def _keep(self, session: Session, items: list[Item]) -> None:
         context = self.context
         kept = [item for item in items if item.waits]
-        stage_items.skip(session, context.stage_run_id, [item for item in items if not item.waits], reason=_GONE)
+        stage_items.skip(
+            session, context.stage_run_id, [item for item in items if not item.waits], reason=recovery.GONE
+        )
         if not kept:
             return
         try:

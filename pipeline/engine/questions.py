@@ -98,7 +98,8 @@ def prepare(question: Question | ImageQuestion, asking: Asking) -> Prepared:
     settings, price = asking.settings, asking.price
     schema = schema_of(question.answer)
     key = asking.key([(m.role, m.content) for m in question.messages])
-    most = min(question.max_output_tokens, settings.ai.max_tokens or question.max_output_tokens)
+    limit = max(settings.ai.max_tokens or question.max_output_tokens, question.useful_output_tokens)
+    most = min(question.max_output_tokens, limit)
     request = TextRequest(
         model=price.model,
         messages=question.messages,
@@ -111,7 +112,7 @@ def prepare(question: Question | ImageQuestion, asking: Asking) -> Prepared:
     )
     prompt = worst_prompt_tokens([m.content for m in question.messages]) + len(_schema_text(question.answer).encode())
     full = price.token_charge_ucr(prompt + most)
-    least = price.token_charge_ucr(prompt + min(question.useful_output_tokens, most))
+    least = price.token_charge_ucr(prompt + question.useful_output_tokens)
     return Prepared(question, asking.step, key, request, price, prompt, full, least)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 import structlog
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.states import StageRunStatus
@@ -19,14 +20,18 @@ from pipeline.services import credits as ledger
 
 _log = structlog.get_logger()
 
+#: Why an item is skipped whose subject does not wait for the stage any more.
+GONE: Final = "it was no longer waiting"
+
 
 def recover(session: Session, context: StageContext, grip: Grip, *, now: datetime) -> None:
     """The lane's last holder is gone: resolve its open calls, give its items back with an attempt or a strike."""
     left = stage_items.leased_by(session, grip.stage_run_id, grip.lane)
+    if left:
+        give_back(session, context, left, error="its worker was gone")
     calls = ledger.resolve_open_calls(session, stage_run_id=grip.stage_run_id, lane=grip.lane, now=now)
     if left:
         _log.warning("lane.recovered", stage_run_id=grip.stage_run_id, lane=grip.lane, items=len(left), calls=calls)
-        give_back(session, context, left, error="its worker was gone")
 
 
 def give_back(session: Session, context: StageContext, items: Sequence[Item], *, error: str) -> None:
@@ -45,11 +50,13 @@ def refuse(session: Session, context: StageContext, items: Sequence[Item], *, re
 
 
 def give_up(session: Session, context: StageContext, item: Item, *, reason: str, attempts: int) -> None:
-    """The item failed; its stage says what becomes of the subject."""
-    subject = session.get(context.stage.subject, item.subject_id, with_for_update=True)
-    if subject is not None:
-        context.stage.give_up(session, subject, reason)
-        session.flush()
+    """The item failed; its stage says what becomes of the subject. One that moved on meanwhile is left alone."""
+    if not context.still_waiting(session, [item.subject_id], lock=True):
+        stage_items.skip(session, context.stage_run_id, [item], reason=GONE)
+        return
+    subject = session.get_one(context.stage.subject, item.subject_id)
+    context.stage.give_up(session, subject, reason)
+    session.flush()
     stage_items.fail(session, context.stage_run_id, item, error=reason, attempts=attempts)
 
 
@@ -60,6 +67,11 @@ def end_early(session: Session, stage_run_id: int, status: StageRunStatus, reaso
         .where(StageRun.id == stage_run_id, StageRun.ending.is_(None))
         .values(ending=status, reason=reason)
     )
+
+
+def outage_since(session: Session, stage_run_id: int) -> datetime | None:
+    """Since when the provider has been down for the stage; None: it answered last."""
+    return session.scalar(select(StageRun.unavailable_since).where(StageRun.id == stage_run_id))
 
 
 def note_outage(session: Session, stage_run_id: int, *, since: datetime | None) -> None:

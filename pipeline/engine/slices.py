@@ -125,6 +125,11 @@ class Slice(ABC):
             self._claimed = self._went_to(items)
         return self.next_grip
 
+    @property
+    def is_called_off(self) -> bool:
+        """Whether the stage ends, the run rests or the process stops: nothing more may be asked."""
+        return self.next_grip.must_stop or stopping.is_set()
+
     def _goes_on(self, *, batch_is_full: bool) -> bool:
         """Whether nothing ends the turn but what is yet to be read."""
         rests = batch_is_full and self.context.settings.delays.within_stage

@@ -1,0 +1,55 @@
+"""Owns what passes between the steps of an asking slice: claimed work, what its question brought, a stage's verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.contract import ImageQuestion
+from pipeline.engine import questions
+from pipeline.engine.gateway import Answered, Dispatched, Stored
+from pipeline.engine.items import Item
+from pipeline.engine.questions import Step, UselessAnswerError
+
+
+@dataclass(frozen=True)
+class Work:
+    """Claimed items with their question, its hold committed or its answer found."""
+
+    items: list[Item]
+    asked: Dispatched | Stored
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a question brought: a readable answer, or why it is of no use."""
+
+    work: Work
+    answered: Answered
+    answer: Any
+    fault: str | None
+
+    @property
+    def needs_repair(self) -> bool:
+        """Whether it is to be asked once more, with what was wrong."""
+        return self.fault is not None and self.work.asked.prepared.step is Step.ASK
+
+
+class Rejected(Exception):  # noqa: N818 - a verdict that rolls the transaction back
+    """The stage rejected the answer before it wrote anything."""
+
+    def __init__(self, result: Result, why: str) -> None:
+        super().__init__(why)
+        self.verdict = Result(result.work, result.answered, None, why)
+
+
+def read(work: Work, answered: Answered) -> Result:
+    """The answer as its question wants it, or what is wrong with it."""
+    question = work.asked.prepared.question
+    try:
+        if isinstance(question, ImageQuestion):
+            return Result(work, answered, questions.stored_image(answered.answer), None)
+        finish, _, text = answered.answer.partition("\n")
+        return Result(work, answered, questions.read_text(question, text, finish), None)
+    except UselessAnswerError as error:
+        return Result(work, answered, None, str(error))
