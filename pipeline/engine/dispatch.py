@@ -134,12 +134,6 @@ def next_due(session: Session) -> datetime | None:
     return min((instant for instant in found if instant is not None), default=None)
 
 
-def oldest_due(session: Session, *, now: datetime) -> datetime | None:
-    """Since when the longest waiting due work has been due; None where nothing is."""
-    due = next_due(session)
-    return due if due is not None and due <= now else None
-
-
 def _due_stage_runs(now: datetime) -> Any:
     cancelling = and_(Run.status == RunStatus.CANCELLING, StageRun.due_at.is_not(None), StageRun.sends == 0)
     return (

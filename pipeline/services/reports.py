@@ -11,7 +11,6 @@ from pipeline.core.catalog import BY_KEY
 from pipeline.core.money import credit_string
 from pipeline.core.states import ItemStatus
 from pipeline.models import AiCall, CreditEntry, Run, StageItem, StageRun
-from pipeline.services import credits as ledger
 from pipeline.services.stage_runs import item_counts
 
 
@@ -87,14 +86,4 @@ def _credits(session: Session, run: Run) -> dict[str, str]:
         "before": credit_string(before),
         "after": credit_string(before + int(charged or 0)),
         "held": credit_string(int(held)),
-    }
-
-
-def account_totals(session: Session, account_id: int) -> dict[str, str]:
-    """`{"balance","held","available"}` as decimal strings."""
-    found = ledger.balance(session, account_id)
-    return {
-        "balance": credit_string(found.balance_ucr),
-        "held": credit_string(found.held_ucr),
-        "available": credit_string(found.available_ucr),
     }
