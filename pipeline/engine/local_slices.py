@@ -54,9 +54,14 @@ class LocalSlice(Slice):
         return self._after(session, items, asked=asked, now=now)
 
     def room(self, batch_done: int) -> int:
-        """How many items the batch in hand still takes, at most a local slice."""
-        size = self.batch_size
-        return config().local_slice if size is None else min(config().local_slice, size - batch_done)
+        """A local slice, or less where a delay waits at the end of the batch in hand."""
+        size, most = self.batch_size, config().local_slice
+        return most if size is None or not self._delays else min(most, size - batch_done)
+
+    @property
+    def _delays(self) -> bool:
+        """Whether batches matter: they are what lies between two delays."""
+        return self.context.settings.delays.within_stage > 0
 
     def _keep(self, session: Session, items: list[Item]) -> None:
         context = self.context
@@ -82,11 +87,10 @@ class LocalSlice(Slice):
     def _after(self, session: Session, items: list[Item], *, asked: int, now: datetime) -> Outcome | None:
         """Count the batch; where it is full a delay may be due, where less came than asked the end may be near."""
         size = self.batch_size
-        done = self.grip.batch_done + len(items)
-        if size is not None:
-            full = done >= size
-            self.next_grip = self.with_batch_done(0 if full else done)
-            if full and self.context.settings.delays.within_stage:
+        if size is not None and self._delays:
+            done = self.grip.batch_done + len(items)
+            self.next_grip = self.with_batch_done(0 if done >= size else done)
+            if done >= size:
                 stop = self.why_stop(batch_is_full=True, now=now)
                 return stop(session) if stop is not None else None
         if len(items) < asked and not stage_items.any_pending(session, self.grip.stage_run_id):

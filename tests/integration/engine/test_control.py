@@ -399,3 +399,27 @@ def test_a_retry_with_nothing_failed_is_refused(database: Database) -> None:
 
     with pytest.raises(ConflictError, match="Nothing failed"), database.transaction() as session:
         runs.retry(session, session.get_one(Run, run_id), now=world.driver.clock.at)
+
+
+def test_a_local_stage_without_a_delay_takes_a_slice_at_once_whatever_its_batches(database: Database) -> None:
+    off = {f"stages.{n}.enabled": "false" for n in (1, 2, 4, 5, 6, 7)}
+    world = make_world(database, settings={**ALL, **off, "stages.3.batch_size": "1"})
+    world.keywords([f"fine {n}" for n in range(30)])
+
+    run_id = world.run()
+
+    with database.reading() as session:
+        ticket = session.get_one(Lane, (world.stages(run_id)[3].id, 1)).ticket
+    assert set(world.volumes().values()) == {1}
+    assert ticket <= 4  # Taken, one transaction for all thirty, closed.
+
+
+def test_a_local_stage_with_a_delay_keeps_it_between_its_batches(database: Database) -> None:
+    off = {f"stages.{n}.enabled": "false" for n in (1, 2, 4, 5, 6, 7)}
+    world = make_world(database, settings={**ALL, **off, "stages.3.batch_size": "2", "delays.within_stage": "30"})
+    world.keywords([f"fine {n}" for n in range(5)])
+
+    run_id = world.run()
+
+    assert set(world.volumes().values()) == {1}
+    assert sorted(set(_times(world, "batch", world.stages(run_id)[3].id))) == [0, 30, 60]
