@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from pipeline.core.states import StageRunStatus
@@ -54,9 +55,13 @@ def give_up(session: Session, context: StageContext, item: Item, *, reason: str,
     if not context.still_waiting(session, [item.subject_id], lock=True):
         stage_items.skip(session, context.stage_run_id, [item], reason=GONE)
         return
-    subject = session.get_one(context.stage.subject, item.subject_id)
-    context.stage.give_up(session, subject, reason)
-    session.flush()
+    try:
+        with session.begin_nested():
+            context.stage.give_up(session, session.get_one(context.stage.subject, item.subject_id), reason)
+    except OperationalError:
+        raise
+    except Exception:  # noqa: BLE001 - the item fails all the same: else its lane would be taken over for ever
+        _log.exception("stage.could_not_give_up", stage_run_id=context.stage_run_id, subject_id=item.subject_id)
     stage_items.fail(session, context.stage_run_id, item, error=reason, attempts=attempts)
 
 

@@ -151,6 +151,24 @@ def test_what_moved_on_by_itself_is_not_given_up(database: Database) -> None:
     assert [item.status for item in world.items(run_id, 2)] == [ItemStatus.SKIPPED]
 
 
+def test_an_item_fails_even_where_its_stage_cannot_give_it_up(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.support import fake_stages
+
+    def break_down(*_: object) -> None:
+        raise RuntimeError("give_up broke")
+
+    monkeypatch.setattr(fake_stages.Counting, "give_up", break_down)
+    world = make_world(database, settings={**ALONE, "stages.2.concurrency": "1"})
+    world.keywords(["unknown 1", "fine 2"])
+
+    run_id = world.run()
+
+    assert [item.status for item in world.items(run_id, 2)] == [ItemStatus.FAILED, ItemStatus.DONE]
+    world.assert_sound()
+
+
 def test_what_another_lane_claimed_meanwhile_is_not_given_back(database: Database) -> None:
     world = make_world(database, settings={**ALONE, "stages.2.concurrency": "2"})
     world.keywords(["boom-ask 1", "fine 2"])
