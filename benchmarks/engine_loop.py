@@ -17,7 +17,7 @@ from benchmarks.counting import counting, drive
 from benchmarks.figures import Figure, medians, note, rounded
 from benchmarks.processes import Processes
 from benchmarks.stack import THREADS, connect, engine_stack, raw_stack
-from benchmarks.worlds import ASKING, LOCAL_SET, LOCAL_SINGLE, Variant, make_world
+from benchmarks.worlds import ASKING, LOCAL_BATCH_OF_ONE, LOCAL_SET, LOCAL_SINGLE, Variant, make_world
 from pipeline.config import Config, use_config
 from pipeline.core.states import LIVE_RUNS
 from pipeline.db.session import Database
@@ -52,8 +52,10 @@ class Case:
 
 
 CASES: Final = (
-    Case("one local item a transaction, PostgreSQL", LOCAL_SINGLE, "postgresql", 0.45),
-    Case("one local item a transaction, SQLite", LOCAL_SINGLE, "sqlite", 0.35),
+    Case("local items in batches of 1 without delays, PostgreSQL", LOCAL_BATCH_OF_ONE, "postgresql", 0.45),
+    Case("local items in batches of 1 without delays, SQLite", LOCAL_BATCH_OF_ONE, "sqlite", 0.35),
+    Case("one local item a transaction (IGNY8_LOCAL_SLICE=1), PostgreSQL", LOCAL_SINGLE, "postgresql", 0.45),
+    Case("one local item a transaction (IGNY8_LOCAL_SLICE=1), SQLite", LOCAL_SINGLE, "sqlite", 0.35),
     Case("local items by sets of 20, PostgreSQL", LOCAL_SET, "postgresql", 0.15),
     Case("local items by sets of 20, SQLite", LOCAL_SET, "sqlite", 0.15),
     Case("a hold and a stored answer an item, PostgreSQL", ASKING, "postgresql", 0.65),
@@ -166,8 +168,7 @@ def _config(case: Case, server: PostgresServer, home: Path) -> Config:
         home=home,
         database_url=url,
         stages_module=case.variant.stages_module,
-        # Stage 7 has no batches of its own: the slice is what keeps its transactions as small as the others'.
-        local_slice=case.variant.batch_size,
+        local_slice=case.variant.local_slice,
         worker_threads=THREADS,
         log_level="WARNING",
     )

@@ -29,6 +29,8 @@ class Variant:
     batch_size: int
     #: Stages without a budget cannot ask: they are left out there.
     left_out: tuple[int, ...] = ()
+    #: Most subjects of a local stage in one transaction: the installation's setting.
+    local_slice: int = 100
 
     @property
     def stage_count(self) -> int:
@@ -47,7 +49,8 @@ class Variant:
         return chosen
 
 
-LOCAL_SINGLE: Final = Variant("benchmarks.noop_stages", batch_size=1)
+LOCAL_SINGLE: Final = Variant("benchmarks.noop_stages", batch_size=1, local_slice=1)
+LOCAL_BATCH_OF_ONE: Final = Variant("benchmarks.noop_stages", batch_size=1)
 LOCAL_SET: Final = Variant("benchmarks.noop_stages", batch_size=20)
 ASKING: Final = Variant("benchmarks.asking_stages", batch_size=1, left_out=(3, 7))
 
