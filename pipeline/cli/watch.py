@@ -16,7 +16,6 @@ from pipeline.core.states import LIVE_RUNS
 from pipeline.db.session import Database
 from pipeline.models import Run
 from pipeline.services import reports, runs
-from pipeline.services.stage_runs import frozen_settings
 
 _POLL_SECONDS: Final = 0.4
 
@@ -29,7 +28,7 @@ def watch(database: Database, run_id: int, *, tend: Callable[[], None], stderr: 
             with database.reading() as session:
                 report: dict[str, Any] = reports.run_report(session, run_id)
                 run = session.get_one(Run, run_id)
-                limits = {number: row.per_run_limit for number, row in frozen_settings(run).stages.items()}
+                limits = {number: row.per_run_limit for number, row in run.site_settings.stages.items()}
                 waiting = runs.count_waiting(session, run.site_id)
             display.show(report, clocks.left(report, limits=limits, waiting=waiting))
             if report["status"] not in LIVE_RUNS:

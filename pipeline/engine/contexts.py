@@ -16,7 +16,7 @@ from pipeline.core.catalog import StageDefinition
 from pipeline.core.matrix import SiteSettings, StageRow
 from pipeline.core.pricing import Price
 from pipeline.models import Run, Site, StageRun
-from pipeline.services.stage_runs import frozen_settings, subject_table
+from pipeline.services.stage_runs import subject_table
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def load_context(session: Session, stage_run_id: int) -> StageContext:
         account_id=run.account_id,
         stage=stage(row.key),
         site=site,
-        settings=frozen_settings(run),
+        settings=run.site_settings,
         price=Price.from_json(price) if price else None,
         unavailable_since=row.unavailable_since,
     )

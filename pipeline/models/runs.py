@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from pipeline.core.matrix import SiteSettings
 from pipeline.core.states import LIVE_RUNS, ItemStatus, LaneStatus, RunStatus, StageRunStatus
 from pipeline.models.base import AccountId, Amount, Base, Id, Instant, Json, SiteId, status_check, utc_now, word_check
 from pipeline.models.types import BigId, Status
@@ -49,6 +51,11 @@ class Run(Base):
     created_at: Mapped[Instant] = mapped_column(default=utc_now)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+
+    @cached_property
+    def site_settings(self) -> SiteSettings:
+        """The site's settings as they were when the run started: they never change, so they are read once."""
+        return SiteSettings.model_validate(self.settings["site"])
 
 
 class StageRun(Base):

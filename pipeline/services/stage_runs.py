@@ -30,11 +30,6 @@ class Admission:
     send: int | None = None
 
 
-def frozen_settings(run: Run) -> SiteSettings:
-    """The site's settings as they were when the run started."""
-    return SiteSettings.model_validate(run.settings["site"])
-
-
 def admit(session: Session, stage_run_id: int, *, now: datetime, resend_seconds: float) -> Admission:
     """Give the stage run its inputs and lanes, or skip it; a no-op where that was done before."""
     row, run = _locked(session, stage_run_id)
@@ -55,7 +50,7 @@ def admit(session: Session, stage_run_id: int, *, now: datetime, resend_seconds:
         inputs = _take_inputs(session, row, run) if refused is None else 0
         if inputs:
             sent = now + timedelta(seconds=resend_seconds)
-            _open_lanes(session, row, frozen_settings(run), inputs=inputs, now=now, first_due_at=sent)
+            _open_lanes(session, row, run.site_settings, inputs=inputs, now=now, first_due_at=sent)
             return Admission(goes_on=True)
         early = refused or (StageRunStatus.SKIPPED, "nothing was waiting")
     send = close(session, row, run, status=early[0], reason=early[1], now=now, resend_seconds=resend_seconds)
@@ -109,7 +104,7 @@ def close(
     if following is None:
         _end(session, run, now=now)
         return None
-    delay = 0 if skipped else frozen_settings(run).delays.between_stage
+    delay = 0 if skipped else run.site_settings.delays.between_stage
     at_once = not delay and run.status is not RunStatus.PAUSED
     following.sends = int(at_once)
     following.due_at = now + timedelta(seconds=resend_seconds if at_once else delay)
@@ -168,7 +163,7 @@ def _locked(session: Session, stage_run_id: int) -> tuple[StageRun, Run]:
 
 def _why_not(session: Session, row: StageRun, run: Run) -> tuple[StageRunStatus, str] | None:
     """The end that the stage comes to without working, if any; a stage that is off moves on what would wait for it."""
-    settings, definition = frozen_settings(run), stage(row.key)
+    settings, definition = run.site_settings, stage(row.key)
     if run.retry_of is not None:
         return None
     off = settings.off_reason(row.number)
@@ -205,7 +200,7 @@ def _take_inputs(session: Session, row: StageRun, run: Run) -> int:
     if run.retry_of is not None:
         chosen = chosen.where(columns.id.in_(_failed_before(run.retry_of, row.number)))
     else:
-        limit = frozen_settings(run).stages[row.number].per_run_limit
+        limit = run.site_settings.stages[row.number].per_run_limit
         chosen = chosen.order_by(columns.times_tried, columns.id).limit(limit or None)
     inputs = chosen.subquery()
     order = func.row_number().over(order_by=(inputs.c.times_tried, inputs.c.subject_id))
