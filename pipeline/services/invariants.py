@@ -1,4 +1,4 @@
-"""Owns the laws that rows keep together, whatever was killed when; doctor, housekeeping and tests ask for them.
+"""Owns the laws that rows keep together, whatever was killed when; the doctor and the tests ask for them.
 
 A law is one statement, so that it compares rows of one moment even while others write. Never: repairs anything.
 """

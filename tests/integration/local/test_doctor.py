@@ -16,7 +16,7 @@ from pipeline.local import doctor
 from pipeline.local.doctor import Check, run_checks
 from pipeline.local.locks import StackLock
 from pipeline.local.ports import free_port
-from pipeline.models import Heartbeat
+from pipeline.models import Account, Heartbeat
 
 
 @pytest.fixture
@@ -146,3 +146,13 @@ def test_versions_name_what_matters(settings: Config) -> None:
     assert check.ok
     assert f"Python {sys.version.split()[0]}" in check.detail
     assert "celery 5.6." in check.detail
+
+
+def test_a_ledger_that_does_not_add_up_is_told(settings: Config, installed: Database) -> None:
+    with installed.transaction() as session:
+        session.add(Account(name="cooked", balance=1))
+
+    books = by_name(run_checks(settings))["books"]
+
+    assert not books.ok
+    assert "balance" in books.detail
