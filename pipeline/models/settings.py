@@ -6,12 +6,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Float, Index, Numeric, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Float, Index, Numeric, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.models.base import AccountId, Base, Id, Instant, Json, SiteId, utc_now, word_check
 
 _WILL_RUN = text("next_run_at IS NOT NULL")
+_IS_QUEUED = text("queued_for IS NOT NULL")
 
 
 class SiteAutomationSettings(Base):
@@ -23,6 +24,7 @@ class SiteAutomationSettings(Base):
         word_check("automation_frequency", ("hourly", "daily", "weekly")),
         word_check("automation_overlap", ("skip", "queue")),
         Index("ix_site_settings_next_run_at", "next_run_at", sqlite_where=_WILL_RUN, postgresql_where=_WILL_RUN),
+        Index("ix_site_settings_queued_for", "queued_for", sqlite_where=_IS_QUEUED, postgresql_where=_IS_QUEUED),
     )
 
     id: Mapped[Id]
@@ -56,8 +58,15 @@ class SiteAutomationSettings(Base):
     content_author_profile: Mapped[str | None] = mapped_column(String(2_000))
     content_ideas_per_cluster: Mapped[int] = mapped_column(default=3)
     content_in_article_images: Mapped[int] = mapped_column(default=2)
-    #: Computed from now on every change; the scheduler reads nothing else.
+    #: When the next run starts, jitter included: computed from now on every change; NULL while off or paused.
     next_run_at: Mapped[datetime | None]
+    #: The instant of a run that waits for the live one to end: one at most.
+    queued_for: Mapped[datetime | None]
+    #: Since when, and why, the schedule starts nothing; NULL: it does.
+    paused_at: Mapped[datetime | None]
+    paused_reason: Mapped[str | None] = mapped_column(Text)
+    #: Scheduled runs that failed since the last that did not.
+    failed_in_a_row: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     #: Raised by every save: the ETag.
     version: Mapped[int] = mapped_column(default=1)
     updated_at: Mapped[Instant] = mapped_column(default=utc_now)

@@ -20,8 +20,9 @@ from pipeline.core.catalog import STAGES
 from pipeline.core.errors import ConflictError, LiveRunError, NotFoundError, NotReadyError
 from pipeline.core.matrix import IMAGES_OFF, SiteSettings
 from pipeline.core.states import LIVE_RUNS, ItemStatus, StageRunStatus
-from pipeline.models import Decision, Run, Site, StageItem, StageRun
+from pipeline.models import Run, Site, StageItem, StageRun
 from pipeline.services import credits as ledger
+from pipeline.services import decisions
 from pipeline.services import models as ai_models
 from pipeline.services import settings as site_settings
 from pipeline.services.stage_runs import subject_table, waiting
@@ -49,7 +50,7 @@ def start(
     _refuse_while_live(session, site)
     settings, origins = _frozen(session, site)
     if not _any_input(session, site, settings):
-        _decide(session, site, kind="skipped", reason=NOTHING_WAITS, scheduled_for=scheduled_for, now=now)
+        decisions.record(session, site, kind="skipped", reason=NOTHING_WAITS, scheduled_for=scheduled_for, now=now)
         return Started(None, None, NOTHING_WAITS)
     run = Run(
         account_id=site.account_id,
@@ -62,7 +63,7 @@ def start(
         created_at=now,
     )
     first = _insert(session, run, settings, now=now)
-    _decide(session, site, kind="started", reason=origin, scheduled_for=scheduled_for, run_id=run.id, now=now)
+    decisions.record(session, site, kind="started", reason=origin, scheduled_for=scheduled_for, run_id=run.id, now=now)
     return Started(run.id, first, None)
 
 
@@ -88,7 +89,7 @@ def retry(session: Session, run: Run, *, now: datetime) -> Started:
         created_at=now,
     )
     first = _insert(session, again, settings, now=now, only=failed)
-    _decide(session, site, kind="started", reason=f"retry of run {run.id}", run_id=again.id, now=now)
+    decisions.record(session, site, kind="started", reason=f"retry of run {run.id}", run_id=again.id, now=now)
     return Started(again.id, first, None)
 
 
@@ -191,29 +192,6 @@ def _any_input(session: Session, site: Site, settings: SiteSettings) -> bool:
         if session.scalar(select(select(literal(1)).where(waiting(works, site.id)).exists())):
             return True
     return False
-
-
-def _decide(
-    session: Session,
-    site: Site,
-    *,
-    kind: str,
-    reason: str,
-    now: datetime,
-    scheduled_for: datetime | None = None,
-    run_id: int | None = None,
-) -> None:
-    session.add(
-        Decision(
-            account_id=site.account_id,
-            site_id=site.id,
-            kind=kind,
-            reason=reason,
-            scheduled_for=scheduled_for,
-            run_id=run_id,
-            at=now,
-        )
-    )
 
 
 def _failed(session: Session, run: Run) -> dict[str, list[int]]:

@@ -18,6 +18,7 @@ from pipeline.core.matrix import SiteSettings
 from pipeline.core.states import ItemStatus, LaneStatus, RunStatus, StageRunStatus, move, worst
 from pipeline.models import Account, Lane, Run, Site, StageItem, StageRun
 from pipeline.models.base import table_of
+from pipeline.services import schedule_pauses
 
 _DONE_WELL = (StageRunStatus.COMPLETED, StageRunStatus.SKIPPED)
 
@@ -268,3 +269,4 @@ def _end(session: Session, run: Run, *, now: datetime) -> None:
     status = worst([row.status for row in stages])
     told = [f"{BY_KEY[row.key].name}: {row.reason}" for row in stages if row.status not in _DONE_WELL]
     run.status, run.finished_at, run.reason = move(run.status, status), now, "; ".join(told) or None
+    schedule_pauses.run_ended(session, run, now=now)

@@ -6,17 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import CheckConstraint, inspect, text
 
 from pipeline.core.errors import NotReadyError
-from pipeline.db.migrate import SchemaState, require_current, schema_state, upgrade
+from pipeline.db.migrate import SchemaState, _alembic, require_current, schema_state, upgrade
 from pipeline.db.session import Database
 from pipeline.models import Base
 from tests.support.postgres import PostgresServer
 
 _NAME = "igny8_migrations"
+_SETTINGS = "igny8_site_ai_automation_settings"
 
 
 @pytest.fixture(params=("sqlite", "postgresql"))
@@ -92,6 +94,21 @@ def test_a_partial_index_is_partial_after_the_migrations(migrated: Database) -> 
 
     assert "UNIQUE" in definition
     assert "queued" in definition.partition("WHERE")[2]
+
+
+def test_schedules_come_and_go_without_touching_what_is_there(empty: Database) -> None:
+    with empty.engine.begin() as connection:
+        command.upgrade(_alembic(connection), "0001")
+        checks = inspect(connection).get_check_constraints(_SETTINGS)
+    upgrade(empty)
+
+    with empty.engine.begin() as connection:
+        command.downgrade(_alembic(connection), "0001")
+
+    with empty.engine.connect() as connection:
+        assert inspect(connection).get_check_constraints(_SETTINGS) == checks
+        columns = {column["name"] for column in inspect(connection).get_columns(_SETTINGS)}
+    assert columns.isdisjoint({"queued_for", "paused_at", "paused_reason", "failed_in_a_row"})
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(migrated: Database) -> None:

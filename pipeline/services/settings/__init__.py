@@ -8,7 +8,7 @@ from pipeline.services.settings.check import checked
 from pipeline.services.settings.document import document
 from pipeline.services.settings.fields import FIELDS, Field
 from pipeline.services.settings.resolution import Origin, ResolvedAi, resolve_ai
-from pipeline.services.settings.rows import load, make, row_of, save
+from pipeline.services.settings.rows import load, locked_row_of, make, next_run_at, row_of, save, schedule_of
 
 __all__ = [
     "FIELDS",
@@ -20,8 +20,11 @@ __all__ = [
     "checked",
     "document",
     "load",
+    "locked_row_of",
     "make",
+    "next_run_at",
     "resolve_ai",
     "row_of",
     "save",
+    "schedule_of",
 ]

@@ -10,9 +10,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipeline.core.errors import NotFoundError, StaleError
-from pipeline.core.matrix import Automation, SiteSettings
-from pipeline.core.recurrence import upcoming_runs
+from pipeline.core.matrix import SiteSettings
+from pipeline.core.schedule import Schedule, jitter_of
 from pipeline.models import Site, SiteAutomationSettings
+from pipeline.services import decisions
 from pipeline.services.settings.check import checked
 
 #: Group -> its field -> the column it is kept in. The matrix is one JSON column of its own.
@@ -83,20 +84,37 @@ def save(
     row = _row(session, site, for_update=True)
     if expected_version is not None and row.version != expected_version:
         raise StaleError
+    queued_for = row.queued_for
     _write(row, sound, site=site, now=now)
+    if queued_for is not None and row.queued_for is None:
+        reason = "the schedule was switched off"
+        decisions.record(session, site, kind="skipped", reason=reason, scheduled_for=queued_for, now=now)
     row.version += 1
     session.flush()
     return row
 
 
-def next_run_at(automation: Automation, *, timezone: str, now: datetime) -> datetime | None:
-    """The first instant after `now` at which a run is due; None while the schedule is off."""
-    if not automation.enabled:
-        return None
-    runs = upcoming_runs(
-        timezone=timezone, frequency=automation.frequency, at=automation.time, after=now, days=(automation.weekday,)
+def locked_row_of(session: Session, site: Site) -> SiteAutomationSettings:
+    """The stored row as it is now, locked until the transaction ends; NotFoundError where the site has none."""
+    return _row(session, site, for_update=True)
+
+
+def schedule_of(row: SiteAutomationSettings, site: Site) -> Schedule:
+    """When the site's runs start, its jitter included."""
+    return Schedule(
+        timezone=site.timezone,
+        frequency=row.automation_frequency,
+        at=row.automation_time,
+        weekday=row.automation_weekday,
+        jitter=jitter_of(site.id, minutes=row.automation_jitter_minutes),
     )
-    return next(runs, None)
+
+
+def next_run_at(row: SiteAutomationSettings, site: Site, *, now: datetime) -> datetime | None:
+    """The first instant after `now` at which a run starts; None while the schedule is off or paused."""
+    if not row.automation_enabled or row.paused_at is not None:
+        return None
+    return schedule_of(row, site).next_start(after=now)
 
 
 def _row(session: Session, site: Site, *, for_update: bool) -> SiteAutomationSettings:
@@ -115,5 +133,8 @@ def _write(row: SiteAutomationSettings, settings: SiteSettings, *, site: Site, n
         for name, column in names.items():
             setattr(row, column, plain[group][name])
     row.stage_config = {str(number): line.model_dump() for number, line in settings.stages.items()}
-    row.next_run_at = next_run_at(settings.automation, timezone=site.timezone, now=now)
+    if not settings.automation.enabled:
+        # Switched off and on again is a new beginning.
+        row.queued_for, row.paused_at, row.paused_reason, row.failed_in_a_row = None, None, None, 0
+    row.next_run_at = next_run_at(row, site, now=now)
     row.updated_at = now
