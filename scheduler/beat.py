@@ -23,6 +23,7 @@ from scheduler.entries import EntriesDuty
 from scheduler.heartbeat import HeartbeatDuty
 from scheduler.outage import Outage
 from scheduler.publishing import publish_due
+from scheduler.runs import start_due_runs
 from scheduler.sending import Sender
 
 IDLE_SECONDS: Final = 1.0
@@ -61,6 +62,7 @@ class PipelineScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no typ
         """The duties, in the order of a tick; Celery's own default entries are none of them."""
         self._duties = self._duties or {
             "heartbeat": self._heartbeat,
+            "runs": start_due_runs,
             "dispatch": DispatchDuty(),
             "calendar": fill_calendars,
             "publishing": publish_due,

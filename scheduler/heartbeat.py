@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.db.session import Database
 from pipeline.engine import dispatch
-from pipeline.services import heartbeats
+from pipeline.services import heartbeats, schedules
 from pipeline.services.heartbeats import EVERY
 from scheduler import publishing
 from scheduler.duty import Context
@@ -48,5 +48,5 @@ class HeartbeatDuty:
 
 def _oldest_due(session: Session, now: datetime) -> datetime | None:
     """Since when the longest waiting work has been due; None where none is."""
-    due = (dispatch.next_due(session), publishing.next_due(session))
+    due = (schedules.next_due(session), dispatch.next_due(session), publishing.next_due(session))
     return min((instant for instant in due if instant is not None and instant <= now), default=None)
