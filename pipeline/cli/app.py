@@ -19,6 +19,7 @@ from pipeline.cli import (
     publishing,
     run,
     runs,
+    schedule,
     settings,
     sites,
 )
@@ -77,6 +78,8 @@ app.command("pause")(runs.pause)
 app.command("resume")(runs.resume)
 app.command("cancel")(runs.cancel)
 app.command("retry")(runs.retry)
+_group("schedule", schedule.app, "The schedule of a site: show, pause, resume.")
+app.command("decisions")(schedule.decisions)
 app.command("calendar")(calendar.calendar)
 _group("content", content.app, "Articles: list a site's, show one.")
 app.command("publish")(publishing.publish)

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from pipeline.cli.edge import ACTOR, account_of, reading, ready_database
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, SiteArgument
-from pipeline.cli.output import document, local_instant, note, say, table
+from pipeline.cli.output import document, note, say, table
+from pipeline.cli.schedule import next_run
 from pipeline.core.errors import Fault, InvalidValueError
 from pipeline.models import Site
 from pipeline.services import audit, calendar, settings, sites
@@ -33,7 +34,7 @@ def show(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_jso
         row = sites.find_site(session, account_of(session, account).id, site)
         found = settings.document(session, row)
         resolved = settings.resolve_ai(session, row)
-        next_run_at = settings.row_of(session, row).next_run_at
+        schedule = settings.row_of(session, row)
     if as_json:
         document(found)
         return
@@ -41,7 +42,7 @@ def show(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_jso
     for group in ("automation", "delays", "publishing", "content"):
         table([group, ""], _lines(group, found[group]))
     table(["ai", "", "from"], _ai_lines(resolved))
-    say(f"Next run: {local_instant(next_run_at, row.timezone) or 'none: automation.enabled is false'}")
+    say(f"Next run: {next_run(schedule, row)}")
 
 
 @app.command("set")

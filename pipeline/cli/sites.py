@@ -8,7 +8,8 @@ import typer
 
 from pipeline.cli.edge import ACTOR, account_of, reading, ready_database
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, SiteArgument
-from pipeline.cli.output import document, local_instant, say, table
+from pipeline.cli.output import document, say, table
+from pipeline.cli.schedule import next_run
 from pipeline.models import Site
 from pipeline.services import audit, content, keywords, settings, sites
 
@@ -83,14 +84,14 @@ def show(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_jso
     """Show a site: what it has, and when it runs next."""
     with reading() as session:
         row = sites.find_site(session, account_of(session, account).id, site)
-        next_run_at = settings.row_of(session, row).next_run_at
+        schedule = settings.row_of(session, row)
         words = {str(name): count for name, count in keywords.count_by_status(session, site=row).items()}
         articles = {str(name): count for name, count in content.count_by_status(session, site=row).items()}
     if as_json:
-        document({**site_json(row), "next_run_at": next_run_at, "keywords": words, "contents": articles})
+        document({**site_json(row), "next_run_at": schedule.next_run_at, "keywords": words, "contents": articles})
         return
     say(f"{row.name} (site {row.id}, {row.timezone}, target {row.target})")
-    say(f"Next run: {local_instant(next_run_at, row.timezone) or 'none: its schedule is off'}")
+    say(f"Next run: {next_run(schedule, row)}")
     rows = [("keywords", name, count) for name, count in words.items() if count]
     rows += [("articles", name, count) for name, count in articles.items() if count]
     table(["what", "status", "count"], rows, right=["count"])

@@ -13,7 +13,8 @@ from pipeline.cli.app import app
 ISSUED = {
     "init", "up", "demo", "doctor", "db upgrade", "worker", "beat", "flower", "site add", "site list", "site show",
     "keywords import", "keywords add", "keywords list", "settings show", "settings set", "run", "runs", "run-show",
-    "pause", "resume", "cancel", "retry", "calendar", "content list", "content show", "publish", "credits show",
+    "pause", "resume", "cancel", "retry", "schedule show", "schedule pause",
+    "schedule resume", "decisions", "calendar", "content list", "content show", "publish", "credits show",
     "credits grant",
 }  # fmt: skip
 
