@@ -13,9 +13,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     import io
     import sys
 
-    from typer.main import get_command
+    try:
+        from typer.main import get_command
 
-    from pipeline.cli.app import app
+        from pipeline.cli.app import app
+    except KeyboardInterrupt:
+        return 130  # Ctrl-C before anything was begun: no traceback either.
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

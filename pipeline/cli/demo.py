@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipeline.cli.calendar import calendar_json, tell_calendar
-from pipeline.cli.edge import load_stages, prepared_database
+from pipeline.cli.edge import ACTOR, load_stages, prepared_database
 from pipeline.cli.keywords import report_json
 from pipeline.cli.options import JsonOption
 from pipeline.cli.output import document, note, say
@@ -22,10 +22,10 @@ from pipeline.cli.sites import site_json
 from pipeline.cli.stacks import Workforce
 from pipeline.config import config
 from pipeline.core.errors import LiveRunError, NotFoundError
-from pipeline.core.states import ContentStatus
+from pipeline.core.states import ContentStatus, PublicationStatus, RunStatus
 from pipeline.db.session import Database
 from pipeline.models import Content, Publication, Site
-from pipeline.services import calendar, content, keywords, runs, settings, sites
+from pipeline.services import calendar, content, keywords, run_control, runs, settings, sites
 from pipeline.services.accounts import find_account
 from pipeline.services.keyword_files import KeywordFile, open_keyword_file
 from pipeline.services.keywords import ImportReport
@@ -88,6 +88,9 @@ def demo(*, keywords_file: KeywordsOption = None, as_json: JsonOption = False) -
         raise typer.Exit(1)
     _publish_one(database, story)
     _tell(database, story, as_json=as_json)
+    if story.published is not None and story.published.status is not PublicationStatus.PUBLISHED:
+        note(f"Not published yet: {story.published.error or 'nobody took it; igny8 up does'}")
+        raise typer.Exit(1)
 
 
 def _sample() -> KeywordFile:
@@ -118,10 +121,19 @@ def _run(database: Database, story: Story, *, as_json: bool) -> None:
     except LiveRunError as error:
         started = Started(error.run_id, None, None)
         note(f"Going on with run {error.run_id}, which was left behind.")
+        _wake(database, story.site, error.run_id)
     story.reason = started.reason
     if started.run_id is not None:
         with Workforce(database) as workforce:
             story.run = follow(database, started, workforce, as_json=as_json)
+
+
+def _wake(database: Database, site: Site, run_id: int) -> None:
+    """Resume the run where it is paused: nobody else would, and the demo ends by itself."""
+    with database.transaction() as session:
+        run = runs.get_run(session, account_id=site.account_id, run_id=run_id)
+        if run.status is RunStatus.PAUSED:
+            run_control.resume(session, run, actor=ACTOR, now=database.now())
 
 
 def _publish_one(database: Database, story: Story) -> None:
@@ -170,7 +182,7 @@ def _summary(story: Story, counts: dict[str, int], pages: Path) -> list[tuple[st
     name = story.site.name
     return [
         ("articles", ", ".join(f"{count} {status}" for status, count in counts.items())),
-        ("published just now", (story.published.remote_url or "") if story.published else "nothing new"),
+        ("published just now", (story.published.remote_url or "not yet") if story.published else "nothing new"),
         ("open in a browser", str(pages)),
         ("its calendar", f'igny8 calendar "{name}"'),
         ("its articles", f'igny8 content list "{name}"'),

@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 from sqlalchemy.orm import Session
 
 from pipeline.config import config
-from pipeline.core.errors import NotReadyError
+from pipeline.core.errors import InvalidValueError, NotReadyError
 from pipeline.db.migrate import require_current, upgrade
 from pipeline.db.session import Database, database
 from pipeline.models import Account
@@ -69,10 +69,18 @@ def account_of(session: Session, name_or_id: str) -> Account:
 
 
 def load_stages() -> None:
-    """Know the stages: they are imported as the app says, by no name in this program."""
+    """Know the stages: they are imported as the app says, by no name in this program. Raises InvalidValueError."""
     from pipeline.engine.app import app
 
-    app.loader.import_default_modules()
+    try:
+        app.loader.import_default_modules()
+    except ModuleNotFoundError as error:
+        module = config().stages_module
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise  # A module of theirs is there and wants another one.
+        raise InvalidValueError(
+            f"IGNY8_STAGES: there is no module {module!r}. Remove it to use the seven stages."
+        ) from None
 
 
 def sqlite_file() -> Path | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -91,7 +92,18 @@ def _usage(error: typer.TyperException) -> str:
 
 def _database(error: Any) -> str:
     reason = _first_line(error.orig)
+    if isinstance(error.orig, sqlite3.Error):
+        return f"The database does not work: {reason}. {_sqlite_remedy(reason)}"
     return f"The database does not work: {reason}. Check IGNY8_DATABASE_URL and that the database runs, then try again."
+
+
+def _sqlite_remedy(reason: str) -> str:
+    """SQLite has no server that could be down: what fails is its file."""
+    if "malformed" in reason or "not a database" in reason:
+        return "Its file is damaged: put back a backup, or move the file away and run `igny8 init`."
+    if "readonly" in reason or "full" in reason or "unable to open" in reason:
+        return "Check that its file and folder are yours to write and that the disk has room, then try again."
+    return "Check IGNY8_DATABASE_URL and the file it names, then try again."
 
 
 def _broker(error: Any) -> str:

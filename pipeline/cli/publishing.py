@@ -52,13 +52,10 @@ def publish(
 
 def publish_at_once(database: Database, *, account_id: int, content_id: int) -> Publication:
     """Have the running stack publish the content, or do it here where none runs; the publication as it then stands."""
-    somebody_works = stack_runs(database)
     now = database.now()
     with database.transaction() as session:
         row = content.get_content(session, account_id=account_id, content_id=content_id)
         publication = publications.publish_now(session, row, now=now)
-        if not somebody_works:
-            publication.sends = 1  # It is sent: to this process.
         audit.record(
             session,
             account_id=account_id,
@@ -68,10 +65,6 @@ def publish_at_once(database: Database, *, account_id: int, content_id: int) -> 
             subject_id=row.id,
             now=now,
         )
-    if not somebody_works:
-        from pipeline.engine.publisher import publish as place
-
-        place(database, publication.id)
     return _outcome(database, publication.id)
 
 
@@ -82,7 +75,10 @@ def publication_json(publication: Publication) -> dict[str, Any]:
 
 
 def _outcome(database: Database, publication_id: int) -> Publication:
-    """The publication once it was tried, or as it stands when patience ends."""
+    """The publication once it was tried, or as it stands when patience ends.
+
+    Where nobody works, it is tried here; also where the stack that was there has been stopped in the meantime.
+    """
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         with database.reading() as session:
@@ -90,4 +86,15 @@ def _outcome(database: Database, publication_id: int) -> Publication:
         tried = publication.error is not None and publication.status is not PublicationStatus.PUBLISHING
         if tried or publication.status is PublicationStatus.PUBLISHED or time.monotonic() > deadline:
             return publication
+        if publication.status is PublicationStatus.PLANNED and not stack_runs(database):
+            _place_here(database, publication_id)
+            continue
         time.sleep(_POLL_SECONDS)
+
+
+def _place_here(database: Database, publication_id: int) -> None:
+    from pipeline.engine.publisher import publish as place
+
+    with database.transaction() as session:
+        session.get_one(Publication, publication_id, with_for_update=True).sends = 1  # It is sent: to this process.
+    place(database, publication_id)

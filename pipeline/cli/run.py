@@ -118,7 +118,7 @@ def follow(database: Database, started: Started, workforce: Workforce, *, as_jso
             publish_stage(database, started.stage_run_id)
         return watch(database, run_id, tend=workforce.ensure, stderr=as_json)
     except KeyboardInterrupt:
-        who = "igny8 up goes on with it" if workforce.is_own else "The running stack goes on with it"
+        who = "The running stack goes on with it" if workforce.is_elsewhere else "igny8 up goes on with it"
         note(f"Stopped watching. Run {run_id} stays in the database. {who}; igny8 cancel {run_id} ends it.")
         raise typer.Exit(INTERRUPTED) from None
 

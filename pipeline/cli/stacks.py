@@ -39,24 +39,29 @@ class Workforce:
         """Nothing is started yet."""
         self._database = database
         self._own: EmbeddedStack | None = None
+        self._is_elsewhere = False
 
     @property
-    def is_own(self) -> bool:
-        """Whether the stack ends with the block."""
-        return self._own is not None
+    def is_elsewhere(self) -> bool:
+        """Whether a stack that somebody else started does the work; one that is still being started here is not."""
+        return self._is_elsewhere
 
     def ensure(self) -> None:
         """See that a stack runs; start the embedded one where none does, and say so. Raises what its start raises."""
         from pipeline.local.locks import StackRunningError
         from pipeline.local.stack import EmbeddedStack
 
-        if self._own is not None or stack_runs(self._database):
+        if self._own is not None:
+            return
+        self._is_elsewhere = stack_runs(self._database)
+        if self._is_elsewhere:
             return
         stack = EmbeddedStack(config(), flower=False)
         note("No stack is running: starting one for as long as this takes (igny8 up keeps one running).")
         try:
             stack.__enter__()
         except StackRunningError:
+            self._is_elsewhere = True
             return  # Another one of this home was quicker.
         self._own = stack
 

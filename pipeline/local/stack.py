@@ -116,7 +116,14 @@ def use_broker(config: Config) -> None:
     from pipeline.engine.app import broker_answers, connect_to
 
     connect_to(config.broker_address)
-    if not broker_answers():
+    try:
+        answers = broker_answers()
+    except (KeyError, ImportError):  # kombu's way to say so: no such transport, or its client is not installed.
+        raise NotReadyError(
+            f"IGNY8_BROKER_URL: {hide_password(config.broker_address)} names no kind of broker that is installed here. "
+            "Give an address such as redis://<host>:6379/0, or remove it to use the embedded broker."
+        ) from None
+    if not answers:
         raise NotReadyError(
             f"The broker at {hide_password(config.broker_address)} does not answer. Start it, or correct "
             "IGNY8_BROKER_URL, or remove that variable to use the embedded broker."

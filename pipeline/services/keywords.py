@@ -18,6 +18,7 @@ from pipeline.core.normal import display_text, keyword_key
 from pipeline.core.states import KeywordStatus
 from pipeline.models import Keyword, Site
 from pipeline.services.keyword_files import MAX_KEYWORD_CHARACTERS, KeywordFile, KeywordRow, RejectedRow
+from pipeline.services.keyword_files.rows import rejection
 
 _CHUNK: Final = 2_000
 #: Width of the column that duplicates are found by; unfolding ligatures can outgrow it.
@@ -143,4 +144,4 @@ def _text_fault(text: str) -> str | None:
         return "a keyword must not be empty. Give a search phrase."
     if len(shown) > MAX_KEYWORD_CHARACTERS:
         return f"{shown[:40]!r}… has {len(shown)} characters; at most {MAX_KEYWORD_CHARACTERS} are allowed. Shorten it."
-    return _TOO_LONG_UNFOLDED if len(key) > _MAX_KEY_CHARACTERS else None
+    return _TOO_LONG_UNFOLDED if len(key) > _MAX_KEY_CHARACTERS else rejection(text, shown)

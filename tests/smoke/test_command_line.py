@@ -200,3 +200,25 @@ def _until_it_runs(pid: int, name: str) -> None:
         if "pipeline.cli" not in words and name in words:
             return
     pytest.fail(f"{name} did not start")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told", "code"),
+    [
+        ("IGNY8_STAGES", "nowhere", "there is no module 'nowhere'", 2),
+        ("IGNY8_BROKER_URL", "foo://nowhere", "names no kind of broker", 1),
+    ],
+)
+def test_a_variable_that_leads_nowhere_is_told(tmp_path: Path, name: str, value: str, told: str, code: int) -> None:
+    failed = subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", "demo"],
+        env={**environ_of_home(tmp_path / "home"), name: value},
+        capture_output=True,
+        text=True,
+        timeout=_PATIENCE_SECONDS,
+        check=False,
+    )
+
+    assert failed.returncode == code
+    assert told in failed.stderr
+    assert "Traceback" not in failed.stderr
