@@ -71,7 +71,8 @@ class StageRow(Group):
     use_testing: StrictBool | None = False
     #: Share of the run's available credits: a ceiling, not a reservation.
     budget_pct: Percent | None
-    concurrency: Annotated[StrictInt, Field(ge=1, le=32)] = 1
+    #: Lanes; local stages have one, and no choice.
+    concurrency: Annotated[StrictInt, Field(ge=1, le=32)] | None = 1
 
 
 class Delays(Group):
@@ -136,6 +137,7 @@ def default_row(stage: StageDefinition) -> StageRow:
         per_run_limit=stage.per_run_limit,
         use_testing=False if stage.has_ai else None,
         budget_pct=stage.budget_pct,
+        concurrency=None if stage.calls is Calls.LOCAL else 1,
     )
 
 
@@ -186,6 +188,6 @@ def _fitted(stage: StageDefinition, row: StageRow) -> StageRow:
             "batch_size": None if stage.batch_size is None else row.batch_size or stage.batch_size,
             "use_testing": bool(row.use_testing) if stage.has_ai else None,
             "budget_pct": (stage.budget_pct if row.budget_pct is None else row.budget_pct) if stage.has_ai else None,
-            "concurrency": row.concurrency if stage.calls is not Calls.LOCAL else 1,
+            "concurrency": None if stage.calls is Calls.LOCAL else row.concurrency or 1,
         }
     )

@@ -242,11 +242,11 @@ def _open_lanes(
     row.open_lanes, row.due_at, row.sends, row.admitted_at = lanes, None, 0, now
 
 
-def lane_count(definition: StageDefinition, *, inputs: int, batch_size: int | None, concurrency: int) -> int:
+def lane_count(definition: StageDefinition, *, inputs: int, batch_size: int | None, concurrency: int | None) -> int:
     """min(concurrency, batches); a local stage has one lane."""
     if definition.calls is Calls.LOCAL:
         return 1
-    return max(1, min(concurrency, -(-inputs // (batch_size or inputs))))
+    return max(1, min(concurrency or 1, -(-inputs // (batch_size or inputs))))
 
 
 def _ending(row: StageRun, run: Run, counts: dict[ItemStatus, int]) -> tuple[StageRunStatus, str]:
