@@ -58,13 +58,22 @@ def _catch_signals() -> int:
 
 
 def _start(command: list[str]) -> int:
-    """Fork and exec; on Linux the child dies with the keeper, even if the keeper was killed."""
+    """Fork and exec; on Linux the child dies with the keeper, even if the keeper was killed.
+
+    A signal that is forwarded between the two would meet the keeper's own handler and be lost at exec: it waits until
+    the child has its default one.
+    """
     keeper = os.getpid()
+    signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)
     child = os.fork()
     if child:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
         return child
     try:
         signal.set_wakeup_fd(-1)
+        for number in _FORWARDED:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
         if _IS_LINUX:
             _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() == keeper:  # else the keeper died before the line above, and no signal will come.

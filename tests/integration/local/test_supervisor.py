@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.local.child import ChildNotReadyError, ChildSpec, rotate
+from pipeline.local.child import Child, ChildNotReadyError, ChildSpec, rotate
 from pipeline.local.locks import StackLock, StackRunningError, running_stack
 from pipeline.local.supervisor import Backoff, Supervisor
 from tests.support.processes import all_gone, is_alive, wait_until
@@ -245,11 +244,11 @@ def test_lock_says_who_holds_it_and_where_flower_is(tmp_path: Path) -> None:
     assert info.started_at == "2026-11-22T00:00:00+00:00"
 
 
-def test_stop_is_over_soon_when_children_obey(supervisor: Supervisor) -> None:
-    for name in ("a", "b", "c", "d"):
-        supervisor.start(spec(name, WAIT))
-    begun = time.monotonic()
+def test_a_child_that_is_stopped_while_it_starts_obeys_at_once(tmp_path: Path) -> None:
+    endless = 10_000.0
+    children = [Child(spec(str(number), WAIT, grace_seconds=endless), logs=tmp_path) for number in range(12)]
 
-    supervisor.stop()
+    for child in children:
+        child.stop()
 
-    assert time.monotonic() - begun < 5
+    assert [child.exit_code() for child in children] == [128 + signal.SIGTERM] * len(children)
