@@ -1,20 +1,20 @@
-"""Owns `settings show|set`."""
+"""Owns `settings show|set|preset|reset`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy.orm import Session
 
 from pipeline.cli.edge import ACTOR, account_of, reading, ready_database
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, SiteArgument
 from pipeline.cli.output import document, note, say, table
 from pipeline.cli.schedule import next_run
 from pipeline.core.errors import Fault, InvalidValueError
-from pipeline.models import Site
-from pipeline.services import audit, calendar, settings, sites
+from pipeline.core.matrix import SiteSettings
+from pipeline.core.presets import LIMITS, Preset, preset_of, with_preset
+from pipeline.services import settings, sites
 from pipeline.services.settings import ResolvedAi
 
 app = typer.Typer()
@@ -25,6 +25,8 @@ ChangesArgument = Annotated[
         metavar="KEY=VALUE...", help="Such as stages.4.per_run_limit=5 or delays.within_stage=0.", show_default=False
     ),
 ]
+
+PresetArgument = Annotated[Preset, typer.Argument(metavar="PRESET", help=f"One of {', '.join(Preset)}.")]
 
 
 @app.command("show")
@@ -39,6 +41,7 @@ def show(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_jso
         document(found)
         return
     _tell_stages(found["stages"])
+    say(f"Per-run limits: {preset_of(settings.settings_of(schedule)).capitalize()}")
     for group in ("automation", "delays", "publishing", "content"):
         table([group, ""], _lines(group, found[group]))
     table(["ai", "", "from"], _ai_lines(resolved))
@@ -55,13 +58,7 @@ def change(
 ) -> None:
     """Change settings of a site: all of them, or none where one is wrong. The calendar follows its slots."""
     wanted = _parsed(changes)
-    database = ready_database()
-    with database.transaction() as session:
-        row = sites.find_site(session, account_of(session, account).id, site)
-        moved = _apply(session, row, wanted, now=database.now())
-        found = settings.document(session, row)
-    if moved:
-        note(f"{moved} scheduled items moved to new slots.")
+    found = _store(account, site, lambda stored: settings.changed(stored, wanted))
     if as_json:
         document(found)
         return
@@ -69,21 +66,40 @@ def change(
         say(f"{key} = {_shown(_at(found, key))}")
 
 
-def _apply(session: Session, site: Site, wanted: Mapping[str, str], *, now: Any) -> int:
-    """Change, and deal the calendar's slots anew where they changed. How many scheduled items moved."""
-    before = settings.load(session, site)
-    after = settings.apply(session, site, wanted, now=now)
-    audit.record(
-        session,
-        account_id=site.account_id,
-        actor=ACTOR,
-        action="settings.changed",
-        subject_kind="site",
-        subject_id=site.id,
-        now=now,
-        details=dict(wanted),
-    )
-    return len(calendar.reflow(session, site, now=now)) if before.publishing != after.publishing else 0
+@app.command("preset")
+def preset(
+    site: SiteArgument, name: PresetArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False
+) -> None:
+    """Set the per-run limits of stages 4 to 7 by a preset; nothing else changes."""
+    found = _store(account, site, lambda stored: with_preset(stored, name))
+    if as_json:
+        document(found)
+        return
+    for number in LIMITS[name]:
+        key = f"stages.{number}.per_run_limit"
+        say(f"{key} = {_shown(_at(found, key))}")
+
+
+@app.command("reset")
+def reset(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
+    """Give every setting of a site its default, as a new site has it. The calendar follows its slots."""
+    found = _store(account, site, lambda _: SiteSettings())
+    if as_json:
+        document(found)
+        return
+    say("Every setting has its default now.")
+
+
+def _store(account: str, site: str, change_of: Callable[[SiteSettings], SiteSettings]) -> dict[str, Any]:
+    """Save what becomes of a site's settings, and deal the calendar's slots anew where they changed."""
+    database = ready_database()
+    with database.transaction() as session:
+        row = sites.find_site(session, account_of(session, account).id, site)
+        page = settings.lock_page(session, account_id=row.account_id, site_id=row.id)
+        moved = settings.store(session, page, change_of(page.settings), actor=ACTOR, now=database.now())
+    if moved:
+        note(f"{moved} scheduled items moved to new slots.")
+    return page.document()
 
 
 def _parsed(changes: Sequence[str]) -> dict[str, str]:

@@ -47,6 +47,14 @@ class ConflictError(PipelineError):
     """Something else is already happening."""
 
 
+class UnknownCallerError(PipelineError):
+    """Say who you are: send a valid API key as `Authorization: Bearer KEY`. `igny8 api-keys create` makes one."""
+
+
+class ForbiddenError(PipelineError):
+    """This key may not do that."""
+
+
 class LiveRunError(ConflictError):
     """The site already has a live run."""
 
@@ -60,6 +68,11 @@ class LiveRunError(ConflictError):
 
 class StaleError(ConflictError):
     """It was changed by somebody else meanwhile: read it again, then save."""
+
+    def __init__(self, message: str | None = None, *, etag: str | None = None) -> None:
+        """Take the mark of what there is now, where there is one."""
+        self.etag = etag
+        super().__init__(message)
 
 
 class RefusedFileError(PipelineError):

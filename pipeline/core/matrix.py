@@ -5,12 +5,14 @@ A run freezes one `SiteSettings` and reads nothing else afterwards.
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StrictBool,
@@ -22,10 +24,12 @@ from pydantic import (
 from pipeline.core import calendar
 from pipeline.core.catalog import BY_NUMBER, STAGES, Calls, StageDefinition
 from pipeline.core.errors import InvalidValueError
+from pipeline.core.walltime import shown
 
 IMAGES_OFF = "images are off"
 SWITCHED_OFF = "switched off"
 _IMAGE_STAGES = (5, 6)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 Percent = Annotated[StrictInt, Field(ge=0, le=100)]
 Delay = Annotated[StrictInt, Field(ge=0, le=86_400)]
@@ -38,6 +42,13 @@ def _one_time(text: str) -> str:
         return calendar.parse_time_slot(text)
     except InvalidValueError as error:
         raise ValueError(error.message) from None
+
+
+def _one_date(value: object) -> object:
+    """A date as it is, or a text that is one: a number written as text would count seconds since 1970."""
+    if isinstance(value, str) and not _DATE.fullmatch(value):
+        raise ValueError(f"{shown(value)} is not a date. Use dates YYYY-MM-DD.")
+    return value
 
 
 class Group(BaseModel):
@@ -89,7 +100,9 @@ class Publishing(Group):
     auto_publish_enabled: StrictBool = True
     publish_days: list[Weekday] = Field(default_factory=lambda: list(_WORKDAYS))
     time_slots: list[str] = Field(default_factory=lambda: ["09:00", "14:00", "18:00"])
-    skip_dates: Annotated[list[date], Field(max_length=1_000)] = Field(default_factory=list)
+    skip_dates: Annotated[list[Annotated[date, BeforeValidator(_one_date)]], Field(max_length=1_000)] = Field(
+        default_factory=list
+    )
 
     @field_validator("publish_days")
     @classmethod

@@ -41,6 +41,11 @@ def display_text(text: str) -> str:
     return " ".join(text.split()) if text.isprintable() else " ".join(_INVISIBLE.sub("", text).split())
 
 
+def is_storable(text: str) -> bool:
+    """Whether both databases can keep the text: no NUL, and nothing that UTF-8 has no bytes for."""
+    return "\x00" not in text and not any("\ud800" <= sign <= "\udfff" for sign in text)
+
+
 def keyword_key(text: str) -> str:
     """Return what two spellings of one keyword share: NFKC, case folded, spaces collapsed, quotes straightened.
 

@@ -5,21 +5,37 @@ Never: commits; reads the environment.
 
 from pipeline.services.settings.changes import apply, changed
 from pipeline.services.settings.check import checked
-from pipeline.services.settings.document import document
+from pipeline.services.settings.document import document, find_document
 from pipeline.services.settings.fields import FIELDS, Field
+from pipeline.services.settings.incoming import laid_over
 from pipeline.services.settings.resolution import Origin, ResolvedAi, resolve_ai
-from pipeline.services.settings.rows import load, locked_row_of, make, next_run_at, row_of, save, schedule_of
+from pipeline.services.settings.rows import (
+    load,
+    locked_row_of,
+    make,
+    next_run_at,
+    row_of,
+    save,
+    schedule_of,
+    settings_of,
+)
+from pipeline.services.settings.saving import Page, ScheduleChange, lock_page, store
 
 __all__ = [
     "FIELDS",
     "Field",
     "Origin",
+    "Page",
     "ResolvedAi",
+    "ScheduleChange",
     "apply",
     "changed",
     "checked",
     "document",
+    "find_document",
+    "laid_over",
     "load",
+    "lock_page",
     "locked_row_of",
     "make",
     "next_run_at",
@@ -27,4 +43,6 @@ __all__ = [
     "row_of",
     "save",
     "schedule_of",
+    "settings_of",
+    "store",
 ]

@@ -68,7 +68,11 @@ def row_of(session: Session, site: Site) -> SiteAutomationSettings:
 
 def load(session: Session, site: Site) -> SiteSettings:
     """Everything the site decides, as it is stored."""
-    row = row_of(session, site)
+    return settings_of(row_of(session, site))
+
+
+def settings_of(row: SiteAutomationSettings) -> SiteSettings:
+    """What a stored row says."""
     groups = {group: {name: getattr(row, column) for name, column in names.items()} for group, names in COLUMNS.items()}
     return SiteSettings.model_validate({**groups, "stages": row.stage_config})
 
@@ -84,6 +88,12 @@ def save(
     row = _row(session, site, for_update=True)
     if expected_version is not None and row.version != expected_version:
         raise StaleError
+    write(session, site, row, sound, now=now)
+    return row
+
+
+def write(session: Session, site: Site, row: SiteAutomationSettings, sound: SiteSettings, *, now: datetime) -> None:
+    """Store settings that were checked on a row that is locked, its version raised; the next run counts from `now`."""
     queued_for = row.queued_for
     _write(row, sound, site=site, now=now)
     if queued_for is not None and row.queued_for is None:
@@ -91,7 +101,6 @@ def save(
         decisions.record(session, site, kind="skipped", reason=reason, scheduled_for=queued_for, now=now)
     row.version += 1
     session.flush()
-    return row
 
 
 def locked_row_of(session: Session, site: Site) -> SiteAutomationSettings:
