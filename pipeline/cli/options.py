@@ -8,21 +8,22 @@ import typer
 
 from pipeline.services.accounts import DEFAULT_ACCOUNT
 
-_LARGEST_ID: Final = 2**63 - 1
+LARGEST_ID: Final = 2**63 - 1
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 AccountOption = Annotated[str, typer.Option("--account", metavar="ACCOUNT", help="The account, by name or id.")]
 SiteArgument = Annotated[str, typer.Argument(metavar="SITE", help="The site, by name or id.", show_default=False)]
 RunArgument = Annotated[
-    int, typer.Argument(metavar="RUN", max=_LARGEST_ID, help="The run, by its id.", show_default=False)
+    int, typer.Argument(metavar="RUN", max=LARGEST_ID, help="The run, by its id.", show_default=False)
 ]
 ContentArgument = Annotated[
-    int, typer.Argument(metavar="ID", max=_LARGEST_ID, help="The content, by its id.", show_default=False)
+    int, typer.Argument(metavar="ID", max=LARGEST_ID, help="The content, by its id.", show_default=False)
 ]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="Show at most this many.")]
 
 __all__ = [
     "DEFAULT_ACCOUNT",
+    "LARGEST_ID",
     "AccountOption",
     "ContentArgument",
     "JsonOption",

@@ -1,5 +1,6 @@
 """The tables, by noun. Importing this package knows them all."""
 
+from pipeline.models.access import ApiKey, IdempotencyKey
 from pipeline.models.accounts import Account, User
 from pipeline.models.ai import AiModel
 from pipeline.models.audit import AuditEvent, BeatClaim, Heartbeat
@@ -19,6 +20,7 @@ __all__ = [
     "AccountSetting",
     "AiCall",
     "AiModel",
+    "ApiKey",
     "AuditEvent",
     "Base",
     "BeatClaim",
@@ -31,6 +33,7 @@ __all__ = [
     "Heartbeat",
     "Idea",
     "IdeaKeyword",
+    "IdempotencyKey",
     "Image",
     "ImagePrompt",
     "Keyword",

@@ -10,8 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipeline.core.catalog import ModelType
-from pipeline.core.errors import NotFoundError
+from pipeline.core.errors import Fault, InvalidValueError, NotFoundError
 from pipeline.core.money import ucr
+from pipeline.core.normal import display_text
 from pipeline.models import Account, AiModel, SystemAiSettings, User
 from pipeline.services import credits as ledger
 
@@ -19,6 +20,7 @@ DEFAULT_ACCOUNT: Final = "default"
 OWNER_EMAIL: Final = "owner@localhost"
 WELCOME_CREDITS: Final = 10_000
 PROVIDER: Final = "offline"
+MAX_NAME_CHARACTERS: Final = 100
 #: Ids are 64 bits.
 _ID_DIGITS: Final = 18
 
@@ -52,6 +54,20 @@ def find_account(session: Session, name_or_id: str = DEFAULT_ACCOUNT) -> Account
         names = session.scalars(select(Account.name).order_by(Account.id).limit(10)).all()
         known = f"Accounts here: {', '.join(names)}." if names else "Run `igny8 init` first."
         raise NotFoundError(f"There is no account {name_or_id!r}. {known}")
+    return account
+
+
+def add_account(session: Session, *, name: str, now: datetime) -> Account:
+    """Add an account without credits. InvalidValueError where its name is none, or taken."""
+    name = display_text(name)
+    if not 1 <= len(name) <= MAX_NAME_CHARACTERS:
+        told = f"an account's name has 1 to {MAX_NAME_CHARACTERS} characters; this one has {len(name)}."
+        raise InvalidValueError([Fault("name", told)])
+    if session.scalar(select(Account.id).where(Account.name == name)) is not None:
+        raise InvalidValueError([Fault("name", f"there is an account called {name!r} already. Choose another name.")])
+    account = Account(name=name, created_at=now)
+    session.add(account)
+    session.flush()
     return account
 
 

@@ -1,0 +1,50 @@
+"""Owns who may do what: the roles of people and keys, and the scopes that narrow a key down."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from enum import StrEnum
+from typing import Final
+
+
+class Role(StrEnum):
+    """What somebody may do in an account; each may also do what those after it may."""
+
+    #: Everything, keys and people included.
+    OWNER = "owner"
+    #: Works: changes settings and content, starts and stops runs.
+    EDITOR = "editor"
+    #: Looks.
+    VIEWER = "viewer"
+
+
+class Scope(StrEnum):
+    """A part of the API that a key may be narrowed down to."""
+
+    #: Sites: list, add, show.
+    SITES = "sites"
+    #: Settings of a site.
+    SETTINGS = "settings"
+    #: Runs: start, look, pause, resume, cancel, retry.
+    RUNS = "runs"
+    #: Articles: list, show, publish.
+    CONTENT = "content"
+    #: The calendar of a site.
+    CALENDAR = "calendar"
+    #: The account's credits.
+    CREDITS = "credits"
+    #: Why runs started, or did not.
+    DECISIONS = "decisions"
+
+
+_ORDER: Final = tuple(Role)
+
+
+def includes(role: Role, needed: Role) -> bool:
+    """Whether whoever has `role` may do what `needed` may."""
+    return _ORDER.index(role) <= _ORDER.index(needed)
+
+
+def covers(scopes: Collection[str], scope: Scope) -> bool:
+    """Whether a key of these scopes reaches that part of the API; none at all: every part."""
+    return not scopes or scope in scopes
