@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 
 from pipeline.db.session import Database
 from pipeline.engine import executor
@@ -39,9 +39,10 @@ def _drive_stage(database: Database, stage_run_id: int) -> int | None:
 
 
 @contextmanager
-def counting(database: Database) -> Iterator[Counter[str]]:
-    """Statements and commits of the block, counted as they go to the driver."""
+def counting(database: Database, *, engine: Engine | None = None) -> Iterator[Counter[str]]:
+    """Statements and commits of the block, counted as they go to the driver; by default of the engine that writes."""
     counted: Counter[str] = Counter()
+    engine = engine or database.engine
 
     def statement(*_: Any) -> None:
         counted["statements"] += 1
@@ -49,10 +50,10 @@ def counting(database: Database) -> Iterator[Counter[str]]:
     def commit(*_: Any) -> None:
         counted["commits"] += 1
 
-    event.listen(database.engine, "before_cursor_execute", statement)
-    event.listen(database.engine, "commit", commit)
+    event.listen(engine, "before_cursor_execute", statement)
+    event.listen(engine, "commit", commit)
     try:
         yield counted
     finally:
-        event.remove(database.engine, "before_cursor_execute", statement)
-        event.remove(database.engine, "commit", commit)
+        event.remove(engine, "before_cursor_execute", statement)
+        event.remove(engine, "commit", commit)

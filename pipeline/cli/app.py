@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from pipeline.cli import (
+    account,
+    api_keys,
     calendar,
     content,
     credit,
@@ -70,7 +72,7 @@ app.command("up")(processes.up)
 app.command("doctor")(doctor.doctor)
 _group("site", sites.app, "Sites: add one, list them, show one.")
 _group("keywords", keywords.app, "Keywords of a site: import a file, add, list.")
-_group("settings", settings.app, "Settings of a site: show, set.")
+_group("settings", settings.app, "Settings of a site: show, set, preset, reset.")
 app.command("run")(run.run)
 app.command("runs")(runs.runs)
 app.command("run-show")(runs.run_show)
@@ -84,7 +86,10 @@ app.command("calendar")(calendar.calendar)
 _group("content", content.app, "Articles: list a site's, show one.")
 app.command("publish")(publishing.publish)
 _group("credits", credit.app, "Credits of an account: show, grant.")
+_group("account", account.app, "Accounts: add one.")
+_group("api-keys", api_keys.app, "API keys of an account: create, list, revoke.")
 _group("db", installation.db_app, "The database.")
 app.command("worker")(processes.worker)
 app.command("beat")(processes.beat)
 app.command("flower")(processes.flower)
+app.command("web")(processes.web)

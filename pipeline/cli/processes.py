@@ -1,4 +1,4 @@
-"""Owns `up`, `worker`, `beat` and `flower`: the processes of an installation, all of one machine or one by one."""
+"""Owns `up`, `worker`, `beat`, `flower`, `web`: the processes of an installation, all of one machine or one by one."""
 
 from __future__ import annotations
 
@@ -16,15 +16,20 @@ from pipeline.config import child_environ, config
 from pipeline.logs import configure_logs
 
 FlowerOption = Annotated[bool, typer.Option("--flower/--no-flower", help="Watch the queue in a browser.")]
+WebOption = Annotated[bool, typer.Option("--web/--no-web", help="Serve the HTTP API.")]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, max=256, help="Tasks at once.")]
 QueuesOption = Annotated[str | None, typer.Option("--queues", help="Only these queues, separated by commas.")]
 PortOption = Annotated[
     int | None, typer.Option("--port", min=1, max=65_535, help="Where Flower listens, on this machine only.")
 ]
+WebPortOption = Annotated[
+    int | None, typer.Option("--port", min=1, max=65_535, help="Where the API listens.", show_default=False)
+]
+HostOption = Annotated[str, typer.Option("--host", help="The address it listens on; by default only this machine's.")]
 
 
-def up(*, with_flower: FlowerOption = True, as_json: JsonOption = False) -> None:
-    """Run everything on this machine: broker, worker, beat and Flower, until Ctrl-C.
+def up(*, with_flower: FlowerOption = True, with_web: WebOption = True, as_json: JsonOption = False) -> None:
+    """Run everything on this machine: broker, worker, beat, Flower and HTTP API, until Ctrl-C.
 
     Nothing has to be installed or set up before; state is kept under IGNY8_HOME.
     """
@@ -35,15 +40,18 @@ def up(*, with_flower: FlowerOption = True, as_json: JsonOption = False) -> None
     settings = config()
     configure_logs(log_format=settings.log_format, log_level=settings.log_level)
     prepared_database()
-    with EmbeddedStack(settings, flower=with_flower) as stack:
+    with EmbeddedStack(settings, flower=with_flower, web=with_web) as stack:
         children = [{"name": child.name, "pid": child.pid, "log": child.log} for child in stack.statuses()]
         flower_json = {"url": stack.flower_url, "user": USER} if stack.flower_url else None
         if as_json:
-            document({"home": settings.home, "flower": flower_json, "processes": children})
+            web_json = {"url": stack.web_url} if stack.web_url else None
+            document({"home": settings.home, "flower": flower_json, "web": web_json, "processes": children})
         else:
             table(["process", "pid", "log"], [tuple(child.values()) for child in children], right=["pid"])
             if stack.flower_url:
                 say(f"Flower: {stack.flower_url} (user {USER}, password in {settings.home / FILE_NAME})")
+            if stack.web_url:
+                say(f"API: {stack.web_url}/api/v1 (a key: igny8 api-keys create --role owner)")
             say("Running. Ctrl-C stops everything.")
         stack.wait()
 
@@ -71,12 +79,19 @@ def flower(*, port: PortOption = None, as_json: JsonOption = False) -> None:
     _become("flower", ("-m", "pipeline.local.flower", "--port", chosen), as_json=as_json)
 
 
-def _become(name: str, arguments: Sequence[str], *, as_json: bool) -> NoReturn:
+def web(*, host: HostOption = "127.0.0.1", port: WebPortOption = None, as_json: JsonOption = False) -> None:
+    """Serve the HTTP API; runs that it starts are worked on by the stack that runs, or by the next one."""
+    chosen = str(port or config().web_port)
+    _become("web", ("-m", "pipeline.asgi", "--host", host, "--port", chosen), needs_broker=False, as_json=as_json)
+
+
+def _become(name: str, arguments: Sequence[str], *, as_json: bool, needs_broker: bool = True) -> NoReturn:
     """Turn this process into another one, so that signals reach it and nothing stands above it."""
     from pipeline.local.stack import use_broker
 
     ready_database().dispose()
-    use_broker(config())
+    if needs_broker:
+        use_broker(config())
     if as_json:
         document({"process": name, "pid": os.getpid()})
     os.execve(sys.executable, [sys.executable, *arguments], child_environ(config()))  # noqa: S606 - no shell: that is the point

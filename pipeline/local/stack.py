@@ -1,4 +1,4 @@
-"""Owns what `igny8 up` runs on one machine: broker (unless one is given), worker, beat and Flower, each a child.
+"""Owns what `igny8 up` runs on one machine: broker (unless one is given), worker, beat, Flower and API, each a child.
 
 `with EmbeddedStack(config): …` starts all, ready or with a clear error, and leaves nothing running at its end.
 Never: prepare the database; the command that starts a stack has done that.
@@ -23,6 +23,7 @@ from pipeline.local.child import ChildSpec
 from pipeline.local.flower import flower_child, flower_url
 from pipeline.local.locks import StackLock
 from pipeline.local.supervisor import Backoff, ChildStatus, Supervisor, signals_interrupt
+from pipeline.local.web import web_child, web_url
 from pipeline.secrets import ensure_secrets
 
 if TYPE_CHECKING:
@@ -42,12 +43,14 @@ class EmbeddedStack:
         config: Config,
         *,
         flower: bool = True,
+        web: bool = False,
         services: Sequence[ChildSpec] | None = None,
         backoff: Backoff | None = None,
     ) -> None:
-        """`services` replaces worker and beat (the broker comes first and Flower last all the same)."""
+        """`services` replaces worker and beat (the broker comes first, Flower and the API last)."""
         self._config = config
         self._wants_flower = flower
+        self._wants_web = web
         self._services = services if services is not None else (worker_child(config), beat_child(config))
         self._lock = StackLock(config.home)
         self._backoff = backoff
@@ -55,6 +58,8 @@ class EmbeddedStack:
         self._signals = ExitStack()
         #: Where Flower is; None without it. Its user is `flower.USER`, its password in `secrets.env`.
         self.flower_url: str | None = None
+        #: Where the API is; None without it.
+        self.web_url: str | None = None
 
     def __enter__(self) -> Self:
         """Start all. Raises StackRunningError, ChildNotReadyError or NotReadyError; nothing is left running then."""
@@ -81,11 +86,11 @@ class EmbeddedStack:
         if self._config.embedded:
             supervisor.start(broker_child(self._config))
         use_broker(self._config)
-        if not self._wants_flower:
-            supervisor.start(*self._services)
-            return
-        supervisor.start(*self._services, flower_child(self._config))
-        self.flower_url = flower_url(self._config.home)
+        watching = [flower_child(self._config)] if self._wants_flower else []
+        serving = [web_child(self._config)] if self._wants_web else []
+        supervisor.start(*self._services, *watching, *serving)
+        self.web_url = web_url(self._config.home) if self._wants_web else None
+        self.flower_url = flower_url(self._config.home) if self._wants_flower else None
         if self.flower_url:
             self._lock.announce(flower_url=self.flower_url)
 

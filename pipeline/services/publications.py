@@ -82,6 +82,11 @@ def publish_now(session: Session, content: Content, *, now: datetime) -> Publica
     return session.scalars(planned.execution_options(populate_existing=True)).one()
 
 
+def of_content(session: Session, content: Content) -> Publication | None:
+    """The content's publication; None before anything was planned."""
+    return session.scalar(select(Publication).where(Publication.content_id == content.id))
+
+
 def claim(session: Session, publication_id: int, *, limits: Limits, now: datetime) -> Claim | None:
     """Take a publication whose message was sent; None where there is nothing (or nothing yet) to do."""
     publication = session.get(Publication, publication_id, with_for_update=True, populate_existing=True)

@@ -101,9 +101,13 @@ def get_run(session: Session, *, account_id: int, run_id: int) -> Run:
     return run
 
 
-def list_runs(session: Session, *, account_id: int, site_id: int | None = None, limit: int = 50) -> list[Run]:
-    """The account's runs, newest first."""
+def list_runs(
+    session: Session, *, account_id: int, site_id: int | None = None, before_id: int | None = None, limit: int = 50
+) -> list[Run]:
+    """The account's runs, newest first; with `before_id` only those that are older."""
     query = select(Run).where(Run.account_id == account_id).order_by(Run.id.desc()).limit(limit)
+    if before_id is not None:
+        query = query.where(Run.id < before_id)
     return list(session.scalars(query if site_id is None else query.where(Run.site_id == site_id)))
 
 

@@ -1,0 +1,118 @@
+"""Owns the figure of the API: what reading all settings of a site costs, beside a bare route of the same bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import FastAPI, Response
+from sqlalchemy import bindparam, select
+
+from benchmarks.counting import counting
+from benchmarks.figures import Figure
+from pipeline.core.roles import Role
+from pipeline.db.migrate import upgrade
+from pipeline.db.session import Database
+from pipeline.models import SiteAutomationSettings
+from pipeline.services import accounts, api_keys, sites
+from pipeline.web.app import create_app
+
+_ROW: Final = select(SiteAutomationSettings.version).where(SiteAutomationSettings.site_id == bindparam("site"))
+
+
+@dataclass(frozen=True)
+class _Backend:
+    """A database; nothing is sent."""
+
+    opened: Database
+
+    def database(self) -> Database:
+        return self.opened
+
+    def send(self, stage_run_id: int) -> None:
+        raise AssertionError(f"stage run {stage_run_id} was started")
+
+
+def figures(*, quick: bool) -> Iterator[Figure]:
+    """Microseconds of this process's CPU a request, both apps called in turn, server and network left out."""
+    count, rounds = (50, 1) if quick else (1_000, 9)
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database(f"sqlite:///{Path(folder)}/igny8.db")
+        upgrade(database)
+        path, key = _made(database)
+        app, headers = create_app(_Backend(database)), [(b"authorization", f"Bearer {key}".encode())]
+        body = asyncio.run(_asked(app, path, headers, 20))
+        bare = _bare(database, body)
+        asyncio.run(_asked(bare, "/1", [], 20))
+        with counting(database, engine=database.reader) as counted:
+            asyncio.run(_asked(app, path, headers, 1))
+        seen, baseline = [], []
+        for _ in range(rounds):
+            seen.append(_microseconds(app, path, headers, count))
+            baseline.append(_microseconds(bare, "/1", [], count))
+        database.dispose()
+    yield Figure(
+        "GET unified-settings",
+        "microseconds of CPU",
+        seen,
+        "a bare route of FastAPI: one SELECT, the same bytes",
+        baseline,
+        aim=1.5,
+        more={"statements": counted["statements"], "bytes": len(body)},
+    )
+
+
+def _made(database: Database) -> tuple[str, str]:
+    """Where a site's settings are, and a key to them that is marked as used."""
+    now = database.now()
+    with database.transaction() as session:
+        account = accounts.init_installation(session, now=now)
+        site = sites.add_site(session, account_id=account.id, name="Desks", timezone="Europe/Berlin", now=now)
+        made = api_keys.make_key(session, account_id=account.id, role=Role.VIEWER, now=now)
+    return f"/api/v1/sites/{site.id}/unified-settings/", made.key
+
+
+def _bare(database: Database, body: bytes) -> FastAPI:
+    app = FastAPI(openapi_url=None)
+
+    @app.get("/{site_id}")
+    def show(site_id: int) -> Response:
+        with database.reading() as session:
+            session.execute(_ROW, {"site": site_id}).one()
+        return Response(body, media_type="application/json")
+
+    return app
+
+
+def _microseconds(app: FastAPI, path: str, headers: list[tuple[bytes, bytes]], count: int) -> float:
+    began = time.process_time()
+    asyncio.run(_asked(app, path, headers, count))
+    return (time.process_time() - began) * 1_000_000 / count
+
+
+async def _asked(app: FastAPI, path: str, headers: list[tuple[bytes, bytes]], count: int) -> bytes:
+    """Ask so many times, one after the other; the last body."""
+    body = b""
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        nonlocal body
+        if message["type"] == "http.response.start" and message["status"] != 200:
+            raise AssertionError(f"{path} answered {message['status']}")
+        body = message.get("body", body)
+
+    for _ in range(count):
+        scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
+            "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "headers": headers,
+            "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 2),
+        }  # fmt: skip
+        await app(scope, receive, send)
+    return body

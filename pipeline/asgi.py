@@ -1,0 +1,79 @@
+"""Owns what servers start the API with: `pipeline.asgi:app`, or `python -m pipeline.asgi [--host H] [--port N]`.
+
+The latter writes where it listens to `web.url` below the home. Never: prepare the database; `igny8 init` has done that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import socket
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import uvicorn
+
+from pipeline import logs
+from pipeline.config import config
+from pipeline.core.errors import NotReadyError
+from pipeline.local.ports import LOOPBACK
+from pipeline.local.web import URL_FILE, url_of
+from pipeline.web.app import create_app
+
+_ANY_PORT: Final = 0
+_BACKLOG: Final = 1_024
+#: What is under way when a signal comes may end within this.
+_GRACE_SECONDS: Final = 5
+
+app = create_app()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve until a signal comes."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.asgi")
+    parser.add_argument("--host", default=LOOPBACK)
+    parser.add_argument("--port", type=int, default=config().web_port)
+    parser.add_argument("--elsewhere", action="store_true", help="take any free port where this one is taken")
+    given = parser.parse_args(arguments)
+    logs.configure_logs(log_format=config().log_format, log_level=config().log_level)
+    try:
+        listening = _listen(given.host, [given.port, _ANY_PORT] if given.elsewhere else [given.port])
+    except NotReadyError as error:
+        sys.exit(error.message)
+    with listening:
+        url = url_of(given.host, listening.getsockname()[1])
+        (config().home / URL_FILE).write_text(f"{url}\n", encoding="utf-8")
+        _server().run(sockets=[listening])
+
+
+def _server() -> uvicorn.Server:
+    options = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        # Who is behind a proxy is nobody's business here: nothing is decided by addresses.
+        proxy_headers=False,
+    )
+    return uvicorn.Server(options)
+
+
+def _listen(host: str, ports: Sequence[int]) -> socket.socket:
+    """Bind the first port that is free: whoever only looks first may find it taken when it binds."""
+    for port in ports:
+        try:
+            return socket.create_server((host, port), family=_family(host), backlog=_BACKLOG)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise NotReadyError(f"{host} cannot be listened on: {error.strerror}. Give another --host.") from None
+    raise NotReadyError(f"Port {ports[0]} is in use. Stop what listens there, or choose another with --port.")
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+if __name__ == "__main__":
+    main()

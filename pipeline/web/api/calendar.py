@@ -1,0 +1,101 @@
+"""Owns `/sites/{site_id}/calendar`: what stands on which day, and what on none."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.core.roles import Scope
+from pipeline.core.states import ContentStatus
+from pipeline.services import calendar, sites
+from pipeline.web.answers import problems
+from pipeline.web.api.parameters import SiteId
+from pipeline.web.operations import Unit, reads
+
+router = APIRouter(prefix="/sites/{site_id}/calendar", tags=[Scope.CALENDAR.value])
+_EARLIEST: Final = date(1970, 1, 1)
+_LATEST: Final = date(9990, 1, 1)
+_EXAMPLE: Final[dict[str, Any]] = {
+    "site_id": 1,
+    "timezone": "Europe/Berlin",
+    "days": [
+        {
+            "date": "2026-06-04",
+            "slots": [
+                {
+                    "at": "2026-06-04T07:00:00Z",
+                    "local_time": "09:00",
+                    "content_id": 3,
+                    "title": "How to choose a standing desk",
+                    "status": "scheduled",
+                    "pinned": False,
+                }
+            ],
+        }
+    ],
+    "unscheduled": [{"content_id": 9, "title": "Desk lamps compared", "reason": "held back"}],
+}
+
+FirstDay = Annotated[
+    date | None, Query(ge=_EARLIEST, le=_LATEST, description="The first date at the site; today there by default.")
+]
+Days = Annotated[int, Query(ge=1, le=366, description="How many days.")]
+
+
+class SlotEntry(BaseModel):
+    """A slot; without a content it is free."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    at: datetime
+    #: "HH:MM" at the site.
+    local_time: str
+    content_id: int | None
+    title: str | None
+    status: ContentStatus | None
+    pinned: bool
+
+
+class CalendarDay(BaseModel):
+    """A date at the site, its slots by time."""
+
+    date: date
+    slots: list[SlotEntry]
+
+
+class UnscheduledEntry(BaseModel):
+    """Approved content that stands on no slot, and why."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    content_id: int
+    title: str
+    reason: str
+
+
+class Calendar(BaseModel):
+    """Some days of a site's calendar, and what waits for a slot."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    site_id: int
+    timezone: str
+    days: list[CalendarDay]
+    unscheduled: list[UnscheduledEntry]
+
+
+@router.get("", operation_id="get_calendar", response_model=Calendar, responses=problems(401, 403, 404, 422))
+@reads(Scope.CALENDAR)
+def show(unit: Unit, site_id: SiteId, start: FirstDay = None, days: Days = 14) -> dict[str, Any]:
+    """Show a site's calendar: its days, their slots, what stands on them, and what waits for one."""
+    site = sites.get_site(unit.session, account_id=unit.account_id, site_id=site_id)
+    found = calendar.entries(unit.session, site, now=unit.now, start=start, days=days)
+    return {
+        "site_id": site.id,
+        "timezone": site.timezone,
+        "days": [{"date": day.date, "slots": day.entries} for day in found],
+        "unscheduled": calendar.unscheduled(unit.session, site),
+    }

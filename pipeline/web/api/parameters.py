@@ -1,0 +1,27 @@
+"""Owns the parameters that several operations share, so that they read the same everywhere."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import Header, Path, Query
+
+from pipeline.services.idempotency import HEADER
+
+LARGEST_ID: Final = 2**63 - 1
+
+SiteId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The site.", examples=[1])]
+RunId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The run.", examples=[1])]
+ContentId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The article.", examples=[1])]
+OfSite = Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="Only this site's.")]
+Limit = Annotated[int, Query(ge=1, le=1_000, description="Most entries of one answer.")]
+After = Annotated[int, Query(ge=0, le=LARGEST_ID, description="Go on behind this id: `next` of the answer before.")]
+Before = Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="Go on from here: `next` of the answer before.")]
+OnceKey = Annotated[
+    str | None,
+    Header(
+        alias=HEADER,
+        description="Made by you, one a request: sent again within a day, it gets the answer of the first time.",
+        examples=["6f1e8a52-7a3c-4e0e-9d0b-4f6a2f0c9b11"],
+    ),
+]

@@ -1,0 +1,59 @@
+"""Owns the app that answers HTTP: what it is made of, and what it stands on."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import FastAPI
+
+from pipeline.config import config
+from pipeline.db.session import Database
+from pipeline.db.session import database as own_database
+from pipeline.engine.app import app as celery
+from pipeline.engine.app import connect_to
+from pipeline.engine.dispatch import publish_stage
+from pipeline.web import health
+from pipeline.web.api import PREFIX, router
+from pipeline.web.errors import handle_errors
+from pipeline.web.limits import BodyLimit
+from pipeline.web.openapi import DESCRIPTION, describe
+from pipeline.web.operations import Backend
+
+MAX_BODY_BYTES: Final = 1_000_000
+OPENAPI_PATH: Final = f"{PREFIX}/openapi.json"
+#: All that answers without a key.
+PUBLIC_PATHS: Final = frozenset({"/healthz", OPENAPI_PATH})
+
+
+class Installation:
+    """This installation: its own database, its own broker."""
+
+    def database(self) -> Database:
+        """The process's database."""
+        return own_database()
+
+    def send(self, stage_run_id: int) -> None:
+        """Send it now; where the broker is away, beat sends it later."""
+        # The embedded broker may have come, or moved, since this process began.
+        connect_to(config().broker_address)
+        publish_stage(self.database(), stage_run_id)
+
+
+def create_app(backend: Backend | None = None) -> FastAPI:
+    """An app on `backend` (default: this installation), the stages known."""
+    celery.loader.import_default_modules()
+    app = FastAPI(
+        title="IGNY8 Pipeline",
+        version="1",
+        description=DESCRIPTION,
+        openapi_url=OPENAPI_PATH,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES)
+    app.state.backend = backend or Installation()
+    app.include_router(health.router)
+    app.include_router(router)
+    handle_errors(app)
+    describe(app, public=PUBLIC_PATHS)
+    return app

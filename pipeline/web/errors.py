@@ -1,0 +1,131 @@
+"""Owns what a caller is told when something is refused: problem documents (RFC 9457), and which status means what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final, cast
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from sqlalchemy.exc import IntegrityError
+from starlette.exceptions import HTTPException
+
+from pipeline.core.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidValueError,
+    LiveRunError,
+    NotFoundError,
+    NotReadyError,
+    PipelineError,
+    RefusedFileError,
+    StaleError,
+    TransitionError,
+    UnknownCallerError,
+)
+from pipeline.web.answers import MEDIA_TYPE
+from pipeline.web.operations import require_caller
+
+_log = structlog.get_logger()
+
+#: The first kind that fits decides.
+_STATUSES: Final[tuple[tuple[type[PipelineError], HTTPStatus], ...]] = (
+    (UnknownCallerError, HTTPStatus.UNAUTHORIZED),
+    (ForbiddenError, HTTPStatus.FORBIDDEN),
+    (NotFoundError, HTTPStatus.NOT_FOUND),
+    (StaleError, HTTPStatus.PRECONDITION_FAILED),
+    (ConflictError, HTTPStatus.CONFLICT),
+    (TransitionError, HTTPStatus.CONFLICT),
+    (NotReadyError, HTTPStatus.CONFLICT),
+    (InvalidValueError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (RefusedFileError, HTTPStatus.UNPROCESSABLE_ENTITY),
+)
+#: What Starlette calls otherwise: a body that is no JSON is a wrong value.
+_OTHER_NAMES: Final = {HTTPStatus.BAD_REQUEST: HTTPStatus.UNPROCESSABLE_ENTITY}
+_SENTENCES: Final[Mapping[int, str]] = {
+    HTTPStatus.NOT_FOUND: "There is nothing at this address.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take that method.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than 1 MB. Send less at once.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "The body cannot be read as JSON. Send one JSON object.",
+}
+_AT_ONCE: Final = "Somebody else did the same at the same time. Look at what there is now, then try again."
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Let `app` answer every error with a problem document."""
+    app.add_exception_handler(PipelineError, _pipeline_error)
+    app.add_exception_handler(RequestValidationError, _wrong_request)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(IntegrityError, _at_once)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def problem(status: HTTPStatus, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> Response:
+    """A problem document: what it is, the sentence for a person, and what a program may need."""
+    told = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail, **more}
+    # ASCII alone: a refused value may hold what UTF-8 has no bytes for.
+    return Response(json.dumps(told), status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def status_of(error: PipelineError) -> HTTPStatus:
+    """The HTTP status that an error of the product means."""
+    return next((status for kind, status in _STATUSES if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _pipeline_error(_: Request, error: Exception) -> Response:
+    status = status_of(cast("PipelineError", error))
+    headers: dict[str, str] = {}
+    more: dict[str, Any] = {}
+    if isinstance(error, InvalidValueError):
+        more["faults"] = [{"field": fault.field, "message": fault.message} for fault in error.faults]
+    if isinstance(error, LiveRunError):
+        more["run_id"] = error.run_id
+    if isinstance(error, StaleError) and error.etag:
+        more["etag"] = headers["ETag"] = error.etag
+    if status is HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return problem(status, str(error), headers=headers, **more)
+
+
+def _wrong_request(request: Request, error: Exception) -> Response:
+    """What does not fit the operation's shape; but who is not known learns nothing of that."""
+    try:
+        require_caller(request)
+    except PipelineError as refused:
+        return _pipeline_error(request, refused)
+    faults: dict[str, dict[str, str]] = {}
+    for detail in cast("RequestValidationError", error).errors():
+        fault = _fault(detail)
+        faults.setdefault(fault["field"], fault)
+    told = "\n".join(f"{fault['field']}: {fault['message']}" for fault in faults.values())
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, told, faults=list(faults.values()))
+
+
+def _fault(detail: Mapping[str, Any]) -> dict[str, str]:
+    place, *steps = detail["loc"]
+    is_unreadable = detail["type"] == "json_invalid"
+    field = str(place) if is_unreadable or not steps else ".".join(map(str, steps))
+    reason = "The body is no JSON" if is_unreadable else str(detail["msg"]).removeprefix("Value error, ")
+    return {"field": field, "message": reason if reason.endswith(".") else f"{reason}."}
+
+
+def _http_error(_: Request, error: Exception) -> Response:
+    refused = cast("HTTPException", error)
+    status = HTTPStatus(refused.status_code)
+    status = _OTHER_NAMES.get(status, status)
+    more: dict[str, Any] = {"faults": []} if status is HTTPStatus.UNPROCESSABLE_ENTITY else {}
+    return problem(status, _SENTENCES.get(status, status.description), headers=refused.headers, **more)
+
+
+def _at_once(_: Request, error: Exception) -> Response:
+    _log.info("web.at_once", error=str(error).splitlines()[0])
+    return problem(HTTPStatus.CONFLICT, _AT_ONCE)
+
+
+def _unexpected(_: Request, __: Exception) -> Response:
+    """Say nothing of what it was; the server logs it."""
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong that should not. The log says what.")

@@ -1,0 +1,38 @@
+"""Owns `/healthz`: whether this process can do its work."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Literal
+
+import structlog
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from pipeline.web.answers import problems
+from pipeline.web.errors import problem
+
+router = APIRouter(tags=["health"])
+_log = structlog.get_logger()
+
+
+class Health(BaseModel):
+    """All is well."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok"}]})
+
+    status: Literal["ok"] = "ok"
+
+
+@router.get("/healthz", operation_id="health", response_model=Health, responses=problems(503))
+def health(request: Request) -> Health | Response:
+    """Say whether the database can be read. Needs no key."""
+    try:
+        with request.app.state.backend.database().reading() as session:
+            session.execute(text("SELECT 1"))
+    except SQLAlchemyError as error:
+        _log.warning("web.database_not_read", error=type(error).__name__)
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, "The database cannot be read. `igny8 doctor` says why.")
+    return Health()

@@ -1,0 +1,153 @@
+"""Owns what the API's tests share: two accounts with keys, everything an id can name in each, and a client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from fastapi import FastAPI
+from sqlalchemy import event
+from starlette.testclient import TestClient
+
+import stages  # noqa: F401 - a run asks every stage what waits for it
+from pipeline.core.roles import Role, Scope
+from pipeline.core.states import ContentStatus
+from pipeline.db.session import Database
+from pipeline.models import Account, Run
+from pipeline.services import accounts, api_keys, calendar, runs, sites
+from pipeline.web.app import create_app
+from tests.support.builders import make_content, make_keywords
+
+
+@dataclass
+class FakeBackend:
+    """A database of the test's, and a queue that only remembers."""
+
+    opened: Database
+    sent: list[int] = field(default_factory=list)
+
+    def database(self) -> Database:
+        """The test's."""
+        return self.opened
+
+    def send(self, stage_run_id: int) -> None:
+        """Remember it."""
+        self.sent.append(stage_run_id)
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """An account, a key of it, and one of everything that has an id."""
+
+    account_id: int
+    key: str
+    site_id: int
+    run_id: int
+    content_id: int
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What its key is sent as."""
+        return {"Authorization": f"Bearer {self.key}"}
+
+    @property
+    def ids(self) -> dict[str, int]:
+        """Name of a parameter -> the id it may have."""
+        return {"site_id": self.site_id, "run_id": self.run_id, "content_id": self.content_id}
+
+
+@dataclass(frozen=True)
+class Api:
+    """The API on a database with two tenants, the first of whom asks."""
+
+    database: Database
+    backend: FakeBackend
+    client: TestClient
+    mine: Tenant
+    other: Tenant
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """What the API says of itself."""
+        found: dict[str, Any] = self.client.get("/api/v1/openapi.json").json()
+        return found
+
+    @property
+    def settings_path(self) -> str:
+        """Where my site's settings are."""
+        return f"/api/v1/sites/{self.mine.site_id}/unified-settings/"
+
+    def key(self, role: Role = Role.OWNER, *, scopes: tuple[Scope, ...] = (), **more: Any) -> dict[str, str]:
+        """Headers of a new key of mine; it counts as used just now, unless it is to be used by nobody yet."""
+        return {"Authorization": f"Bearer {make_key(self.database, self.mine.account_id, role, scopes, **more).key}"}
+
+
+def make_key(
+    database: Database,
+    account_id: int,
+    role: Role = Role.OWNER,
+    scopes: tuple[Scope, ...] = (),
+    *,
+    is_used: bool = True,
+    **more: Any,
+) -> api_keys.MadeKey:
+    """A key; marked as used, so that its first request does not have to."""
+    now = database.now()
+    with database.transaction() as session:
+        made = api_keys.make_key(session, account_id=account_id, role=role, scopes=scopes, now=now, **more)
+        if is_used:
+            made.row.last_used_at = now
+    return made
+
+
+def make_tenant(database: Database, *, name: str | None = None) -> Tenant:
+    """An account with a site, a live run, and an article that is approved."""
+    now = database.now()
+    with database.transaction() as session:
+        account: Account = accounts.init_installation(session, now=now)
+        if name is not None:
+            account = accounts.add_account(session, name=name, now=now)
+        site = sites.add_site(session, account_id=account.id, name="Desks", timezone="Europe/Berlin", now=now)
+        make_keywords(session, site=site, texts=["standing desk", "desk lamp"])
+        content = make_content(session, site=site, title="How to stand", status=ContentStatus.APPROVED, approved_at=now)
+        calendar.fill(session, site.id, now=now, limit=10)
+        run = session.get_one(Run, runs.start(session, site=site, now=now).run_id)
+    made = make_key(database, account.id)
+    return Tenant(account.id, made.key, site.id, run.id, content.id)
+
+
+@cache
+def the_app() -> FastAPI:
+    """The app, made once: what it stands on is put under it by `api_on`."""
+    return create_app()
+
+
+@contextmanager
+def api_on(database: Database) -> Iterator[Api]:
+    """The API with two tenants; what it would send stays in its backend."""
+    mine, other = make_tenant(database), make_tenant(database, name="another")
+    backend = the_app().state.backend = FakeBackend(database)
+    with TestClient(the_app(), raise_server_exceptions=False, headers=mine.headers) as client:
+        yield Api(database, backend, client, mine, other)
+
+
+@contextmanager
+def statements_of(database: Database) -> Iterator[list[str]]:
+    """The statements of the block, without those that only begin a transaction."""
+    seen: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            seen.append(statement)
+
+    engines = {database.engine, database.reader}
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", note)
