@@ -13,7 +13,7 @@ from pipeline.engine.app import app as celery
 from pipeline.engine.app import connect_to
 from pipeline.engine.dispatch import publish_stage
 from pipeline.web import health
-from pipeline.web.api import PREFIX, router
+from pipeline.web.api import PREFIX, ROUTERS
 from pipeline.web.errors import handle_errors
 from pipeline.web.limits import BodyLimit
 from pipeline.web.openapi import DESCRIPTION, describe
@@ -52,8 +52,9 @@ def create_app(backend: Backend | None = None) -> FastAPI:
     )
     app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES)
     app.state.backend = backend or Installation()
+    for router in ROUTERS:
+        app.include_router(router, prefix=PREFIX)
     app.include_router(health.router)
-    app.include_router(router)
     handle_errors(app)
     describe(app, public=PUBLIC_PATHS)
     return app

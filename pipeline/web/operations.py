@@ -118,9 +118,9 @@ def _admit(session: Session, request: Request, needs: Needs, *, now: datetime) -
         raise UnknownCallerError
     caller = api_keys.caller_of(session, key.strip(), now=now)
     if not includes(caller.role, needs.role):
-        raise ForbiddenError(f"This key is {caller.role}'s; that takes one of role {needs.role}.")
+        raise ForbiddenError(f"This key has the role {caller.role}; that takes {needs.role}.")
     if not covers(caller.scopes, needs.scope):
-        raise ForbiddenError(f"This key is only for {', '.join(caller.scopes)}; that takes one for {needs.scope}.")
+        raise ForbiddenError(f"This key is narrowed down to {', '.join(caller.scopes)}; that takes {needs.scope}.")
     return caller
 
 

@@ -167,7 +167,7 @@ def test_a_waited_for_run_uses_the_stack_that_runs(stack: tuple[Path, subprocess
     published = _igny8(home, "publish", str(article["id"]), "--now", "--json")
     up.terminate()
 
-    assert [process["name"] for process in started["processes"]] == ["broker", "worker", "beat"]
+    assert [process["name"] for process in started["processes"]] == ["broker", "worker", "beat", "web"]
     assert done.returncode == 0, done.stderr
     assert "starting one" not in done.stderr
     assert doctor.returncode == 0, doctor.stdout

@@ -5,7 +5,7 @@ Never: commits; reads the environment.
 
 from pipeline.services.settings.changes import apply, changed
 from pipeline.services.settings.check import checked
-from pipeline.services.settings.document import document, find_document
+from pipeline.services.settings.document import as_json, document, find_json
 from pipeline.services.settings.fields import FIELDS, Field
 from pipeline.services.settings.incoming import laid_over
 from pipeline.services.settings.resolution import Origin, ResolvedAi, resolve_ai
@@ -29,10 +29,11 @@ __all__ = [
     "ResolvedAi",
     "ScheduleChange",
     "apply",
+    "as_json",
     "changed",
     "checked",
     "document",
-    "find_document",
+    "find_json",
     "laid_over",
     "load",
     "lock_page",

@@ -5,10 +5,13 @@ What is stored was checked when it was saved: reading it checks nothing again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import JSON, Text, bindparam, cast, select
 from sqlalchemy.orm import Session
 
 from pipeline.core import calendar
@@ -16,11 +19,15 @@ from pipeline.core.catalog import STAGES, ModelType
 from pipeline.core.errors import NotFoundError
 from pipeline.core.matrix import default_row
 from pipeline.models import AiModel, Site, SiteAutomationSettings
+from pipeline.models.base import table_of
 from pipeline.services.settings.rows import COLUMNS, row_of
 
-_KEPT_IN: Final = [column for names in COLUMNS.values() for column in names.values()]
+_TABLE: Final = table_of(SiteAutomationSettings).c
+_KEPT_IN: Final = (*(column for names in COLUMNS.values() for column in names.values()), "stage_config")
+_AS_JSON: Final = frozenset(name for name in _KEPT_IN if isinstance(_TABLE[name].type, JSON))
+#: What is kept as JSON is read as its text: a row is then of plain values that can be told apart and remembered.
 _FOUND: Final = (
-    select(Site.timezone, *(getattr(SiteAutomationSettings, name) for name in (*_KEPT_IN, "stage_config")))
+    select(Site.timezone, *(cast(_TABLE[name], Text) if name in _AS_JSON else _TABLE[name] for name in _KEPT_IN))
     .join(SiteAutomationSettings, SiteAutomationSettings.site_id == Site.id)
     .where(Site.account_id == bindparam("account"), Site.id == bindparam("site"))
 )
@@ -29,6 +36,8 @@ _MODELS: Final = select(AiModel.model_type, AiModel.is_testing, AiModel.display_
 )
 #: Columns of the matrix by stage: what stands there where a row does not say.
 _ROWS: Final = {stage.number: default_row(stage).model_dump() for stage in STAGES}
+#: Documents that are remembered, of about 2 kB each.
+_REMEMBERED: Final = 2_000
 _ROLES: Final = {"testing": True, "live": False}
 
 
@@ -37,12 +46,28 @@ def document(session: Session, site: Site) -> dict[str, Any]:
     return written(row_of(session, site), timezone=site.timezone, models=available_models(session))
 
 
-def find_document(session: Session, *, account_id: int, site_id: int) -> dict[str, Any]:
-    """The same of the account's site of that id, in two statements; NotFoundError where it is not there, or not its."""
+def find_json(session: Session, *, account_id: int, site_id: int) -> bytes:
+    """The document of the account's site of that id as JSON, in two statements; NotFoundError."""
     found = session.connection().execute(_FOUND, {"account": account_id, "site": site_id}).one_or_none()
     if found is None:
         raise NotFoundError(f"There is no site {site_id} in this account.")
-    return written(found, timezone=found.timezone, models=available_models(session))
+    return _json_of(tuple(found), tuple(map(tuple, session.connection().execute(_MODELS))))
+
+
+def as_json(found: Mapping[str, Any]) -> bytes:
+    """A document as it goes over HTTP: the same settings are the same bytes."""
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _json_of(found: tuple[Any, ...], models: tuple[Any, ...]) -> bytes:
+    """The document of these very values: nothing else goes into it, so that it can be remembered."""
+    timezone, *values = found
+    columns = dict(zip(_KEPT_IN, values, strict=True))
+    row = SimpleNamespace(**columns)
+    for name in _AS_JSON:
+        setattr(row, name, json.loads(columns[name]))
+    return as_json(written(row, timezone=timezone, models=_named(models)))
 
 
 def written(row: Any, *, timezone: str, models: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,7 +108,11 @@ def _capacities(publishing: Mapping[str, Any]) -> dict[str, int]:
 
 def available_models(session: Session) -> dict[str, dict[str, str | None]]:
     """What the testing and the live model of each type are called; None where there is none."""
-    names = {(kind, is_testing): name for kind, is_testing, name in session.connection().execute(_MODELS)}
+    return _named(session.connection().execute(_MODELS))
+
+
+def _named(rows: Iterable[Any]) -> dict[str, dict[str, str | None]]:
+    names = {(kind, is_testing): name for kind, is_testing, name in rows}
     return {
         kind.value: {role: names.get((kind.value, is_testing)) for role, is_testing in _ROLES.items()}
         for kind in ModelType

@@ -2,12 +2,8 @@
 
 from typing import Final
 
-from fastapi import APIRouter
-
 from pipeline.web.api import calendar, content, credit, decisions, runs, settings, sites
 
 PREFIX: Final = "/api/v1"
-
-router = APIRouter(prefix=PREFIX)
-for part in (sites, settings, runs, decisions, calendar, content, credit):
-    router.include_router(part.router)
+#: Included one by one, those first that are asked most: every level of routers is looked through at each request.
+ROUTERS: Final = tuple(part.router for part in (settings, runs, sites, content, calendar, decisions, credit))

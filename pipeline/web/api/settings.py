@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from hashlib import sha256
 from typing import Annotated, Any, Final
 
@@ -81,8 +80,7 @@ class ChosenPreset(BaseModel):
 @reads(Scope.SETTINGS)
 def show(unit: Unit, site_id: SiteId, if_none_match: IfNoneMatch = None) -> Response:
     """Read all settings of a site. What is read can be sent back unchanged."""
-    found = settings.find_document(unit.session, account_id=unit.account_id, site_id=site_id)
-    body = _bytes(found)
+    body = settings.find_json(unit.session, account_id=unit.account_id, site_id=site_id)
     etag = _etag(body)
     if if_none_match is not None and _names(if_none_match, etag):
         return Response(status_code=304, headers={"ETag": etag})
@@ -125,7 +123,7 @@ def _locked(unit: Unit, site_id: int, if_match: str | None) -> Page:
     """The settings, locked; StaleError with the present mark where they are not what the caller read."""
     page = settings.lock_page(unit.session, account_id=unit.account_id, site_id=site_id)
     if if_match is not None:
-        etag = _etag(_bytes(page.document()))
+        etag = _etag(settings.as_json(page.document()))
         if not _names(if_match, etag, weakly=False):
             raise StaleError(etag=etag)
     return page
@@ -135,13 +133,9 @@ def _stored(unit: Unit, page: Page, after: SiteSettings, schedule_change: Schedu
     moved = settings.store(
         unit.session, page, after, actor=unit.caller.actor, now=unit.now, schedule_change=schedule_change
     )
-    body = _bytes(page.document())
+    body = settings.as_json(page.document())
     headers = {"ETag": _etag(body), MOVED_HEADER: str(moved)}
     return Response(body, media_type="application/json", headers=headers)
-
-
-def _bytes(found: dict[str, Any]) -> bytes:
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _etag(body: bytes) -> str:

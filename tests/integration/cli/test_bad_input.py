@@ -120,6 +120,13 @@ COMMANDS_THAT_NEED_A_DATABASE: list[tuple[str, ...]] = [
     ("worker",),
     ("beat",),
     ("flower",),
+    ("web",),
+    ("settings", "preset", "1", "balanced"),
+    ("settings", "reset", "1"),
+    ("account", "add", "Another"),
+    ("api-keys", "create", "--role", "owner"),
+    ("api-keys", "list"),
+    ("api-keys", "revoke", "1"),
 ]
 
 

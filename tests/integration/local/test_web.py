@@ -45,7 +45,7 @@ def taken(settings: Config) -> Iterator[int]:
 
 
 def _start(settings: Config, *options: str) -> subprocess.Popen[bytes]:
-    command = (sys.executable, "-m", "pipeline.asgi", *options)
+    command = (sys.executable, "-m", "pipeline.cli", "web", "--port", str(settings.web_port), *options)
     return subprocess.Popen(command, env=child_environ(settings), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 

@@ -89,7 +89,7 @@ def test_what_the_description_promises_is_kept_whatever_is_sent(sqlite_api: Api)
         strategy = result.ok().as_strategy()
         seed(20260603)(
             settings(
-                max_examples=12,
+                max_examples=25,
                 deadline=None,
                 database=None,
                 phases=[Phase.explicit, Phase.generate],
