@@ -43,6 +43,11 @@ class Grip:
     run_status: RunStatus
 
     @property
+    def is_first(self) -> bool:
+        """Whether nobody held the lane before."""
+        return self.ticket == 1
+
+    @property
     def must_stop(self) -> bool:
         """Whether nothing more may be claimed."""
         return self.ending is not None or self.run_status is not RunStatus.RUNNING

@@ -53,7 +53,7 @@ class Slice(ABC):
     becomes: ClassVar[ItemStatus] = ItemStatus.LEASED
 
     def __init__(self, database: Database, context: StageContext, grip: Grip) -> None:
-        """`grip` was committed just now."""
+        """`grip` is new: committed just now, or about to be."""
         self.database = database
         self.context = context
         self.grip = grip
@@ -68,6 +68,14 @@ class Slice(ABC):
         self._started = time.monotonic()
         #: A slice always does something: however short, it never only passes the lane on.
         self._worked = False
+
+    def begin(self, session: Session, now: datetime) -> Outcome | None:  # noqa: ARG002 - local stages begin here
+        """Work in the transaction that takes the lane: none where a call is to come. How the slice ended, if it did."""
+        return None
+
+    @abstractmethod
+    def run(self) -> Outcome:
+        """Go on until the slice ends."""
 
     @property
     def batch_size(self) -> int | None:
@@ -91,8 +99,12 @@ class Slice(ABC):
                 self.next_after = self.after
                 with self.database.transaction() as session:
                     outcome.append(work(session, self.database.now()))
-        self.grip, self.after = self.next_grip, self.next_after
+        self.committed()
         return outcome[0]
+
+    def committed(self) -> None:
+        """What the transaction under way made of the lane is so now."""
+        self.grip, self.after = self.next_grip, self.next_after
 
     def _was_committed(self) -> bool:
         """Whether the last transaction arrived although its answer did not."""

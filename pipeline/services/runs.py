@@ -5,12 +5,12 @@ Never: commits; publishes (the caller sends `Started.stage_run_id` after its com
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, literal, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.config import config
@@ -21,6 +21,8 @@ from pipeline.core.errors import ConflictError, LiveRunError, NotFoundError, Not
 from pipeline.core.matrix import IMAGES_OFF, SiteSettings
 from pipeline.core.states import LIVE_RUNS, ItemStatus, StageRunStatus
 from pipeline.models import Run, Site, StageItem, StageRun
+from pipeline.models.base import table_of
+from pipeline.models.inserting import insert_missing
 from pipeline.services import credits as ledger
 from pipeline.services import decisions
 from pipeline.services import models as ai_models
@@ -28,6 +30,16 @@ from pipeline.services import settings as site_settings
 from pipeline.services.stage_runs import subject_table, waiting
 
 NOTHING_WAITS = "nothing is waiting in any stage that is switched on"
+_NOT_RETRIED = "nothing failed here in the run that is retried"
+_run, _stage_runs = table_of(Run).c, table_of(StageRun)
+#: A stage run that is yet to come.
+_PENDING: Mapping[str, Any] = {
+    "status": StageRunStatus.PENDING,
+    "reason": None,
+    "due_at": None,
+    "sends": 0,
+    "finished_at": None,
+}
 
 
 @dataclass(frozen=True)
@@ -52,19 +64,15 @@ def start(
     if not _any_input(session, site, settings):
         decisions.record(session, site, kind="skipped", reason=NOTHING_WAITS, scheduled_for=scheduled_for, now=now)
         return Started(None, None, NOTHING_WAITS)
-    run = Run(
-        account_id=site.account_id,
-        site_id=site.id,
-        origin=origin,
-        scheduled_for=scheduled_for,
-        settings={"site": settings.model_dump(mode="json"), "ai_origins": origins},
-        prices=_prices(session, settings),
-        available=_available(session, site.account_id),
-        created_at=now,
-    )
-    first = _insert(session, run, settings, now=now)
-    decisions.record(session, site, kind="started", reason=origin, scheduled_for=scheduled_for, run_id=run.id, now=now)
-    return Started(run.id, first, None)
+    draft = {
+        **_draft(session, site, settings, origins, now=now),
+        "origin": origin,
+        "scheduled_for": scheduled_for,
+        "prices": _prices(session, settings),
+    }
+    run_id, first = _insert(session, draft, settings, now=now)
+    decisions.record(session, site, kind="started", reason=origin, scheduled_for=scheduled_for, run_id=run_id, now=now)
+    return Started(run_id, first, None)
 
 
 def retry(session: Session, run: Run, *, now: datetime) -> Started:
@@ -78,19 +86,15 @@ def retry(session: Session, run: Run, *, now: datetime) -> Started:
         raise LiveRunError(run.id)
     failed = _wait_again(session, run)
     settings, origins = _frozen(session, site)
-    again = Run(
-        account_id=run.account_id,
-        site_id=run.site_id,
-        origin="retry",
-        retry_of=run.id,
-        settings={"site": settings.model_dump(mode="json"), "ai_origins": origins},
-        prices=_prices(session, settings, only=failed),
-        available=_available(session, run.account_id),
-        created_at=now,
-    )
-    first = _insert(session, again, settings, now=now, only=failed)
-    decisions.record(session, site, kind="started", reason=f"retry of run {run.id}", run_id=again.id, now=now)
-    return Started(again.id, first, None)
+    draft = {
+        **_draft(session, site, settings, origins, now=now),
+        "origin": "retry",
+        "retry_of": run.id,
+        "prices": _prices(session, settings, only=failed),
+    }
+    again, first = _insert(session, draft, settings, now=now, only=failed)
+    decisions.record(session, site, kind="started", reason=f"retry of run {run.id}", run_id=again, now=now)
+    return Started(again, first, None)
 
 
 def get_run(session: Session, *, account_id: int, run_id: int) -> Run:
@@ -124,6 +128,19 @@ def _frozen(session: Session, site: Site) -> tuple[SiteSettings, dict[str, Any]]
     return settings.model_copy(update={"ai": resolved.values}), dict(resolved.origins)
 
 
+def _draft(
+    session: Session, site: Site, settings: SiteSettings, origins: Mapping[str, Any], *, now: datetime
+) -> dict[str, Any]:
+    """What every run of the site freezes now."""
+    return {
+        "account_id": site.account_id,
+        "site_id": site.id,
+        "settings": {"site": settings.model_dump(mode="json"), "ai_origins": origins},
+        "available": ledger.balance(session, site.account_id).available_ucr,
+        "created_at": now,
+    }
+
+
 def _prices(session: Session, settings: SiteSettings, *, only: set[str] | None = None) -> dict[str, Any]:
     """A frozen price for each AI stage that may work; NotReadyError names every one that is missing."""
     prices, faults = {}, []
@@ -148,33 +165,25 @@ def _prices(session: Session, settings: SiteSettings, *, only: set[str] | None =
     return prices
 
 
-def _available(session: Session, account_id: int) -> int:
-    return ledger.balance(session, account_id).available_ucr
-
-
-def _insert(session: Session, run: Run, settings: SiteSettings, *, now: datetime, only: set[str] | None = None) -> int:
-    """The run with its seven stage runs; the first that is to work is due. Its id."""
-    try:
-        with session.begin_nested():
-            session.add(run)
-    except IntegrityError:
-        raise LiveRunError(live_run_id(session, run.site_id) or 0) from None
+def _insert(
+    session: Session, draft: Mapping[str, Any], settings: SiteSettings, *, now: datetime, only: set[str] | None = None
+) -> tuple[int, int]:
+    """The run with its seven stage runs; the first that is to work is due. Their ids."""
+    run_id = session.execute(insert_missing(session, Run).returning(_run.id), draft).scalar_one_or_none()
+    if run_id is None:
+        raise LiveRunError(live_run_id(session, draft["site_id"]) or 0)
     rows = []
     for definition in STAGES:
-        cap = money.share_ucr(max(0, run.available), settings.stages[definition.number].budget_pct or 0)
-        row = StageRun(run_id=run.id, number=definition.number, key=definition.key, cap=cap)
+        cap = money.share_ucr(max(0, draft["available"]), settings.stages[definition.number].budget_pct or 0)
+        row = {"run_id": run_id, "number": definition.number, "key": definition.key, "cap": cap, **_PENDING}
         if only is not None and definition.key not in only:
-            row.status, row.reason, row.finished_at = (
-                StageRunStatus.SKIPPED,
-                "nothing failed here in the run that is retried",
-                now,
-            )
+            row |= {"status": StageRunStatus.SKIPPED, "reason": _NOT_RETRIED, "finished_at": now}
         rows.append(row)
-    first = next(row for row in rows if row.status is not StageRunStatus.SKIPPED)
-    first.due_at, first.sends = now + timedelta(seconds=config().resend_seconds), 1
-    session.add_all(rows)
-    session.flush()
-    return first.id
+    first = next(row for row in rows if row["status"] is StageRunStatus.PENDING)
+    first |= {"due_at": now + timedelta(seconds=config().resend_seconds), "sends": 1}
+    session.connection().execute(insert(_stage_runs), rows)
+    of_first = select(_stage_runs.c.id).where(_stage_runs.c.run_id == run_id, _stage_runs.c.number == first["number"])
+    return run_id, session.execute(of_first).scalar_one()
 
 
 def _any_input(session: Session, site: Site, settings: SiteSettings) -> bool:
