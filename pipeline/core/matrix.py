@@ -41,9 +41,9 @@ def _one_time(text: str) -> str:
 
 
 class Group(BaseModel):
-    """A group of settings: unknown names are refused, and what was read is not changed: threads share it."""
+    """A group of settings: unknown names are refused, values are checked on every change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
 
 
 class Automation(Group):

@@ -1,6 +1,6 @@
 """Owns the way back from what a run froze to `SiteSettings`, parsed once a process however often it is read.
 
-Never: changes them. Threads share what is parsed; every group of settings is immutable.
+Never: changes them; threads share what is parsed.
 """
 
 from __future__ import annotations
