@@ -148,7 +148,7 @@ def _open_lanes(session: Session, found: Locked, *, inputs: int, now: datetime, 
     """As many lanes as the matrix asks and the batches allow."""
     definition, row = stage(found.key).definition, found.settings.stages[found.number]
     lanes = lane_count(definition, inputs=inputs, batch_size=row.batch_size, concurrency=row.concurrency)
-    move(found.status, StageRunStatus.RUNNING)
+    move(found.status, StageRunStatus.RUNNING)  # The gate: it refuses what the states do not allow.
     first_due_at = now + timedelta(seconds=resend_seconds)
     statements.open_lanes(session, found.id, lanes=lanes, first_due_at=first_due_at, now=now)
 
