@@ -17,7 +17,7 @@ from benchmarks.counting import counting, drive
 from benchmarks.figures import Figure, medians, note, rounded
 from benchmarks.processes import Processes
 from benchmarks.stack import THREADS, connect, engine_stack, floor_stack, raw_stack
-from benchmarks.worlds import ASKING, LOCAL_BATCH_OF_ONE, LOCAL_SET, LOCAL_SINGLE, Variant, make_world
+from benchmarks.worlds import ASKING, ASKING_APART, LOCAL_BATCH_OF_ONE, LOCAL_SET, LOCAL_SINGLE, Variant, make_world
 from pipeline.config import Config, use_config
 from pipeline.core.states import LIVE_RUNS
 from pipeline.db.session import Database
@@ -66,6 +66,7 @@ CASES: Final = (
     Case("local items by sets of 20, SQLite", LOCAL_SET, "sqlite", 0.15, has_floor=True),
     Case("a hold and a stored answer an item, PostgreSQL", ASKING, "postgresql", 0.65),
     Case("a hold and a stored answer an item, SQLite", ASKING, "sqlite", 0.65),
+    Case("a hold and a stored answer an item, an account a site, PostgreSQL", ASKING_APART, "postgresql", 0.65),
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar, TypeVar
@@ -118,17 +118,20 @@ class Slice(ABC):
     def room(self, batch_done: int) -> int:
         """How many items are claimed at once where `batch_done` of the batch in hand are closed."""
 
-    def advance(self, session: Session, *, closed: int, now: datetime, claiming: bool = False) -> Grip:
+    def advance(
+        self, session: Session, *, closed: int, now: datetime, claiming: bool = False, keeping: Sequence[int] = ()
+    ) -> Grip:
         """Take the next ticket; `closed` items of the batch in hand are being closed.
 
         `claiming`: the next items are wanted too, and come with the same statement where the database knows how.
+        `keeping`: these subjects are about to be kept; how many still wait comes with the grip, and they are locked.
         """
         batch_done = self.grip.batch_done + closed
         full = self.batch_size is not None and batch_done >= self.batch_size
-        renewal = Renewal.of(self.grip, batch_done=0 if full else batch_done, now=now)
+        renewal = Renewal.of(self.grip, batch_done=0 if full else batch_done, now=now, keeping=keeping)
         self._claimed = []
         if not claiming or self.looks_back or self.database.is_sqlite or not self._goes_on(batch_is_full=full):
-            self.next_grip = lanes.advance(session, renewal)
+            self.next_grip = lanes.advance(session, renewal, self.context.stage)
         else:
             most, stage = self.room(renewal.batch_done), self.context.stage
             self.next_grip, items = advance_and_claim(
