@@ -27,11 +27,12 @@ def free_slot(session: Session, content: Content, *, hold_back: bool, now: datet
     """
     rows.lock_share(session, content.site_id)
     withdrawn = placing.withdraw(session, content.id, now=now)
-    moved = placing.move_content(session, content.id, ContentStatus.APPROVED, of=_FROM, held_back=hold_back)
-    rows.release(session, content.id, site_id=content.site_id, now=now)
-    if not (withdrawn and moved):
+    if not (
+        withdrawn and placing.move_content(session, content.id, ContentStatus.APPROVED, of=_FROM, held_back=hold_back)
+    ):
         session.refresh(content)
         raise ConflictError(
             f"Content {content.id} is {content.status}: only scheduled or ready content can leave the calendar. "
             "If it is just being published, wait until it is published or needs attention."
         )
+    rows.release(session, content.id, site_id=content.site_id, now=now)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import and_, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.calendar import Slot
@@ -48,8 +48,7 @@ class _Item:
     content_id: int
     #: Where it stands.
     slot: Slot
-    pinned: bool
-    #: Whether it may move.
+    #: Whether it may move: nobody pinned it, and it has not begun to appear.
     is_movable: bool
 
 
@@ -65,11 +64,13 @@ def put_back(session: Session, site_id: int, *, now: datetime, grace: timedelta)
     current_rules(session, site_id, now=now)
     rows.lock_alone(session, site_id)
     late = _overdue(session, site_id, before=now - grace)
-    missed = [item.content_id for item in late if item.pinned]
-    waiting = [item for item in late if not item.pinned]
+    missed = [item.content_id for item in late if not item.is_movable]
+    waiting = [item for item in late if item.is_movable]
+    _miss(session, missed)
+    if not waiting:
+        return PutBack([], missed)
     ahead = _ahead(session, site_id, now=now)
     dealt = _deal(waiting, ahead, grid=_grid(session, site_id, ahead, now=now))
-    _miss(session, missed)
     _put(session, site_id, dealt, now=now)
     was_at = {item.content_id: item.slot.at for item in (*waiting, *ahead)}
     moved = [
@@ -97,7 +98,7 @@ def _overdue(session: Session, site_id: int, *, before: datetime) -> list[_Item]
     )
     return [
         # Its wall time does not matter any more: it leaves that slot.
-        _Item(content_id, Slot(slot_at, slot_at.date(), ""), bool(pinned), is_movable=True)
+        _Item(content_id, Slot(slot_at, slot_at.date(), ""), is_movable=not pinned)
         for content_id, slot_at, pinned in session.execute(query)
         if slot_at is not None
     ]
@@ -106,21 +107,29 @@ def _overdue(session: Session, site_id: int, *, before: datetime) -> list[_Item]
 def _ahead(session: Session, site_id: int, *, now: datetime) -> list[_Item]:
     """Everything that stands after `now`, in the order of its slots; its publications are locked."""
     query = (
-        select(CalendarSlot, Content.status, Publication)
+        select(
+            CalendarSlot.slot_at,
+            CalendarSlot.local_date,
+            CalendarSlot.local_time,
+            Publication.content_id,
+            # What may move: nobody chose its instant, and nothing of it is at the site yet.
+            and_(
+                ~CalendarSlot.pinned,
+                Content.status == ContentStatus.SCHEDULED,
+                Publication.status == PublicationStatus.PLANNED,
+                *_NO_TRACE,
+            ).label("is_movable"),
+        )
         .join(Content, Content.id == CalendarSlot.content_id)
         .join(Publication, Publication.content_id == CalendarSlot.content_id)
         .where(CalendarSlot.site_id == site_id, CalendarSlot.slot_at > now)
         .order_by(CalendarSlot.slot_at)
         .with_for_update(of=Publication)
-        .execution_options(populate_existing=True)
     )
-    items = []
-    for slot, content, publication in session.execute(query):
-        waits = (content, publication.status) == (ContentStatus.SCHEDULED, PublicationStatus.PLANNED)
-        is_movable = waits and not slot.pinned and not publication.has_trace
-        stands = Slot(slot.slot_at, slot.local_date, slot.local_time)
-        items.append(_Item(publication.content_id, stands, slot.pinned, is_movable))
-    return items
+    return [
+        _Item(content_id, Slot(at, local_date, local_time), is_movable=is_movable)
+        for at, local_date, local_time, content_id, is_movable in session.execute(query)
+    ]
 
 
 def _grid(session: Session, site_id: int, ahead: Sequence[_Item], *, now: datetime) -> Iterator[Slot]:

@@ -127,7 +127,7 @@ def _is_put_off(session: Session, publication: Publication, *, limits: Limits, n
         Publication.status == PublicationStatus.PLANNED,
         Publication.due_at.is_not(None),
         Publication.attempts == 0,
-        Publication.slot_at < publication.slot_at,
+        Publication.slot_at.between(now - limits.grace, publication.slot_at),
     )
     turn = max(now, now if last is None else last + limits.spacing) + (session.scalar(before) or 0) * limits.spacing
     if turn <= now:

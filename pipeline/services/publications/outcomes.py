@@ -19,6 +19,8 @@ from pipeline.services import placing
 from pipeline.services.publications.claims import Claim, Limits, Work
 
 _PUBLICATIONS: Final = table_of(Publication)
+#: No site is waited for longer, whatever it asks for.
+_LONGEST_PAUSE: Final = timedelta(days=1)
 _TO_BE_PUBLISHED: Final = (ContentStatus.SCHEDULED, ContentStatus.PUBLISHING)
 
 
@@ -66,7 +68,7 @@ def try_later(
     """
     if claim.attempt >= limits.most_attempts:
         return give_up(session, claim, f"{error} It was tried {claim.attempt} times.", **learnt)
-    wait = max(limits.retries[claim.attempt - 1], pause or timedelta())
+    wait = max(limits.retries[claim.attempt - 1], min(pause or timedelta(), _LONGEST_PAUSE))
     return _end(session, claim, status=claim.work.put_off_as, due_at=now + wait, error=error, **learnt)
 
 
@@ -127,12 +129,14 @@ def disown(session: Session, claim: Claim, *, remote_id: str | None, now: dateti
     `remote_id` is what it placed, None where it took away. Whether that is a second copy, which it must take away.
     """
     row = session.get_one(Publication, claim.publication_id, with_for_update=True, populate_existing=True)
-    placed_in_vain = row.status is PublicationStatus.WITHDRAWN and remote_id is not None
-    gone_in_vain = row.status is PublicationStatus.PUBLISHED and remote_id is None
-    if placed_in_vain or gone_in_vain:
+    is_second = remote_id is not None and row.remote_id not in {None, remote_id}
+    stands_in_vain = row.status is PublicationStatus.WITHDRAWN and remote_id is not None
+    # It may have put an older version in the place of a newer one.
+    is_outdated = row.status is PublicationStatus.PUBLISHED and not is_second
+    if stands_in_vain or is_outdated:
         row.remote_id, row.ticket = row.remote_id or remote_id, row.ticket + 1
         row.due_at, row.sends, row.attempts = max(now, row.lease_until or now), 0, 0
-    return remote_id is not None and row.remote_id is not None and row.remote_id != remote_id
+    return is_second
 
 
 def _end(session: Session, claim: Claim, **values: Any) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 A_MINUTE = timedelta(minutes=1)
 A_DAY = timedelta(days=1)
+ACTS = ["carry_out", "carry_out", "carry_out", "edit", "publish_now", "withdraw", "reject"]
 
 
 @pytest.fixture
@@ -307,6 +310,63 @@ def test_a_withdrawal_that_outlived_its_lease_does_not_win_over_what_came_after(
 
     assert len(site.posts) == 1
     assert world.publication(published.content_id).status is PublicationStatus.PUBLISHED
+
+
+def test_an_update_that_outlived_its_lease_leaves_the_later_version_on_the_site(
+    world: World, line: Line, site: FakeSite, published: Publication
+) -> None:
+    _edit(world, line, published)
+    once = iter([1])
+
+    def overtake() -> None:
+        for _ in once:
+            line.now += timedelta(hours=1)
+            _edit(world, line, published, "A third title")
+            line.play(site, until=timedelta())
+
+    site.before("publish", overtake)
+
+    line.play(site, until=line.now + timedelta(hours=2))
+
+    assert site.titles() == ["A third title"]
+    assert world.publication(published.content_id).placed_version == 3
+
+
+def test_people_and_publishers_at_the_same_articles_at_the_same_moment_end_with_site_and_rows_agreeing(
+    world: World, line: Line, site: FakeSite
+) -> None:
+    contents = world.approve(8)
+    publications = [world.publish_now(content, now=line.now) for content in contents]
+    chance = Random(3)
+    acts = [(chance.choice(ACTS), chance.choice(publications)) for _ in range(120)]
+
+    def act(pair: tuple[str, Publication]) -> None:
+        what, publication = pair
+        try:
+            if what == "carry_out":
+                line.send(publication.id)
+                line.carry_out(publication.id, site)
+            elif what == "edit":
+                _edit(world, line, publication, f"Title {chance.random()}")
+            elif what == "publish_now":
+                world.publish_now(world.content(publication.content_id), now=line.now)
+            else:
+                _decide(world, line, publication, what)
+        except ConflictError:
+            pass
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(act, acts))
+    line.play(site, until=A_DAY)
+
+    shown = sorted((article.content_id, article.title) for article in site.posts.values())
+    rows = [world.content(content.id) for content in contents]
+    assert shown == [(row.id, row.title) for row in rows if row.status is ContentStatus.PUBLISHED]
+    for row in rows:
+        publication = world.publication(row.id)
+        is_published = row.status is ContentStatus.PUBLISHED
+        assert (publication.status is PublicationStatus.PUBLISHED) == is_published
+        assert (publication.placed_version == row.version, publication.due_at) == (is_published, None)
 
 
 def test_what_was_never_placed_needs_no_site_to_be_withdrawn_from(world: World, line: Line, site: FakeSite) -> None:

@@ -101,6 +101,12 @@ def test_a_message_that_overtook_another_waits_for_the_earlier_slot(world: World
     assert world.publication(second.content_id).due_at == back + LIMITS.spacing
 
 
+def test_one_that_is_a_little_late_does_not_wait_for_those_that_are_put_back(world: World) -> None:
+    planned = world.schedule(3)
+
+    assert world.claim(planned[2], now=_daily(3)[-1] + AN_HOUR) is not None
+
+
 def test_a_hole_in_the_calendar_takes_what_is_pushed_and_nothing_behind_it_moves(world: World) -> None:
     planned = world.schedule(6)
     # What stands on the fourth slot leaves; the rest keep theirs.
@@ -306,8 +312,8 @@ def test_the_decision_is_in_the_audit_trail(world: World) -> None:
 def test_nobody_moves_forward_and_the_first_hole_ends_the_pushing() -> None:
     start = NOW
     slots = [Slot(start + number * AN_HOUR, start.date(), "") for number in range(6)]
-    ahead = [overdue._Item(number, slots[number], pinned=False, is_movable=True) for number in (0, 1, 3, 4)]
-    late = [overdue._Item(9, Slot(start - AN_HOUR, start.date(), ""), pinned=False, is_movable=True)]
+    ahead = [overdue._Item(number, slots[number], is_movable=True) for number in (0, 1, 3, 4)]
+    late = [overdue._Item(9, Slot(start - AN_HOUR, start.date(), ""), is_movable=True)]
 
     dealt = overdue._deal(late, ahead, grid=iter(slots))
 
