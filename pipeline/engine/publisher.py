@@ -35,6 +35,8 @@ from pipeline.sites.port import (
 
 _log = get_logger(__name__)
 _DATABASE_AWAY: Final = (OperationalError, InterfaceError, PoolTimeoutError)
+#: No site is waited for longer, whatever it asks for.
+_LONGEST_PAUSE_SECONDS: Final = 86_400
 
 Opener = Callable[[Destination], SiteTarget]
 
@@ -140,7 +142,7 @@ def _taken_away(database: Database, claim: Claim) -> None:
 def _try_later(database: Database, visit: Visit, error: SiteError, limits: Limits) -> None:
     now = database.now()
     asked = error.retry_after_seconds if isinstance(error, SiteUnavailableError) else None
-    pause = None if asked is None else timedelta(seconds=asked)
+    pause = None if asked is None else timedelta(seconds=min(asked, _LONGEST_PAUSE_SECONDS))
     with database.transaction() as session:
         publications.try_later(
             session, visit.claim, error.message, limits=limits, pause=pause, now=now, **visit.learnt(now=now)

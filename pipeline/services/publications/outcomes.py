@@ -19,8 +19,6 @@ from pipeline.services import placing
 from pipeline.services.publications.claims import Claim, Limits, Work
 
 _PUBLICATIONS: Final = table_of(Publication)
-#: No site is waited for longer, whatever it asks for.
-_LONGEST_PAUSE: Final = timedelta(days=1)
 _TO_BE_PUBLISHED: Final = (ContentStatus.SCHEDULED, ContentStatus.PUBLISHING)
 
 
@@ -68,7 +66,7 @@ def try_later(
     """
     if claim.attempt >= limits.most_attempts:
         return give_up(session, claim, f"{error} It was tried {claim.attempt} times.", **learnt)
-    wait = max(limits.retries[claim.attempt - 1], min(pause or timedelta(), _LONGEST_PAUSE))
+    wait = max(limits.retries[claim.attempt - 1], pause or timedelta())
     return _end(session, claim, status=claim.work.put_off_as, due_at=now + wait, error=error, **learnt)
 
 

@@ -142,6 +142,16 @@ def test_retries_come_after_1_5_15_and_60_minutes(world: World, line: Line) -> N
     assert minutes == [1, 5, 15, 60]
 
 
+def test_no_site_is_waited_for_longer_than_a_day(world: World, line: Line) -> None:
+    publication, site = _wanted(world, line), FakeSite()
+    site.fail("publish", SiteUnavailableError("Away.", retry_after_seconds=10**18))
+    began_at = line.now
+
+    line.play(site, until=timedelta())
+
+    assert world.publication(publication.content_id).due_at == began_at + A_DAY
+
+
 STEPS: dict[str, Callable[[FakeSite, pytest.MonkeyPatch], None]] = {
     "before the site": lambda _, patch: patch.setattr(articles, "destination", _die),
     "before the site took it": lambda site, _: site.fail("publish", Killed()),
