@@ -9,7 +9,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final, cast
 
-from sqlalchemy import CursorResult, Select, Table, case, or_, select, update
+from sqlalchemy import CursorResult, Select, Table, Update, case, or_, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.errors import ConflictError
@@ -82,15 +82,21 @@ def withdraw(session: Session, content_id: int, *, now: datetime | None = None, 
     `now` is from when on; None: by this machine's clock. False: it is just being published, is published (unless
     `also_published`), or nothing was planned.
     """
+    statement = _withdrawal(now or utc_now(), also_published=also_published)
+    statement = statement.where(_PUBLICATIONS.c.content_id == content_id)
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1
+
+
+def _withdrawal(at_once: datetime, *, also_published: bool) -> Update:
+    """Withdraws every publication that may be."""
     known = _PUBLICATIONS.c
     kept = set() if also_published else {PublicationStatus.PUBLISHED}
     has_trace = or_(known.remote_id.is_not(None), known.unknown_since.is_not(None))
     # Whoever brings the site up to date just now must have ended before it is taken away.
-    at_once = now or utc_now()
     free_at = case((known.lease_until > at_once, known.lease_until), else_=at_once)
-    statement = (
+    return (
         update(_PUBLICATIONS)
-        .where(known.content_id == content_id, known.status.in_(set(sources(PublicationStatus.WITHDRAWN)) - kept))
+        .where(known.status.in_(set(sources(PublicationStatus.WITHDRAWN)) - kept))
         .values(
             status=PublicationStatus.WITHDRAWN,
             slot_at=None,
@@ -101,7 +107,6 @@ def withdraw(session: Session, content_id: int, *, now: datetime | None = None, 
             ticket=known.ticket + 1,
         )
     )
-    return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1
 
 
 def is_due(session: Session, content_id: int) -> bool:

@@ -23,7 +23,7 @@ from pipeline.models import CalendarSlot, Content, Publication, SiteCalendar
 from pipeline.models.base import table_of
 from pipeline.services import placing
 from pipeline.services.calendar import rows
-from pipeline.services.calendar.reflow import Move, current_rules
+from pipeline.services.calendar.reflow import current_rules
 from pipeline.services.calendar.rules import read_state
 
 MISSED: Final = "Its pinned time passed while nothing could be published. Publish it now, or schedule it again."
@@ -34,11 +34,21 @@ _NO_TRACE: Final = (Publication.remote_id.is_(None), Publication.unknown_since.i
 
 
 @dataclass(frozen=True)
+class Pushed:
+    """An item that has another slot now."""
+
+    content_id: int
+    was_at: datetime
+    #: None: there is no slot for it any more; it is approved again.
+    now_at: datetime | None
+
+
+@dataclass(frozen=True)
 class PutBack:
     """What was decided about a site's overdue items."""
 
     #: Overdue ones and those behind that made room, in their order.
-    moved: Sequence[Move]
+    moved: Sequence[Pushed]
     #: Contents whose pinned time passed.
     missed: Sequence[int]
 
@@ -74,7 +84,7 @@ def put_back(session: Session, site_id: int, *, now: datetime, grace: timedelta)
     _put(session, site_id, dealt, now=now)
     was_at = {item.content_id: item.slot.at for item in (*waiting, *ahead)}
     moved = [
-        Move(content_id, was_at[content_id], None if slot is None else slot.at) for content_id, slot in dealt.items()
+        Pushed(content_id, was_at[content_id], None if slot is None else slot.at) for content_id, slot in dealt.items()
     ]
     return PutBack(moved, missed)
 
