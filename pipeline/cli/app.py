@@ -17,6 +17,7 @@ from pipeline.cli import (
     keywords,
     processes,
     publishing,
+    reviews,
     run,
     runs,
     schedule,
@@ -81,7 +82,12 @@ app.command("retry")(runs.retry)
 _group("schedule", schedule.app, "The schedule of a site: show, pause, resume.")
 app.command("decisions")(schedule.decisions)
 app.command("calendar")(calendar.calendar)
-_group("content", content.app, "Articles: list a site's, show one.")
+_group("content", content.app, "Articles: list a site's, show one, decide about it, edit it.")
+content.app.command("approve")(reviews.approve)
+content.app.command("reject")(reviews.reject)
+content.app.command("edit")(reviews.edit)
+content.app.command("withdraw")(reviews.withdraw)
+content.app.command("delete")(reviews.delete)
 app.command("publish")(publishing.publish)
 _group("credits", credit.app, "Credits of an account: show, grant.")
 _group("db", installation.db_app, "The database.")

@@ -12,6 +12,7 @@ from pipeline.models.base import AccountId, Base, Id, Instant, SiteId, status_ch
 from pipeline.models.types import BigId, Status
 
 _DUE = text("due_at IS NOT NULL")
+_LEASED = text("lease_until IS NOT NULL")
 
 
 class Publication(Base):
@@ -22,6 +23,7 @@ class Publication(Base):
         UniqueConstraint("content_id"),
         status_check(PublicationStatus),
         Index("ix_publications_due_at", "due_at", sqlite_where=_DUE, postgresql_where=_DUE),
+        Index("ix_publications_leased", "site_id", "lease_until", sqlite_where=_LEASED, postgresql_where=_LEASED),
     )
 
     id: Mapped[Id]
@@ -40,6 +42,15 @@ class Publication(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     remote_id: Mapped[str | None] = mapped_column(String(200))
     remote_url: Mapped[str | None] = mapped_column(String(2_000))
+    #: The version of the content that the site shows; NULL: none.
+    placed_version: Mapped[int | None]
+    #: Since when an answer of the site is missing; NULL: whatever was asked of it is known.
+    unknown_since: Mapped[datetime | None]
     error: Mapped[str | None] = mapped_column(Text)
     published_at: Mapped[datetime | None]
     created_at: Mapped[Instant] = mapped_column(default=utc_now)
+
+    @property
+    def has_trace(self) -> bool:
+        """Whether something of the content stands on the site, or may stand there."""
+        return self.remote_id is not None or self.unknown_since is not None

@@ -77,5 +77,7 @@ class Content(Base):
     held_back: Mapped[bool] = mapped_column(default=False)
     #: Raised by every edit: the ETag.
     version: Mapped[int] = mapped_column(default=1)
+    #: A person deleted it: rows that came of it stay, nobody is shown it.
+    deleted_at: Mapped[datetime | None]
     times_tried: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[Instant] = mapped_column(default=utc_now)

@@ -71,6 +71,8 @@ class Article:
     pictures: tuple[Picture, ...]
     #: Aware, UTC.
     published_at: datetime
+    #: Raised by every edit.
+    version: int = 1
 
     def __post_init__(self) -> None:
         """Raise ValueError for an instant without a zone: it would be shown at a wrong hour."""
@@ -96,16 +98,26 @@ class SiteTarget(Protocol):
     """A place that articles are published to. Every method may raise a `SiteError`."""
 
     @property
-    def has_lookup(self) -> bool:
-        """Whether the site can be asked if a publication whose answer never came took place."""
+    def needs_lookup(self) -> bool:
+        """Whether what may have been placed must be looked up before it is placed again, or it could stand there twice.
+
+        False where placing again shows it once, whatever became of the first time.
+        """
         ...
 
     def publish(self, article: Article, *, remote_id: str | None) -> Placed:
-        """Make the article visible; `remote_id` names an earlier placement to overwrite. Safe to repeat."""
+        """Make the article visible; `remote_id` names an earlier placement to overwrite, made anew where it is gone.
+
+        Safe to repeat, given the `remote_id` of what `look_up` finds where `needs_lookup`.
+        """
         ...
 
     def withdraw(self, remote_id: str) -> None:
         """Take the article away; nothing happens where it is not there."""
+        ...
+
+    def look_up(self, content_id: int) -> Placed | None:
+        """Answer where the site has the content, visible or not; None where it has not, or cannot be asked."""
         ...
 
     def read_back(self, remote_id: str) -> Placed | None:

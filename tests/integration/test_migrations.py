@@ -9,12 +9,14 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import CheckConstraint, inspect, text
+from sqlalchemy import CheckConstraint, inspect, select, text
 
 from pipeline.core.errors import NotReadyError
+from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.db.migrate import SchemaState, _alembic, require_current, schema_state, upgrade
 from pipeline.db.session import Database
-from pipeline.models import Base
+from pipeline.models import Base, Publication
+from tests.support.builders import make_content, make_site
 from tests.support.postgres import PostgresServer
 
 _NAME = "igny8_migrations"
@@ -109,6 +111,21 @@ def test_schedules_come_and_go_without_touching_what_is_there(empty: Database) -
         assert inspect(connection).get_check_constraints(_SETTINGS) == checks
         columns = {column["name"] for column in inspect(connection).get_columns(_SETTINGS)}
     assert columns.isdisjoint({"queued_for", "paused_at", "paused_reason", "failed_in_a_row"})
+
+
+def test_what_was_published_before_is_known_to_stand_there_in_its_version(migrated: Database) -> None:
+    with migrated.transaction() as session:
+        content = make_content(session, site=make_site(session), status=ContentStatus.PUBLISHED)
+        content.version = 3
+        owners = {"account_id": content.account_id, "site_id": content.site_id, "content_id": content.id}
+        session.add(Publication(**owners, status=PublicationStatus.PUBLISHED, remote_id="content-1"))
+    with migrated.engine.begin() as connection:
+        command.downgrade(_alembic(connection), "0002")
+
+    upgrade(migrated)
+
+    with migrated.reading() as session:
+        assert session.scalars(select(Publication)).one().placed_version == 3
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(migrated: Database) -> None:

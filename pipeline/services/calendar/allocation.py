@@ -35,17 +35,18 @@ def schedule_next(session: Session, content: Content, *, now: datetime) -> datet
     """Put an approved content on the earliest free slot after `now` and plan its publication; a ready one anew.
 
     None, and nothing changed, where the site has no slots. Any number of writers get distinct slots without holes.
-    Raises TransitionError where the content is not approved or ready.
+    So is one whose publication got stuck or was missed. Raises TransitionError where the content is none of these.
     """
     if not (rules := share(session, content.site_id, now=now)).has_slots:
         return None
-    planned_before = placing.lock_publication(session, content.id) is not None
-    if not placing.move_content(session, content.id, ContentStatus.SCHEDULED, of=_FROM, held_back=False):
+    planned = placing.lock_to_schedule(session, content.id)
+    of = (*_FROM, ContentStatus.NEEDS_ATTENTION) if planned in placing.STUCK else _FROM
+    if not placing.move_content(session, content.id, ContentStatus.SCHEDULED, of=of, held_back=False):
         raise TransitionError(
             f"Content {content.id} is {content.status}: only approved or ready content can be scheduled. "
             "Approve it first, or look at what became of it."
         )
-    if planned_before:
+    if planned is not None:
         rows.release(session, content.id, site_id=content.site_id, now=now)
     slot_at = _take(session, content, rules, now=now)
     if slot_at is None:

@@ -30,8 +30,8 @@ _MARKER_WITHIN_BYTES: Final = 4096
 class FolderSite:
     """A static site under `root`: an index, a folder an article, a feed and a sitemap, all links relative."""
 
-    #: A page says which content it shows.
-    has_lookup = True
+    #: A content has one folder: placing it again overwrites it.
+    needs_lookup = False
 
     def __init__(
         self,
@@ -90,6 +90,12 @@ class FolderSite:
             self._write_lists({**by_content, content_id: gone}.values())
             self._remove_articles(gone.claims)
             records.remove(gone)
+
+    def look_up(self, content_id: int) -> Placed | None:
+        """Where the content's page is, listed or left half-way; None where nothing of it is there."""
+        with explained(self._root):
+            record = Records(self._disk).find(content_id)
+        return None if record is None else self._placed(record)
 
     def read_back(self, remote_id: str) -> Placed | None:
         """Read the page from disk: None where it is not listed, not there, or shows another content."""
