@@ -18,7 +18,7 @@ from pipeline.core.matrix import SiteSettings
 from pipeline.core.states import ItemStatus, LaneStatus, RunStatus, StageRunStatus, move, worst
 from pipeline.models import Account, Lane, Run, Site, StageItem, StageRun
 from pipeline.models.base import table_of
-from pipeline.services import schedule_pauses
+from pipeline.services import alerts, schedule_pauses
 
 _DONE_WELL = (StageRunStatus.COMPLETED, StageRunStatus.SKIPPED)
 
@@ -270,3 +270,4 @@ def _end(session: Session, run: Run, *, now: datetime) -> None:
     told = [f"{BY_KEY[row.key].name}: {row.reason}" for row in stages if row.status not in _DONE_WELL]
     run.status, run.finished_at, run.reason = move(run.status, status), now, "; ".join(told) or None
     schedule_pauses.run_ended(session, run, now=now)
+    alerts.run_ended(session, run, now=now)

@@ -15,7 +15,8 @@ ISSUED = {
     "keywords import", "keywords add", "keywords list", "settings show", "settings set", "run", "runs", "run-show",
     "pause", "resume", "cancel", "retry", "schedule show", "schedule pause",
     "schedule resume", "decisions", "calendar", "content list", "content show", "publish", "credits show",
-    "credits grant",
+    "credits grant", "site test", "site sync", "notifications list", "notifications read", "webhooks add",
+    "webhooks list", "webhooks remove", "webhooks test",
 }  # fmt: skip
 
 
