@@ -139,7 +139,7 @@ def _waiting_for_approval(session: Session, site_ids: Sequence[int]) -> dict[int
         .group_by(Content.site_id)
         .order_by(Content.site_id)
     )
-    return dict(session.execute(query).tuples().all())
+    return {row[0]: row[1] for row in session.execute(query)}
 
 
 def _told_in_vain(session: Session, site_ids: Sequence[int], waiting: dict[int, int]) -> list[int]:
