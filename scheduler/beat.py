@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from pipeline.db.session import Database, database
 from pipeline.logs import get_logger
 from scheduler.calendar import fill_calendars
-from scheduler.deliveries import send_due_deliveries
+from scheduler.deliveries import DeliveriesDuty
 from scheduler.dispatch import DispatchDuty
 from scheduler.duty import Context, Duty
 from scheduler.entries import EntriesDuty
@@ -69,7 +69,7 @@ class PipelineScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no typ
             "dispatch": DispatchDuty(),
             "calendar": fill_calendars,
             "publishing": publish_due,
-            "deliveries": send_due_deliveries,
+            "deliveries": DeliveriesDuty(),
             "sites": SitesDuty(),
             "housekeeping": HousekeepingDuty(self.app),
             "entries": EntriesDuty(self.app),

@@ -54,6 +54,6 @@ def workers_that_execute_nothing(session: Session, *, now: datetime) -> list[str
     """The workers that live, where none of them has executed anything of late; empty where one has."""
     living = heartbeats.executions(session, now=now, within=2 * heartbeats.EVERY)
     # One that began a moment ago may not have had its turn.
-    if any(since is not None and since > now - SILENT_AFTER for since in living.values()):
+    if any(since is None or since > now - SILENT_AFTER for since in living.values()):
         return []
     return sorted(living)

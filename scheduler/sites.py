@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import bindparam, func, select, update
@@ -18,12 +18,11 @@ from pipeline.models.base import table_of
 from pipeline.models.types import BigId, UtcDateTime
 from pipeline.services.site_health import next_check
 from scheduler.duty import Context
+from scheduler.glance import Glance
 from scheduler.sending import Message
 
 TASK: Final = "sites.check"
 SITES_A_TICK: Final = 300
-#: How late a site that somebody made due by hand may be found.
-LOOK_EVERY: Final = timedelta(seconds=5)
 _SITES: Final = table_of(Site)
 _NEXT: Final = select(func.min(_SITES.c.next_check_at)).where(_SITES.c.next_check_at.is_not(None))
 _MOVE: Final = (
@@ -47,20 +46,19 @@ class SitesDuty:
 
     def __init__(self) -> None:
         """The first call looks."""
-        self._looked_at: datetime | None = None
-        self._following: datetime | None = None
+        self._glance = Glance()
 
     def __call__(self, context: Context) -> datetime | None:
         """Send the looks that are due; the next due instant."""
         if not context.sender.may_send:
             return None
-        if self._knows_of_nothing_due(context.now):
-            return self._following
+        if self._glance.shows_nothing_due(context.now):
+            return self._glance.following
         with context.database.reading() as session:
-            self._following, self._looked_at = next_due(session), context.now
-        if self._following is None or self._following > context.now:
-            return self._following
-        self._looked_at = None
+            following = next_due(session)
+        self._glance.note(following, at=context.now)
+        if following is None or following > context.now:
+            return following
         with context.database.transaction() as session:
             claimed = claim_due(session, now=context.now)
         sent = context.sender.send([Message(TASK, (due.site_id,)) for due in claimed])
@@ -69,12 +67,6 @@ class SitesDuty:
                 give_back(session, claimed[sent:])
             return None
         return context.now if claimed else None
-
-    def _knows_of_nothing_due(self, now: datetime) -> bool:
-        """Whether it looked a moment ago; a clock that jumped back counts as no moment."""
-        if self._looked_at is None or not self._looked_at <= now < self._looked_at + LOOK_EVERY:
-            return False
-        return self._following is None or self._following > now
 
 
 def next_due(session: Session) -> datetime | None:

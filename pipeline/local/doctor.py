@@ -221,7 +221,7 @@ def check_heartbeats(config: Config) -> Check:
     }
     words = [f"{kind} {f'{age.total_seconds():.0f} s ago' if age else 'never'}" for kind, age in ages.items()]
     if all(age is not None and age < _SILENCE for age in ages.values()):
-        if all(at is None or now - at > _NO_CANARY for at in executed.values()):
+        if all(at is not None and now - at > _NO_CANARY for at in executed.values()):
             remedy = "Restart the worker: it lives, but takes nothing. What it did not take is sent again."
             return Check(name="heartbeats", ok=False, detail="no worker executed anything of late", remedy=remedy)
         return Check(name="heartbeats", ok=True, detail=", ".join(words))

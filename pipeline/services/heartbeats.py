@@ -49,7 +49,10 @@ def alive(session: Session, *, now: datetime, within: timedelta) -> set[str]:
 
 
 def executions(session: Session, *, now: datetime, within: timedelta) -> dict[str, datetime | None]:
-    """The workers that showed a sign within the span, each with when it last executed something, or else began."""
+    """The workers that showed a sign within the span, each with when it last executed something, or else began.
+
+    None where its row does not say.
+    """
     rows = session.execute(
         select(Heartbeat.name, Heartbeat.details).where(
             Heartbeat.name.startswith("worker:"), Heartbeat.at > now - within

@@ -18,6 +18,7 @@ from pipeline.models import BeatClaim, Delivery, Heartbeat, Site
 from pipeline.services import notifications
 from pipeline.services.site_health import next_check
 from scheduler import deliveries, sites
+from scheduler.deliveries import DeliveriesDuty
 from scheduler.heartbeat import HeartbeatDuty
 from scheduler.housekeeping import HousekeepingDuty
 from scheduler.sites import SitesDuty
@@ -209,7 +210,21 @@ def test_a_delivery_whose_beat_died_before_it_sent_is_due_again(stage: Stage) ->
     assert _ids(stage.sender) == [delivery_id]
 
 
-@pytest.mark.parametrize("duty", [SitesDuty(), deliveries.send_due_deliveries])
+def test_a_beat_finds_a_new_delivery_within_seconds(stage: Stage) -> None:
+    duty = DeliveriesDuty()
+    duty(stage.context())
+    (delivery_id,) = _deliveries(stage, 1)
+
+    told = []
+    for second in range(6):
+        with _statements(stage) as asked:
+            duty(stage.context(now=NOW + second * A_SECOND))
+        told.append((bool(asked), _ids(stage.sender)))
+
+    assert told == [(False, [])] * 5 + [(True, [delivery_id])]
+
+
+@pytest.mark.parametrize("duty", [SitesDuty(), DeliveriesDuty()])
 def test_a_broker_that_is_away_is_left_alone(stage: Stage, duty: object) -> None:
     _sites(stage, 1, due_at=NOW - AN_HOUR)
     stage.sender.outage.failed(ConnectionRefusedError())
