@@ -6,6 +6,7 @@ after the last minute. Instants of a time when no beat ran are not made up for.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
@@ -28,11 +29,11 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class EntriesDuty:
     """The duty, with the next instant of each entry as this process knows it."""
 
-    def __init__(self, app: Celery) -> None:
-        """`app` has the entries in `beat_schedule`."""
+    def __init__(self, app: Celery, entries: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        """`entries` have the form of `beat_schedule`; without them it is the one of `app`."""
+        found = app.conf.beat_schedule if entries is None else entries
         self._entries = {
-            name: ScheduleEntry(**{"name": name, "app": app, **entry})
-            for name, entry in (app.conf.beat_schedule or {}).items()
+            name: ScheduleEntry(**{"name": name, "app": app, **entry}) for name, entry in (found or {}).items()
         }
         self._next: dict[str, datetime] = {}
 

@@ -15,6 +15,7 @@ from pipeline.cli import (
     doctor,
     installation,
     keywords,
+    notifications,
     processes,
     publishing,
     reviews,
@@ -22,7 +23,9 @@ from pipeline.cli import (
     runs,
     schedule,
     settings,
+    site_health,
     sites,
+    webhooks,
 )
 from pipeline.cli.failures import Commands
 
@@ -69,7 +72,9 @@ app.command("demo")(demo.demo)
 app.command("init")(installation.init)
 app.command("up")(processes.up)
 app.command("doctor")(doctor.doctor)
-_group("site", sites.app, "Sites: add one, list them, show one.")
+_group("site", sites.app, "Sites: add one, list them, show one, look whether it is well.")
+sites.app.command("test")(site_health.look)
+sites.app.command("sync")(site_health.look_at_all)
 _group("keywords", keywords.app, "Keywords of a site: import a file, add, list.")
 _group("settings", settings.app, "Settings of a site: show, set.")
 app.command("run")(run.run)
@@ -90,6 +95,8 @@ content.app.command("withdraw")(reviews.withdraw)
 content.app.command("delete")(reviews.delete)
 app.command("publish")(publishing.publish)
 _group("credits", credit.app, "Credits of an account: show, grant.")
+_group("notifications", notifications.app, "What an account was told: list, mark as read.")
+_group("webhooks", webhooks.app, "Addresses that notifications are posted to: add, list, remove, test.")
 _group("db", installation.db_app, "The database.")
 app.command("worker")(processes.worker)
 app.command("beat")(processes.beat)

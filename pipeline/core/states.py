@@ -15,6 +15,7 @@ from pipeline.core.statuses import (
     ClusterStatus,
     ContentStatus,
     ContentTaskStatus,
+    DeliveryStatus,
     IdeaStatus,
     ImagePromptStatus,
     ItemStatus,
@@ -33,6 +34,7 @@ __all__ = [
     "ClusterStatus",
     "ContentStatus",
     "ContentTaskStatus",
+    "DeliveryStatus",
     "IdeaStatus",
     "ImagePromptStatus",
     "ItemStatus",
@@ -190,6 +192,7 @@ TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
         ),
         PublicationStatus.WITHDRAWN: frozenset({PublicationStatus.PLANNED, PublicationStatus.NEEDS_ATTENTION}),
     },
+    DeliveryStatus: {DeliveryStatus.PENDING: frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.GIVEN_UP})},
 }
 
 

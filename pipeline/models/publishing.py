@@ -8,11 +8,13 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.core.states import PublicationStatus
-from pipeline.models.base import AccountId, Base, Id, Instant, SiteId, status_check, utc_now
+from pipeline.models.base import AccountId, Base, Id, Instant, SiteId, status_check, utc_now, word_check
 from pipeline.models.types import BigId, Status
 
+DRIFTS = ("deleted", "edited")
 _DUE = text("due_at IS NOT NULL")
 _LEASED = text("lease_until IS NOT NULL")
+_DRIFTED = text("drift IS NOT NULL")
 
 
 class Publication(Base):
@@ -22,8 +24,10 @@ class Publication(Base):
     __table_args__ = (
         UniqueConstraint("content_id"),
         status_check(PublicationStatus),
+        word_check("drift", DRIFTS),
         Index("ix_publications_due_at", "due_at", sqlite_where=_DUE, postgresql_where=_DUE),
         Index("ix_publications_leased", "site_id", "lease_until", sqlite_where=_LEASED, postgresql_where=_LEASED),
+        Index("ix_publications_drift", "site_id", sqlite_where=_DRIFTED, postgresql_where=_DRIFTED),
     )
 
     id: Mapped[Id]
@@ -48,6 +52,8 @@ class Publication(Base):
     unknown_since: Mapped[datetime | None]
     error: Mapped[str | None] = mapped_column(Text)
     published_at: Mapped[datetime | None]
+    #: How the site's page differs from what was published; NULL: as far as was seen, it does not.
+    drift: Mapped[str | None] = mapped_column(String(16))
     created_at: Mapped[Instant] = mapped_column(default=utc_now)
 
     @property

@@ -20,6 +20,7 @@ from pipeline.core.money import shown
 from pipeline.core.states import CallStatus
 from pipeline.models import Account, AiCall, CreditEntry, StageRun
 from pipeline.models.base import utc_now
+from pipeline.services import alerts
 from pipeline.services import credit_statements as statements
 
 OPEN_CALLS = (CallStatus.RESERVED, CallStatus.DISPATCHED)
@@ -214,7 +215,9 @@ def grant(
             f"{shown(-amount_ucr)} credits cannot be taken back: {shown(found.available_ucr)} are available, "
             f"{shown(found.held_ucr)} are held for calls under way. Take less, or wait until those have ended."
         )
-    statements.add(session, account_id, amount_ucr, kind=kind, key=key, note=note, now=now or utc_now())
+    now = now or utc_now()
+    statements.add(session, account_id, amount_ucr, kind=kind, key=key, note=note, now=now)
+    alerts.credits_came(session, account_id, now=now)
     return True
 
 

@@ -106,7 +106,7 @@ def _move_on(
         start = schedule.latest_start(since=max(entry.at, earliest), until=now)
     except InvalidValueError as error:
         schedule_pauses.pause_row(session, site, row, reason=error.message, actor=schedule_pauses.SCHEDULER, now=now)
-        schedule_pauses.alert(site, reason=error.message)
+        schedule_pauses.alert(session, site, reason=error.message, now=now)
         return None
     # Zone rules may have changed since the instant was computed: it stands as it was promised.
     start = start or (entry.at if entry.at >= earliest else None)

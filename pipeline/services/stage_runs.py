@@ -16,7 +16,7 @@ from pipeline.contract import Stage, stage
 from pipeline.core.catalog import BY_KEY, Calls, StageDefinition
 from pipeline.core.states import ItemStatus, RunStatus, StageRunStatus, move, worst
 from pipeline.models import Account, Run, Site, StageRun
-from pipeline.services import schedule_pauses
+from pipeline.services import alerts, schedule_pauses
 from pipeline.services import stage_run_statements as statements
 from pipeline.services.stage_run_statements import Locked, Opened, item_counts, subject_table, waiting
 
@@ -181,3 +181,4 @@ def _end(session: Session, run: Run, *, now: datetime) -> None:
     told = [f"{BY_KEY[row.key].name}: {row.reason}" for row in stages if row.status not in _DONE_WELL]
     run.status, run.finished_at, run.reason = move(run.status, status), now, "; ".join(told) or None
     schedule_pauses.run_ended(session, run, now=now)
+    alerts.run_ended(session, run, now=now)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -94,6 +95,17 @@ class Placed:
     url: str
 
 
+class Standing(StrEnum):
+    """How an article that was published stands on its site now."""
+
+    #: As it was published.
+    HERE = "here"
+    #: It is not to be seen any more.
+    DELETED = "deleted"
+    #: Somebody changed it there.
+    EDITED = "edited"
+
+
 class SiteTarget(Protocol):
     """A place that articles are published to. Every method may raise a `SiteError`."""
 
@@ -122,4 +134,12 @@ class SiteTarget(Protocol):
 
     def read_back(self, remote_id: str) -> Placed | None:
         """Answer where the article visibly stands; None where it does not."""
+        ...
+
+    def check(self) -> None:
+        """Ask, cheaply and changing nothing, whether the site could take an article now."""
+        ...
+
+    def standing(self, remote_id: str) -> Standing:
+        """Answer how the article stands, cheaply and changing nothing."""
         ...

@@ -162,7 +162,7 @@ def test_contents_of_a_new_site_are_an_empty_list(igny8: Igny8, ready: Database)
 def test_tables_for_people_are_plain_outside_a_terminal(igny8: Igny8, ready: Database) -> None:
     shown = igny8("site", "list")
 
-    assert shown.out.splitlines()[0].split() == ["id", "name", "time", "zone", "target"]
+    assert shown.out.splitlines()[0].split() == ["id", "name", "time", "zone", "target", "health"]
     assert "\x1b" not in shown.out
     assert all(line == line.rstrip() for line in shown.out.splitlines())
 

@@ -17,6 +17,8 @@ ISSUED = {
     "schedule resume", "decisions", "calendar", "content list", "content show", "content approve",
     "content reject", "content edit", "content withdraw", "content delete", "publish", "credits show",
     "credits grant",
+    "site test", "site sync", "notifications list", "notifications read", "webhooks add",
+    "webhooks list", "webhooks remove", "webhooks test",
 }  # fmt: skip
 
 
