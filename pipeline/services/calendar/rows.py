@@ -108,20 +108,24 @@ def add_free(session: Session, site_id: int, rules: SlotRules, *, now: datetime,
     beyond = session.scalars(select(SLOTS.c.slot_at).where(SLOTS.c.site_id == site_id, SLOTS.c.slot_at > after))
     slots = list(islice(rules.slots(after=after, taken=beyond.all()), count))
     if slots:
-        session.execute(insert(SLOTS), [slot_row(site_id, slot) for slot in slots])
+        session.execute(insert(SLOTS), [slot_row(site_id, slot, zone=rules.zone) for slot in slots])
         set_calendar(session, site_id, refilled_to=slots[-1].at)
     return len(slots)
 
 
-def slot_row(site_id: int, slot: Slot, *, content_id: int | None = None) -> dict[str, Any]:
-    """The columns of a slot."""
+def slot_row(
+    site_id: int, slot: Slot, *, zone: str, content_id: int | None = None, pinned: bool = False
+) -> dict[str, Any]:
+    """The columns of a slot whose wall time is that of `zone`."""
     return {
         "site_id": site_id,
         "slot_at": slot.at,
         "content_id": content_id,
         "local_date": slot.local_date,
         "local_time": slot.local_time,
-        "pinned": False,
+        "zone": zone,
+        "tzdata": tzdata_version(),
+        "pinned": pinned,
     }
 
 
@@ -146,15 +150,24 @@ def release(session: Session, content_id: int, *, site_id: int, now: datetime) -
     if slot_at is None:
         return
     here = (SLOTS.c.site_id == site_id, SLOTS.c.slot_at == slot_at, SLOTS.c.content_id == content_id)
-    if slot_at > now and _would_be_made(session, site_id, slot_at):
+    if _made_at(session, site_id, slot_at, now=now) is not None:
         session.execute(update(SLOTS).where(*here).values(content_id=None, pinned=False))
     else:
         session.execute(delete(SLOTS).where(*here))
 
 
-def _would_be_made(session: Session, site_id: int, slot_at: datetime) -> bool:
+def offer(session: Session, site_id: int, slot_at: datetime, *, now: datetime) -> None:
+    """Make a free slot where nothing stands any more, if one would stand there if made now. Asks to be alone."""
+    slot = _made_at(session, site_id, slot_at, now=now)
+    if slot is not None:
+        row = slot_row(site_id, slot, zone=read_state(session, site_id).wanted.zone)
+        session.execute(insert_into(session, CalendarSlot).values(row).on_conflict_do_nothing())
+
+
+def _made_at(session: Session, site_id: int, slot_at: datetime, *, now: datetime) -> Slot | None:
+    """The slot that making slots now gives at the instant."""
     refilled_to = session.scalar(select(SiteCalendar.refilled_to).where(SiteCalendar.site_id == site_id))
-    if refilled_to is None or slot_at > refilled_to:
-        return False
+    if slot_at <= now or refilled_to is None or slot_at > refilled_to:
+        return None
     made = read_state(session, site_id).made_by
-    return made is not None and made.contain(slot_at)
+    return None if made is None else made.slot_at(slot_at)

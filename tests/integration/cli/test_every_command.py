@@ -14,7 +14,8 @@ ISSUED = {
     "init", "up", "demo", "doctor", "db upgrade", "worker", "beat", "flower", "site add", "site list", "site show",
     "keywords import", "keywords add", "keywords list", "settings show", "settings set", "run", "runs", "run-show",
     "pause", "resume", "cancel", "retry", "schedule show", "schedule pause",
-    "schedule resume", "decisions", "calendar", "content list", "content show", "publish", "credits show",
+    "schedule resume", "decisions", "calendar show", "calendar move", "calendar pin", "calendar unpin", "calendar swap",
+    "calendar unschedule", "calendar schedule", "calendar undo", "site set", "content list", "content show", "publish", "credits show",
     "credits grant",
 }  # fmt: skip
 
