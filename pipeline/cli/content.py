@@ -1,4 +1,4 @@
-"""Owns `content list|show`."""
+"""Owns `content list|show|delete`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from rich.tree import Tree
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from pipeline.cli.edge import account_of, reading
+from pipeline.cli.edge import ACTOR, account_of, reading, ready_database
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, ContentArgument, JsonOption, LimitOption, SiteArgument
 from pipeline.cli.output import console, document, say, status, table
 from pipeline.core.states import ContentStatus
 from pipeline.models import Content, Publication
-from pipeline.services import content, sites
+from pipeline.services import content, content_removal, sites
 from pipeline.services.content import Lineage
 
 app = typer.Typer()
@@ -67,6 +67,23 @@ def show(
         console().print(_tree(lineage))
         return
     _tell(article, publication)
+
+
+@app.command("delete")
+def delete(
+    content_id: ContentArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False
+) -> None:
+    """Delete an article for good, with its images; its slot is free for another."""
+    database = ready_database()
+    with database.transaction() as session:
+        owner = account_of(session, account)
+        article = content.get_content(session, account_id=owner.id, content_id=content_id)
+        title = article.title
+        content_removal.delete_content(session, article, actor=ACTOR, now=database.now())
+    if as_json:
+        document({"deleted": content_id, "title": title})
+        return
+    say(f"Deleted: {title} (content {content_id}).")
 
 
 def _publication(session: Session, article: Content) -> dict[str, Any] | None:

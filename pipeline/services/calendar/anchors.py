@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 
 from pipeline.core.calendar import Slot, WallTime, slot_wall_time, tzdata_version, wall_slot
 from pipeline.models import SiteCalendar
-from pipeline.services.calendar import dealing, reflow, rows
+from pipeline.services.calendar import dealing, rows
 from pipeline.services.calendar.dealing import Item, Place
-from pipeline.services.calendar.reflow import Move
+from pipeline.services.calendar.reflow import Move, make_anew, moves_of, put_dealt
 from pipeline.services.calendar.rules import SlotRules, read_state
 
 
@@ -42,9 +42,9 @@ def re_anchor(session: Session, site_id: int, *, now: datetime) -> Sequence[Move
     items = dealing.read(session, site_id, now=now, lock=True)
     anchored = _anchored(items, rules, now=now)
     rows.remove_free(session, site_id)
-    reflow.put_dealt(session, site_id, items, anchored, zone=rules.zone)
-    reflow.make_anew(session, site_id, rules, now=now, made_to=now)
-    return reflow.moves_of(items, anchored)
+    put_dealt(session, site_id, items, anchored, zone=rules.zone)
+    make_anew(session, site_id, rules, now=now, made_to=now)
+    return moves_of(items, anchored)
 
 
 def _anchored(items: Sequence[Item], rules: SlotRules, *, now: datetime) -> dict[int, Place | None]:

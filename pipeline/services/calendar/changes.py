@@ -18,8 +18,8 @@ from pipeline.core.matrix import SiteSettings
 from pipeline.models import Site
 from pipeline.services import audit
 from pipeline.services import settings as site_settings
-from pipeline.services.calendar import anchors, dealing, leaving, reflow, undo
-from pipeline.services.calendar.reflow import Move
+from pipeline.services.calendar import anchors, dealing, leaving, undo_records
+from pipeline.services.calendar.reflow import Move, alone, keep, moves_of, reflow
 from pipeline.services.calendar.rules import SlotRules, read_state
 
 
@@ -54,7 +54,7 @@ def preview(
     rules = _proposed(read_state(session, site.id).wanted, settings, timezone)
     items = dealing.read(session, site.id, now=now, lock=False)
     deal = dealing.deal if follow is Follow.REFLOW else dealing.keep
-    return reflow.moves_of(items, deal(items, rules, now=now))
+    return moves_of(items, deal(items, rules, now=now))
 
 
 def save_settings(
@@ -108,7 +108,7 @@ def set_timezone(session: Session, site: Site, timezone: str, *, follow: Follow,
 
 def _begin(session: Session, site: Site, *, now: datetime) -> SlotRules:
     """Be alone at a calendar whose slots are those of the zone's rules in use."""
-    rules = reflow.alone(session, site.id, now=now)
+    rules = alone(session, site.id, now=now)
     anchors.re_anchor(session, site.id, now=now)
     return rules
 
@@ -117,8 +117,8 @@ def _follow(session: Session, site: Site, before: SlotRules, *, follow: Follow, 
     after = read_state(session, site.id).wanted
     if after == before:
         return Changed((), None)
-    moves = (reflow.reflow if follow is Follow.REFLOW else reflow.keep)(session, site, now=now)
-    record = undo.remember_change(session, site, moves, before=before, after=after, actor=actor, now=now)
+    moves = (reflow if follow is Follow.REFLOW else keep)(session, site, now=now)
+    record = undo_records.remember_change(session, site, moves, before=before, after=after, actor=actor, now=now)
     return Changed(moves, record.id)
 
 

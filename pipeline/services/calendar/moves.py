@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session
 from pipeline.core.errors import ConflictError, InvalidValueError, NotFoundError
 from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.models import Content
-from pipeline.services.calendar import destinations, reflow, standing, undo
+from pipeline.services.calendar import destinations, standing, undo_records
 from pipeline.services.calendar.dealing import Place
 from pipeline.services.calendar.destinations import To
-from pipeline.services.calendar.reflow import Move
+from pipeline.services.calendar.reflow import Move, alone
 from pipeline.services.calendar.rules import SlotRules
 from pipeline.services.calendar.standing import Position, Standing
 
@@ -130,7 +130,7 @@ def schedule(session: Session, content: Content, *, to: To | None, actor: str, n
 def _begin(session: Session, contents: Sequence[Content], *, now: datetime) -> tuple[SlotRules, tuple[Standing, ...]]:
     """Be alone at the calendar, and lock the contents as they are now."""
     site_id = contents[0].site_id
-    rules = reflow.alone(session, site_id, now=now)
+    rules = alone(session, site_id, now=now)
     found = standing.lock(session, site_id, [content.id for content in contents])
     for content in contents:
         if content.id not in found:
@@ -151,9 +151,9 @@ def _do(
     if all(was.position.is_at(new) for was, new in wanted):
         raise ConflictError(f"Content {content.id} stands exactly there already.")
     standing.put(session, content.site_id, wanted, zone=rules.zone, now=now)
-    record = undo.remember(session, content, action=action, moves=wanted, actor=actor, now=now)
+    record = undo_records.remember(session, content, action=action, moves=wanted, actor=actor, now=now)
     for was, new in wanted:
-        undo.write_down(session, was, new, action=action, actor=actor, now=now)
+        undo_records.write_down(session, was, new, action=action, actor=actor, now=now)
     return Action(record.id, [Move(was.content_id, was.title, was.position.place, new.place) for was, new in wanted])
 
 

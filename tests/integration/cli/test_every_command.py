@@ -15,8 +15,8 @@ ISSUED = {
     "keywords import", "keywords add", "keywords list", "settings show", "settings set", "run", "runs", "run-show",
     "pause", "resume", "cancel", "retry", "schedule show", "schedule pause",
     "schedule resume", "decisions", "calendar show", "calendar move", "calendar pin", "calendar unpin", "calendar swap",
-    "calendar unschedule", "calendar schedule", "calendar undo", "site set", "content list", "content show", "publish", "credits show",
-    "credits grant",
+    "calendar unschedule", "calendar schedule", "calendar undo", "site set",
+    "content list", "content show", "content delete", "publish", "credits show", "credits grant",
 }  # fmt: skip
 
 

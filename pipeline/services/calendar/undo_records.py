@@ -16,8 +16,8 @@ from pipeline.core.errors import ConflictError
 from pipeline.core.states import ContentStatus
 from pipeline.models import CalendarSlot, Content, Site, UndoRecord
 from pipeline.services import audit, settings
-from pipeline.services.calendar import reflow, standing
-from pipeline.services.calendar.reflow import Move
+from pipeline.services.calendar import standing
+from pipeline.services.calendar.reflow import Move, alone, reflow_around
 from pipeline.services.calendar.rules import SlotRules
 from pipeline.services.calendar.standing import Position, Standing
 
@@ -75,7 +75,7 @@ def undo(session: Session, site: Site, *, actor: str, now: datetime, undo_id: in
     Raises ConflictError where there is none, something it moved has gone out, stands elsewhere since or would have to
     return to what has passed or is taken.
     """
-    rules = reflow.alone(session, site.id, now=now)
+    rules = alone(session, site.id, now=now)
     record = _open_record(session, site, undo_id)
     found = standing.lock(session, site.id, [line["content_id"] for line in record.moves])
     wanted = [_way_back(line, found.get(line["content_id"]), now=now) for line in record.moves]
@@ -192,4 +192,4 @@ def _make_room(session: Session, site: Site, wanted: Sequence[tuple[Standing, Po
     """What came onto the calendar since is dealt around the places that are returned to."""
     standing.clear(session, [was.content_id for was, _ in wanted])
     reserved = [new.place.at for _, new in wanted if new.place is not None]
-    reflow.reflow_around(session, site.id, reserved, now=now)
+    reflow_around(session, site.id, reserved, now=now)
