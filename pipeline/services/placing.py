@@ -34,6 +34,18 @@ _COLUMNS: Final = (
 _PLANNED: Final = PublicationStatus.PLANNED
 #: A statement takes at most 65,535 values.
 _ROWS_A_STATEMENT: Final = 1_000
+_WITHDRAW: Final = (
+    update(_PUBLICATIONS)
+    .where(_PUBLICATIONS.c.status.in_(set(sources(PublicationStatus.WITHDRAWN)) - {PublicationStatus.PUBLISHED}))
+    .values(
+        status=PublicationStatus.WITHDRAWN,
+        slot_at=None,
+        due_at=None,
+        sends=0,
+        lease_until=None,
+        ticket=_PUBLICATIONS.c.ticket + 1,
+    )
+)
 _RENEWED: Final = ("status", "slot_at", "due_at", "sends", "attempts")
 
 
@@ -88,20 +100,15 @@ def _upsert(session: Session, statement: Any) -> None:
 
 def withdraw(session: Session, content_id: int) -> bool:
     """Nothing will be published any more. False: it is just being published, or nothing was planned."""
-    planned = set(sources(PublicationStatus.WITHDRAWN)) - {PublicationStatus.PUBLISHED}
-    statement = (
-        update(_PUBLICATIONS)
-        .where(_PUBLICATIONS.c.content_id == content_id, _PUBLICATIONS.c.status.in_(planned))
-        .values(
-            status=PublicationStatus.WITHDRAWN,
-            slot_at=None,
-            due_at=None,
-            sends=0,
-            lease_until=None,
-            ticket=_PUBLICATIONS.c.ticket + 1,
-        )
-    )
+    statement = _WITHDRAW.where(_PUBLICATIONS.c.content_id == content_id)
     return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1
+
+
+def withdraw_many(session: Session, content_ids: Sequence[int]) -> None:
+    """As `withdraw` for any number, whatever each comes to."""
+    for first in range(0, len(content_ids), _ROWS_A_STATEMENT):
+        some = content_ids[first : first + _ROWS_A_STATEMENT]
+        session.execute(_WITHDRAW.where(_PUBLICATIONS.c.content_id.in_(some)))
 
 
 def move_content(

@@ -17,6 +17,7 @@ from pipeline.core import calendar as arithmetic
 from pipeline.core.calendar import ReflowItem, Slot, WallTime, slot_wall_time, wall_slot
 from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.models import CalendarSlot, Content, Publication
+from pipeline.models.base import table_of
 from pipeline.services.calendar.rules import SlotRules
 
 _MOVABLE = frozenset({PublicationStatus.PLANNED, PublicationStatus.DRAFTED})
@@ -54,26 +55,24 @@ class Item:
 def read(session: Session, site_id: int, *, now: datetime, lock: bool) -> Sequence[Item]:
     """Everything that stands after `now`, in the order of its slots; with `lock`, its publications are locked."""
     query = (
-        select(CalendarSlot, Content.title, Content.status, Publication.status)
+        select(*table_of(CalendarSlot).columns, Content.title, Content.status, Publication.status.label("publication"))
         .join(Content, Content.id == CalendarSlot.content_id)
         .join(Publication, Publication.content_id == CalendarSlot.content_id)
         .where(CalendarSlot.site_id == site_id, CalendarSlot.slot_at > now)
         .order_by(CalendarSlot.slot_at)
-        .execution_options(populate_existing=True)
     )
     if lock:
         query = query.with_for_update(of=Publication)
     return [
         Item(
             content_id=row.content_id,
-            title=title,
+            title=row.title,
             place=Place(Slot(row.slot_at, row.local_date, row.local_time), pinned=row.pinned),
             zone=row.zone,
             tzdata=row.tzdata,
-            locked=content is not ContentStatus.SCHEDULED or publication not in _MOVABLE,
+            locked=row.status is not ContentStatus.SCHEDULED or row.publication not in _MOVABLE,
         )
-        for row, title, content, publication in session.execute(query)
-        if row.content_id is not None
+        for row in session.execute(query)
     ]
 
 

@@ -8,20 +8,22 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, cast
+from typing import Final
 
-from sqlalchemy import Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.calendar import tzdata_version
 from pipeline.core.states import ContentStatus
 from pipeline.models import Content, Publication, Site
+from pipeline.models.base import table_of
 from pipeline.services import placing
 from pipeline.services.calendar import dealing, rows
 from pipeline.services.calendar.dealing import Item, Place
 from pipeline.services.calendar.rules import CalendarState, SlotRules, read_state
 
-_PUBLICATIONS: Final = cast("Table", Publication.__table__)
+_PUBLICATIONS: Final = table_of(Publication)
+_CONTENTS: Final = table_of(Content)
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,11 @@ def _drop(session: Session, site_id: int, content_ids: Sequence[int]) -> None:
         return
     waiting = (Content.site_id == site_id, Content.status == ContentStatus.APPROVED)
     first = min(session.scalar(select(func.min(Content.queue_position)).where(*waiting)) or 0, 0) - len(content_ids)
-    for position, content_id in enumerate(content_ids, start=first):
-        placing.withdraw(session, content_id)
-        of = (ContentStatus.SCHEDULED,)
-        placing.move_content(session, content_id, ContentStatus.APPROVED, of=of, queue_position=position)
+    placing.withdraw_many(session, content_ids)
+    again = (
+        update(_CONTENTS)
+        .where(_CONTENTS.c.id == bindparam("content"), _CONTENTS.c.status == ContentStatus.SCHEDULED)
+        .values(status=ContentStatus.APPROVED, queue_position=bindparam("position"))
+    )
+    queue = [{"content": content_id, "position": first + place} for place, content_id in enumerate(content_ids)]
+    session.connection().execute(again, queue)

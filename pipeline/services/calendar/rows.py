@@ -7,8 +7,9 @@ Lock order: calendar, publication, content, slot. Never: decides who gets a slot
 
 from __future__ import annotations
 
-from datetime import datetime
-from itertools import islice
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from itertools import islice, takewhile
 from typing import Any, Final, cast
 
 from sqlalchemy import CursorResult, Table, bindparam, delete, func, insert, select, update
@@ -21,6 +22,7 @@ from pipeline.services.calendar.rules import SlotRules, read_state
 
 #: Free slots that are made at once where one is missing.
 CHUNK: Final = 200
+_INSTANT: Final = timedelta(microseconds=1)
 
 SLOTS: Final = cast("Table", CalendarSlot.__table__)
 _CALENDARS: Final = cast("Table", SiteCalendar.__table__)
@@ -156,12 +158,17 @@ def release(session: Session, content_id: int, *, site_id: int, now: datetime) -
         session.execute(delete(SLOTS).where(*here))
 
 
-def offer(session: Session, site_id: int, slot_at: datetime, *, now: datetime) -> None:
-    """Make a free slot where nothing stands any more, if one would stand there if made now. Asks to be alone."""
-    slot = _made_at(session, site_id, slot_at, now=now)
-    if slot is not None:
-        row = slot_row(site_id, slot, zone=read_state(session, site_id).wanted.zone)
-        session.execute(insert_into(session, CalendarSlot).values(row).on_conflict_do_nothing())
+def offer(session: Session, site_id: int, instants: Collection[datetime], *, now: datetime) -> None:
+    """Make free slots where nothing stands any more, if slots would stand there if made now. Asks to be alone."""
+    refilled_to = session.scalar(select(SiteCalendar.refilled_to).where(SiteCalendar.site_id == site_id))
+    made = read_state(session, site_id).made_by
+    wanted = {at for at in instants if refilled_to is not None and now < at <= refilled_to}
+    if made is None or not wanted:
+        return
+    until = takewhile(lambda slot: slot.at <= max(wanted), made.slots(after=min(wanted) - _INSTANT))
+    free = [slot_row(site_id, slot, zone=made.zone) for slot in until if slot.at in wanted]
+    if free:
+        session.connection().execute(insert_into(session, CalendarSlot).on_conflict_do_nothing(), free)
 
 
 def _made_at(session: Session, site_id: int, slot_at: datetime, *, now: datetime) -> Slot | None:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from pipeline.core.calendar import Slot
 from pipeline.core.errors import ConflictError
 from pipeline.core.states import ContentStatus, PublicationStatus
-from pipeline.models import CalendarSlot, Content, Publication
+from pipeline.models import Content, Publication
 from pipeline.services import placing
 from pipeline.services.calendar import rows
 from pipeline.services.calendar.dealing import Place
@@ -92,8 +92,7 @@ def put(
             for content_id, place in places.items()
         ]
         session.execute(insert(rows.SLOTS), slots)
-    for slot_at in sorted(vacated - {place.at for place in places.values()}):
-        rows.offer(session, site_id, slot_at, now=now)
+    rows.offer(session, site_id, vacated - {place.at for place in places.values()}, now=now)
     _put_publications(session, site_id, wanted, now=now)
     _put_contents(session, wanted)
 
@@ -121,10 +120,11 @@ def _lock(session: Session, site_id: int, ids: Sequence[int]) -> dict[int, Stand
         .order_by(Content.id)
         .with_for_update(key_share=True)
     ).all()
-    slots = select(CalendarSlot).where(CalendarSlot.content_id.in_(ids)).execution_options(populate_existing=True)
+    slot = rows.SLOTS.c
+    slots = select(slot.content_id, slot.slot_at, slot.local_date, slot.local_time, slot.pinned)
     places = {
         row.content_id: Place(Slot(row.slot_at, row.local_date, row.local_time), pinned=row.pinned)
-        for row in session.scalars(slots)
+        for row in session.execute(slots.where(slot.content_id.in_(ids)))
     }
     return {
         row.id: Standing(
