@@ -243,3 +243,26 @@ def test_a_slot_says_by_which_zone_and_rules_it_was_made(world: World) -> None:
         found = set(session.execute(select(CalendarSlot.zone, CalendarSlot.tzdata)).all())
 
     assert found == {("Europe/Berlin", tzdata_version())}
+
+
+def test_half_an_hour_of_summer_time_is_noted_where_a_slot_moves(world: World) -> None:
+    world.save(publish_days=["sun"], time_slots=["02:15"])
+    world.set_timezone("Australia/Lord_Howe")
+
+    with world.database.reading() as session:
+        site = session.get_one(Site, world.site.id)
+        (day,) = calendar.entries(session, site, now=NOW, start=date(2027, 10, 3), days=1)
+
+    assert [entry.note for entry in day.entries] == ["3 Oct: 02:15 will publish at 02:45"]
+
+
+def test_a_clock_that_jumps_back_gives_no_slot_twice(world: World) -> None:
+    world.approve(3)
+    for minutes in (10, -10, 0, -10, 10):
+        (late,) = world.approve(1)
+        with world.database.transaction() as session:
+            calendar.fill(session, world.site.id, now=NOW + timedelta(minutes=minutes), limit=10)
+        world.act(calendar.unschedule, late.id, now=NOW - timedelta(minutes=minutes))
+        world.act(calendar.schedule, late.id, to=None, now=NOW + timedelta(minutes=minutes))
+
+    assert list(world.held()) == grid(8)
