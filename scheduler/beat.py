@@ -28,6 +28,7 @@ from scheduler.publishing import publish_due
 from scheduler.runs import start_due_runs
 from scheduler.sending import Sender
 from scheduler.sites import SitesDuty
+from scheduler.zones import ZonesDuty
 
 IDLE_SECONDS: Final = 1.0
 #: A duty with more to do at once lets the others have their turn.
@@ -72,6 +73,7 @@ class PipelineScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no typ
             "deliveries": DeliveriesDuty(),
             "sites": SitesDuty(),
             "housekeeping": HousekeepingDuty(self.app),
+            "zones": ZonesDuty(),
             "entries": EntriesDuty(self.app),
         }
         self._troubles = {name: Outage(f"duty {name}", clock=self._clock) for name in self._duties}

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli import (
-    calendar,
+    calendar_moves,
     content,
     credit,
     demo,
@@ -86,7 +86,7 @@ app.command("cancel")(runs.cancel)
 app.command("retry")(runs.retry)
 _group("schedule", schedule.app, "The schedule of a site: show, pause, resume.")
 app.command("decisions")(schedule.decisions)
-app.command("calendar")(calendar.calendar)
+_group("calendar", calendar_moves.app, "The calendar of a site: show it, move what stands on it, undo.")
 _group("content", content.app, "Articles: list a site's, show one, decide about it, edit it.")
 content.app.command("approve")(reviews.approve)
 content.app.command("reject")(reviews.reject)

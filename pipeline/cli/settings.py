@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 from sqlalchemy.orm import Session
 
+from pipeline.cli.calendar_changes import FollowOption, PreviewOption, note_moves, tell_preview
 from pipeline.cli.edge import ACTOR, account_of, reading, ready_database
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, SiteArgument
-from pipeline.cli.output import document, note, say, table
+from pipeline.cli.output import document, say, table
 from pipeline.cli.schedule import next_run
 from pipeline.core.errors import Fault, InvalidValueError
 from pipeline.models import Site
 from pipeline.services import audit, calendar, settings, sites
+from pipeline.services.calendar import Changed, Follow
 from pipeline.services.settings import ResolvedAi
 
 app = typer.Typer()
@@ -50,18 +53,26 @@ def change(
     site: SiteArgument,
     changes: ChangesArgument,
     *,
+    follow: FollowOption = Follow.REFLOW,
+    preview: PreviewOption = False,
     account: AccountOption = DEFAULT_ACCOUNT,
     as_json: JsonOption = False,
 ) -> None:
     """Change settings of a site: all of them, or none where one is wrong. The calendar follows its slots."""
     wanted = _parsed(changes)
     database = ready_database()
+    if preview:
+        with database.reading() as session:
+            row = sites.find_site(session, account_of(session, account).id, site)
+            new = settings.changed(settings.load(session, row), wanted)
+            would_move = calendar.preview(session, row, follow=follow, now=database.now(), settings=new)
+        tell_preview(would_move, timezone=row.timezone, as_json=as_json)
+        return
     with database.transaction() as session:
         row = sites.find_site(session, account_of(session, account).id, site)
-        moved = _apply(session, row, wanted, now=database.now())
+        changed = _apply(session, row, wanted, follow=follow, now=database.now())
         found = settings.document(session, row)
-    if moved:
-        note(f"{moved} scheduled items moved to new slots.")
+    note_moves(changed.moves, row.name)
     if as_json:
         document(found)
         return
@@ -69,10 +80,10 @@ def change(
         say(f"{key} = {_shown(_at(found, key))}")
 
 
-def _apply(session: Session, site: Site, wanted: Mapping[str, str], *, now: Any) -> int:
-    """Change, and deal the calendar's slots anew where they changed. How many scheduled items moved."""
-    before = settings.load(session, site)
-    after = settings.apply(session, site, wanted, now=now)
+def _apply(session: Session, site: Site, wanted: Mapping[str, str], *, follow: Follow, now: datetime) -> Changed:
+    """Change, and have the calendar follow where its slots changed."""
+    new = settings.changed(settings.load(session, site), wanted)
+    changed = calendar.save_settings(session, site, new, follow=follow, actor=ACTOR, now=now)
     audit.record(
         session,
         account_id=site.account_id,
@@ -83,7 +94,7 @@ def _apply(session: Session, site: Site, wanted: Mapping[str, str], *, now: Any)
         now=now,
         details=dict(wanted),
     )
-    return len(calendar.reflow(session, site, now=now)) if before.publishing != after.publishing else 0
+    return changed
 
 
 def _parsed(changes: Sequence[str]) -> dict[str, str]:

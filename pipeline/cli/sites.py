@@ -1,4 +1,4 @@
-"""Owns `site add|list|show`. `site test|sync` are in `site_health`."""
+"""Owns `site add|list|show|set`. `site test|sync` are in `site_health`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
+from pipeline.cli.calendar_changes import FollowOption, PreviewOption, note_moves, tell_preview
 from pipeline.cli.edge import ACTOR, account_of, reading, ready_database
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, SiteArgument
 from pipeline.cli.output import document, local_instant, say, status, table
 from pipeline.cli.schedule import next_run
 from pipeline.models import Site
-from pipeline.services import audit, content, keywords, settings, sites
+from pipeline.services import audit, calendar, content, keywords, settings, sites
+from pipeline.services.calendar import Follow
 
 app = typer.Typer()
 
@@ -99,3 +101,32 @@ def show(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_jso
     rows = [("keywords", name, count) for name, count in words.items() if count]
     rows += [("articles", name, count) for name, count in articles.items() if count]
     table(["what", "status", "count"], rows, right=["count"])
+
+
+@app.command("set")
+def change(
+    site: SiteArgument,
+    *,
+    timezone: ZoneOption,
+    follow: FollowOption = Follow.REFLOW,
+    preview: PreviewOption = False,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    as_json: JsonOption = False,
+) -> None:
+    """Change a site's time zone: slots, pins and schedule keep their wall times."""
+    database = ready_database()
+    now = database.now()
+    if preview:
+        with database.reading() as session:
+            row = sites.find_site(session, account_of(session, account).id, site)
+            would_move = calendar.preview(session, row, follow=follow, now=now, timezone=timezone)
+        tell_preview(would_move, timezone=timezone, as_json=as_json)
+        return
+    with database.transaction() as session:
+        row = sites.find_site(session, account_of(session, account).id, site)
+        changed = calendar.set_timezone(session, row, timezone, follow=follow, actor=ACTOR, now=now)
+    note_moves(changed.moves, row.name)
+    if as_json:
+        document(site_json(row))
+        return
+    say(f"{row.name} is in {row.timezone} now.")

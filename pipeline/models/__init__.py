@@ -4,7 +4,7 @@ from pipeline.models.accounts import Account, User
 from pipeline.models.ai import AiModel
 from pipeline.models.audit import AuditEvent, BeatClaim, Heartbeat, HousekeepingPosition
 from pipeline.models.base import Base
-from pipeline.models.calendar import CalendarSlot, SiteCalendar
+from pipeline.models.calendar import CalendarSlot, SiteCalendar, UndoRecord
 from pipeline.models.credits import AiCall, CreditEntry
 from pipeline.models.media import Image, ImagePrompt
 from pipeline.models.notifications import Delivery, Notification, Webhook
@@ -48,6 +48,7 @@ __all__ = [
     "StageRun",
     "SyncEvent",
     "SystemAiSettings",
+    "UndoRecord",
     "User",
     "Webhook",
 ]

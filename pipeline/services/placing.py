@@ -5,11 +5,12 @@ Lock order: publication, content. Never: slots; talks to a site.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
 
-from sqlalchemy import CursorResult, Select, Table, Update, case, or_, select, update
+from sqlalchemy import CursorResult, Select, Table, Update, bindparam, case, or_, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.errors import ConflictError
@@ -34,7 +35,37 @@ _COLUMNS: Final = (
     "ticket",
     "attempts",
 )
+_PLANNED: Final = PublicationStatus.PLANNED
+#: A statement takes at most 65,535 values.
+_ROWS_A_STATEMENT: Final = 1_000
+_MOVE: Final = (
+    update(_PUBLICATIONS)
+    .where(_PUBLICATIONS.c.content_id == bindparam("content"))
+    .values(slot_at=bindparam("at"), due_at=bindparam("due"), sends=0, ticket=_PUBLICATIONS.c.ticket + 1)
+)
 _RENEWED: Final = ("status", "slot_at", "due_at", "sends", "attempts")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One publication to plan."""
+
+    account_id: int
+    site_id: int
+    content_id: int
+    slot_at: datetime | None
+    #: None: nothing is to be done until a person says so.
+    due_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A planned publication's new instant."""
+
+    content_id: int
+    slot_at: datetime
+    #: None: nothing is to be done until a person says so.
+    due_at: datetime | None
 
 
 def lock_publication(session: Session, content_id: int) -> PublicationStatus | None:
@@ -55,8 +86,18 @@ def lock_to_schedule(session: Session, content_id: int) -> PublicationStatus | N
 
 def plan(session: Session, content: Content, *, slot_at: datetime | None, due_at: datetime, now: datetime) -> None:
     """A planned publication of the content, due at `due_at`; one that was withdrawn or got stuck is planned again."""
-    row = (content.account_id, content.site_id, content.id, now, PublicationStatus.PLANNED, slot_at, due_at, 0, 0, 0)
-    _upsert(session, insert_into(session, Publication).values(dict(zip(_COLUMNS, row, strict=True))))
+    plan_many(session, [Plan(content.account_id, content.site_id, content.id, slot_at, due_at)], now=now)
+
+
+def plan_many(session: Session, plans: Sequence[Plan], *, now: datetime) -> None:
+    """As `plan` for any number."""
+    values = [
+        (plan.account_id, plan.site_id, plan.content_id, now, _PLANNED, plan.slot_at, plan.due_at, 0, 0, 0)
+        for plan in plans
+    ]
+    for first in range(0, len(values), _ROWS_A_STATEMENT):
+        some = [dict(zip(_COLUMNS, row, strict=True)) for row in values[first : first + _ROWS_A_STATEMENT]]
+        _upsert(session, insert_into(session, Publication).values(some))
 
 
 def plan_selected(session: Session, rows: Select[*tuple[Any, ...]]) -> None:
@@ -107,6 +148,21 @@ def _withdrawal(at_once: datetime, *, also_published: bool) -> Update:
             ticket=known.ticket + 1,
         )
     )
+
+
+def withdraw_many(session: Session, content_ids: Sequence[int], *, now: datetime) -> None:
+    """As `withdraw` for any number, whatever each comes to."""
+    for first in range(0, len(content_ids), _ROWS_A_STATEMENT):
+        some = content_ids[first : first + _ROWS_A_STATEMENT]
+        session.execute(_withdrawal(now, also_published=False).where(_PUBLICATIONS.c.content_id.in_(some)))
+
+
+def move_planned(session: Session, moved: Sequence[Moved]) -> None:
+    """Planned publications have another instant. Their tickets rise: whoever reads a plan sees that it changed."""
+    if moved:
+        session.connection().execute(
+            _MOVE, [{"content": move.content_id, "at": move.slot_at, "due": move.due_at} for move in moved]
+        )
 
 
 def is_due(session: Session, content_id: int) -> bool:

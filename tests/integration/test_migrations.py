@@ -22,6 +22,21 @@ from tests.support.builders import make_content, make_site
 from tests.support.postgres import PostgresServer
 
 _NAME = "igny8_migrations"
+_A_SITE_WITH_A_SLOT = (
+    "INSERT INTO accounts (id, name, balance, held, created_at) VALUES (1, 'a', 0, 0, '2026-11-04')",
+    (
+        "INSERT INTO sites (id, account_id, name, target, timezone, sync_status, created_at) "
+        "VALUES (1, 1, 's', 'folder', 'Europe/Berlin', 'never', '2026-11-04')"
+    ),
+    (
+        "INSERT INTO site_calendars (site_id, version, zone, tzdata, days, time_slots, skip_dates) "
+        "VALUES (1, 1, 'Europe/Berlin', '2026a', '[]', '[]', '[]')"
+    ),
+    (
+        "INSERT INTO calendar_slots (site_id, slot_at, local_date, local_time, pinned) "
+        "VALUES (1, '2026-11-04 13:00:00', '2026-11-04', '14:00', false)"
+    ),
+)
 _SETTINGS = "igny8_site_ai_automation_settings"
 #: Whatever revision the one of alerts follows.
 _BEFORE_ALERTS = str(ScriptDirectory.from_config(_alembic()).get_revision("0006").down_revision)
@@ -171,6 +186,26 @@ def test_sites_that_are_there_are_looked_at_within_the_hour_not_all_at_once(empt
     now = empty.now()
     assert len(set(due)) == 60
     assert all(at is not None and now - timedelta(minutes=1) <= at <= now + timedelta(hours=1) for at in due)
+
+
+def test_calendar_moves_come_and_go_without_touching_what_is_there(empty: Database) -> None:
+    with empty.engine.begin() as connection:
+        command.upgrade(_alembic(connection), "0002")
+        for statement in _A_SITE_WITH_A_SLOT:
+            connection.execute(text(statement))
+    upgrade(empty)
+    with empty.engine.connect() as connection:
+        made_by = connection.execute(text("SELECT zone, tzdata FROM calendar_slots")).all()
+    assert [tuple(row) for row in made_by] == [("Europe/Berlin", "2026a")]
+
+    with empty.engine.begin() as connection:
+        command.downgrade(_alembic(connection), "0002")
+
+    with empty.engine.connect() as connection:
+        inspected = inspect(connection)
+        assert "undo_records" not in inspected.get_table_names()
+        assert "queue_position" not in {column["name"] for column in inspected.get_columns("contents")}
+        assert connection.scalar(text("SELECT count(*) FROM calendar_slots")) == 1
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(migrated: Database) -> None:

@@ -1,6 +1,7 @@
 """Owns who gets which slot: the one allocator, for a single content and in bulk.
 
-The earliest free slot after now, holes before the tail; in bulk in the order (approved_at, id). Never: commits.
+The earliest free slot after now, holes before the tail; in bulk in the order of the queue
+(queue_position, approved_at, id). Never: commits.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from pipeline.services.calendar.reflow import current_rules, share
 from pipeline.services.calendar.rules import SlotRules
 
 _CONTENTS: Final = cast("Table", Content.__table__)
+#: The queue; the id decides last.
+_ORDER: Final = (_CONTENTS.c.queue_position, _CONTENTS.c.approved_at)
 _FROM: Final = (ContentStatus.APPROVED, ContentStatus.READY)
 
 
@@ -41,7 +44,8 @@ def schedule_next(session: Session, content: Content, *, now: datetime) -> datet
         return None
     planned = placing.lock_to_schedule(session, content.id)
     of = (*_FROM, ContentStatus.NEEDS_ATTENTION) if planned in placing.STUCK else _FROM
-    if not placing.move_content(session, content.id, ContentStatus.SCHEDULED, of=of, held_back=False):
+    new = {"held_back": False, "queue_position": 0}
+    if not placing.move_content(session, content.id, ContentStatus.SCHEDULED, of=of, **new):
         raise TransitionError(
             f"Content {content.id} is {content.status}: only approved or ready content can be scheduled. "
             "Approve it first, or look at what became of it."
@@ -93,7 +97,7 @@ def _refill(session: Session, site_id: int, rules: SlotRules, *, now: datetime, 
 
 
 def _waiting(site_id: int) -> Select[*tuple[Any, ...]]:
-    return select(_CONTENTS.c.id, _CONTENTS.c.approved_at).where(
+    return select(_CONTENTS.c.id, *_ORDER).where(
         _CONTENTS.c.site_id == site_id,
         # The literal lets the partial index serve it.
         _CONTENTS.c.status == ContentStatus.APPROVED,
@@ -103,11 +107,10 @@ def _waiting(site_id: int) -> Select[*tuple[Any, ...]]:
 
 def _pair(session: Session, site_id: int, *, now: datetime, limit: int) -> None:
     """The n-th waiting content gets the n-th free slot; the contents are locked."""
-    first = _waiting(site_id).order_by(_CONTENTS.c.approved_at, _CONTENTS.c.id).limit(limit)
+    first = _waiting(site_id).order_by(*_ORDER, _CONTENTS.c.id).limit(limit)
     waiting = first.with_for_update().cte("waiting")
-    queue = select(
-        waiting.c.id, func.row_number().over(order_by=(waiting.c.approved_at, waiting.c.id)).label("place")
-    ).cte("queue")
+    order = (waiting.c.queue_position, waiting.c.approved_at, waiting.c.id)
+    queue = select(waiting.c.id, func.row_number().over(order_by=order).label("place")).cte("queue")
     free = (
         select(rows.SLOTS.c.slot_at, func.row_number().over(order_by=rows.SLOTS.c.slot_at).label("place"))
         .where(rows.SLOTS.c.site_id == site_id, rows.SLOTS.c.content_id.is_(None), rows.SLOTS.c.slot_at > now)
@@ -148,6 +151,6 @@ def _schedule_paired(session: Session, site_id: int) -> int:
     statement = (
         update(_CONTENTS)
         .where(_CONTENTS.c.site_id == site_id, _CONTENTS.c.status == ContentStatus.APPROVED, holds_slot)
-        .values(status=ContentStatus.SCHEDULED)
+        .values(status=ContentStatus.SCHEDULED, queue_position=0)
     )
     return cast("CursorResult[Any]", session.execute(statement)).rowcount

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.errors import ConflictError
-from pipeline.core.states import ContentStatus
-from pipeline.models import Content
+from pipeline.core.states import ContentStatus, PublicationStatus
+from pipeline.models import Content, Publication
 from pipeline.services import placing
 from pipeline.services.calendar import rows
 
@@ -36,3 +37,29 @@ def free_slot(session: Session, content: Content, *, hold_back: bool, now: datet
             "If it is just being published, wait until it is published or needs attention."
         )
     rows.release(session, content.id, site_id=content.site_id, now=now)
+
+
+def leave_to_people(session: Session, site_id: int, *, now: datetime) -> int:
+    """Make everything ready whose slot has passed and that nobody publishes yet; how many were.
+
+    Call it when auto-publish is switched on again: what became due while it was off is a person's, not a burst.
+    """
+    passed = (
+        select(Publication.content_id)
+        .join(Content, Content.id == Publication.content_id)
+        .where(
+            Publication.site_id == site_id,
+            Publication.status.in_((PublicationStatus.PLANNED, PublicationStatus.DRAFTED)),
+            Publication.slot_at <= now,
+            Publication.attempts == 0,
+            Content.status == ContentStatus.SCHEDULED,
+        )
+        .order_by(Publication.id)
+        .with_for_update(of=Publication)
+    )
+    content_ids = session.scalars(passed).all()
+    for content_id in content_ids:
+        placing.move_content(session, content_id, ContentStatus.READY, of=(ContentStatus.SCHEDULED,))
+    idle = update(Publication).where(Publication.content_id.in_(content_ids)).values(due_at=None, sends=0)
+    session.execute(idle.execution_options(synchronize_session=False))
+    return len(content_ids)

@@ -23,7 +23,7 @@ from pipeline.models import CalendarSlot, Content, Publication, SiteCalendar
 from pipeline.models.base import table_of
 from pipeline.services import placing
 from pipeline.services.calendar import rows
-from pipeline.services.calendar.reflow import current_rules
+from pipeline.services.calendar.reflow import alone, drop
 from pipeline.services.calendar.rules import read_state
 
 MISSED: Final = "Its pinned time passed while nothing could be published. Publish it now, or schedule it again."
@@ -71,8 +71,7 @@ def is_too_late(publication: Publication, *, now: datetime, grace: timedelta) ->
 
 def put_back(session: Session, site_id: int, *, now: datetime, grace: timedelta) -> PutBack:
     """Decide about everything of the site that is overdue by more than `grace`, alone at its calendar."""
-    current_rules(session, site_id, now=now)
-    rows.lock_alone(session, site_id)
+    rules = alone(session, site_id, now=now)
     late = _overdue(session, site_id, before=now - grace)
     missed = [item.content_id for item in late if not item.is_movable]
     waiting = [item for item in late if item.is_movable]
@@ -81,7 +80,7 @@ def put_back(session: Session, site_id: int, *, now: datetime, grace: timedelta)
         return PutBack([], missed)
     ahead = _ahead(session, site_id, now=now)
     dealt = _deal(waiting, ahead, grid=_grid(session, site_id, ahead, now=now))
-    _put(session, site_id, dealt, now=now)
+    _put(session, site_id, dealt, zone=rules.zone, now=now)
     was_at = {item.content_id: item.slot.at for item in (*waiting, *ahead)}
     moved = [
         Pushed(content_id, was_at[content_id], None if slot is None else slot.at) for content_id, slot in dealt.items()
@@ -176,7 +175,7 @@ def _miss(session: Session, content_ids: Sequence[int]) -> None:
         placing.move_content(session, content_id, ContentStatus.NEEDS_ATTENTION, of=_UNDER_WAY)
 
 
-def _put(session: Session, site_id: int, dealt: Mapping[int, Slot | None], *, now: datetime) -> None:
+def _put(session: Session, site_id: int, dealt: Mapping[int, Slot | None], *, zone: str, now: datetime) -> None:
     """Give each content its slot, and its publication the new instant. All let go first: no two may hold one."""
     if not dealt:
         return
@@ -189,20 +188,13 @@ def _put(session: Session, site_id: int, dealt: Mapping[int, Slot | None], *, no
     _run(
         session,
         insert(rows.SLOTS),
-        [rows.slot_row(site_id, slot, content_id=content_id) for content_id, slot in taken.items()],
+        [rows.slot_row(site_id, slot, zone=zone, content_id=content_id) for content_id, slot in taken.items()],
     )
-    moved = (
-        update(_PUBLICATIONS)
-        .where(_PUBLICATIONS.c.content_id == bindparam("content"))
-        .values(slot_at=bindparam("at"), due_at=bindparam("at"), sends=0)
-    )
-    _run(session, moved, [{"content": content_id, "at": slot.at} for content_id, slot in taken.items()])
+    placing.move_planned(session, [placing.Moved(content_id, slot.at, slot.at) for content_id, slot in taken.items()])
     # One that waited for its next try waits for its slot like the others.
-    tried = Content.id.in_(taken) & (Content.status == ContentStatus.PUBLISHING)
+    tried = Content.id.in_(dealt) & (Content.status == ContentStatus.PUBLISHING)
     session.execute(update(Content).where(tried).values(status=ContentStatus.SCHEDULED))
-    for content_id in dealt.keys() - taken.keys():
-        placing.withdraw(session, content_id, now=now)
-        placing.move_content(session, content_id, ContentStatus.APPROVED, of=_UNDER_WAY)
+    drop(session, site_id, [content_id for content_id in dealt if content_id not in taken], now=now)
     _extend(session, site_id, max((slot.at for slot in taken.values()), default=now))
 
 

@@ -7,8 +7,9 @@ Lock order: calendar, publication, content, slot. Never: decides who gets a slot
 
 from __future__ import annotations
 
-from datetime import datetime
-from itertools import islice
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from itertools import islice, takewhile
 from typing import Any, Final, cast
 
 from sqlalchemy import CursorResult, Table, bindparam, delete, func, insert, select, update
@@ -21,6 +22,7 @@ from pipeline.services.calendar.rules import SlotRules, read_state
 
 #: Free slots that are made at once where one is missing.
 CHUNK: Final = 200
+_INSTANT: Final = timedelta(microseconds=1)
 
 SLOTS: Final = cast("Table", CalendarSlot.__table__)
 _CALENDARS: Final = cast("Table", SiteCalendar.__table__)
@@ -108,20 +110,24 @@ def add_free(session: Session, site_id: int, rules: SlotRules, *, now: datetime,
     beyond = session.scalars(select(SLOTS.c.slot_at).where(SLOTS.c.site_id == site_id, SLOTS.c.slot_at > after))
     slots = list(islice(rules.slots(after=after, taken=beyond.all()), count))
     if slots:
-        session.execute(insert(SLOTS), [slot_row(site_id, slot) for slot in slots])
+        session.execute(insert(SLOTS), [slot_row(site_id, slot, zone=rules.zone) for slot in slots])
         set_calendar(session, site_id, refilled_to=slots[-1].at)
     return len(slots)
 
 
-def slot_row(site_id: int, slot: Slot, *, content_id: int | None = None) -> dict[str, Any]:
-    """The columns of a slot."""
+def slot_row(
+    site_id: int, slot: Slot, *, zone: str, content_id: int | None = None, pinned: bool = False
+) -> dict[str, Any]:
+    """The columns of a slot whose wall time is that of `zone`."""
     return {
         "site_id": site_id,
         "slot_at": slot.at,
         "content_id": content_id,
         "local_date": slot.local_date,
         "local_time": slot.local_time,
-        "pinned": False,
+        "zone": zone,
+        "tzdata": tzdata_version(),
+        "pinned": pinned,
     }
 
 
@@ -146,15 +152,29 @@ def release(session: Session, content_id: int, *, site_id: int, now: datetime) -
     if slot_at is None:
         return
     here = (SLOTS.c.site_id == site_id, SLOTS.c.slot_at == slot_at, SLOTS.c.content_id == content_id)
-    if slot_at > now and _would_be_made(session, site_id, slot_at):
+    if _made_at(session, site_id, slot_at, now=now) is not None:
         session.execute(update(SLOTS).where(*here).values(content_id=None, pinned=False))
     else:
         session.execute(delete(SLOTS).where(*here))
 
 
-def _would_be_made(session: Session, site_id: int, slot_at: datetime) -> bool:
+def offer(session: Session, site_id: int, instants: Collection[datetime], *, now: datetime) -> None:
+    """Make free slots where nothing stands any more, if slots would stand there if made now. Asks to be alone."""
     refilled_to = session.scalar(select(SiteCalendar.refilled_to).where(SiteCalendar.site_id == site_id))
-    if refilled_to is None or slot_at > refilled_to:
-        return False
     made = read_state(session, site_id).made_by
-    return made is not None and made.contain(slot_at)
+    wanted = {at for at in instants if refilled_to is not None and now < at <= refilled_to}
+    if made is None or not wanted:
+        return
+    until = takewhile(lambda slot: slot.at <= max(wanted), made.slots(after=min(wanted) - _INSTANT))
+    free = [slot_row(site_id, slot, zone=made.zone) for slot in until if slot.at in wanted]
+    if free:
+        session.connection().execute(insert_into(session, CalendarSlot).on_conflict_do_nothing(), free)
+
+
+def _made_at(session: Session, site_id: int, slot_at: datetime, *, now: datetime) -> Slot | None:
+    """The slot that making slots now gives at the instant."""
+    refilled_to = session.scalar(select(SiteCalendar.refilled_to).where(SiteCalendar.site_id == site_id))
+    if slot_at <= now or refilled_to is None or slot_at > refilled_to:
+        return None
+    made = read_state(session, site_id).made_by
+    return None if made is None else made.slot_at(slot_at)

@@ -14,11 +14,13 @@ ISSUED = {
     "init", "up", "demo", "doctor", "db upgrade", "worker", "beat", "flower", "site add", "site list", "site show",
     "keywords import", "keywords add", "keywords list", "settings show", "settings set", "run", "runs", "run-show",
     "pause", "resume", "cancel", "retry", "schedule show", "schedule pause",
-    "schedule resume", "decisions", "calendar", "content list", "content show", "content approve",
+    "schedule resume", "decisions", "content list", "content show", "content approve",
     "content reject", "content edit", "content withdraw", "content delete", "publish", "credits show",
     "credits grant",
     "site test", "site sync", "notifications list", "notifications read", "webhooks add",
     "webhooks list", "webhooks remove", "webhooks test",
+    "calendar show", "calendar move", "calendar pin", "calendar unpin", "calendar swap",
+    "calendar unschedule", "calendar schedule", "calendar undo", "site set",
 }  # fmt: skip
 
 
