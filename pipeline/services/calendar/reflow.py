@@ -147,7 +147,7 @@ def _move_publications(session: Session, placed: dict[int, datetime]) -> None:
     moved = (
         update(_PUBLICATIONS)
         .where(_PUBLICATIONS.c.content_id == bindparam("content"))
-        .values(slot_at=bindparam("at"), due_at=bindparam("at"), sends=0)
+        .values(slot_at=bindparam("at"), due_at=bindparam("at"), sends=0, ticket=_PUBLICATIONS.c.ticket + 1)
     )
     session.connection().execute(moved, [{"content": content_id, "at": at} for content_id, at in placed.items()])
 
