@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.cli.edge import account_of, ready_database
+from pipeline.cli.ical import IcalOption, print_ical
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, SiteArgument
 from pipeline.cli.output import document, note, say, status, table
 from pipeline.models import Site
@@ -19,9 +20,17 @@ DaysOption = Annotated[int, typer.Option("--days", min=1, max=366, help="How man
 
 
 def calendar(
-    site: SiteArgument, *, days: DaysOption = 14, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False
+    site: SiteArgument,
+    *,
+    days: DaysOption = 14,
+    as_ical: IcalOption = False,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    as_json: JsonOption = False,
 ) -> None:
     """Show a site's calendar: its days, their slots, what stands on them, and what waits for one."""
+    if as_ical:
+        print_ical(site, account=account, as_json=as_json)
+        return
     database = ready_database()
     with database.reading() as session:
         row = sites.find_site(session, account_of(session, account).id, site)

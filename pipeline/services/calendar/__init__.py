@@ -4,6 +4,7 @@ Never: commits; talks to a site.
 """
 
 from pipeline.services.calendar.allocation import fill, refill, schedule_next
+from pipeline.services.calendar.ical import ical
 from pipeline.services.calendar.leaving import free_slot
 from pipeline.services.calendar.reflow import Move, keep, reflow
 from pipeline.services.calendar.view import Day, Entry, Reason, Unscheduled, entries, predicted_slot, unscheduled
@@ -17,6 +18,7 @@ __all__ = [
     "entries",
     "fill",
     "free_slot",
+    "ical",
     "keep",
     "predicted_slot",
     "refill",
