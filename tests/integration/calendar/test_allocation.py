@@ -115,15 +115,6 @@ def test_the_rows_are_made_anew_when_they_run_out(world: World) -> None:
     assert got == grid(210)
 
 
-def test_writers_side_by_side_get_the_first_slots_of_the_generator(world: World) -> None:
-    contents = world.approve(80)
-
-    with ThreadPoolExecutor(16) as pool:
-        got = list(pool.map(lambda content: _schedule(world, content), contents))
-
-    assert sorted(instant for instant in got if instant is not None) == grid(80)
-
-
 def test_fill_takes_contents_in_the_order_of_their_approval(world: World) -> None:
     contents = world.approve(5)
 
@@ -155,6 +146,29 @@ def test_fill_takes_more_than_one_chunk(world: World) -> None:
         assert calendar.fill(session, world.site.id, now=NOW, limit=1_000) == 450
 
     assert list(world.held()) == grid(450)
+
+
+def test_fill_takes_what_is_free_before_it_makes_more(world: World) -> None:
+    with world.database.transaction() as session:
+        calendar.refill(session, world.site, now=NOW, until_free=10)
+    made = len(world.free())
+    contents = world.approve(made + 5)
+
+    with world.database.transaction() as session:
+        filled = calendar.fill(session, world.site.id, now=NOW, limit=made + 3)
+
+    assert filled == made + 3
+    assert world.held() == dict(zip(grid(made + 3), [content.id for content in contents[: made + 3]], strict=True))
+    assert world.free() == []
+
+
+def test_fill_goes_on_behind_what_it_made_before(world: World) -> None:
+    contents = world.approve(7)
+    for limit in (2, 4, 10):
+        with world.database.transaction() as session:
+            calendar.fill(session, world.site.id, now=NOW, limit=limit)
+
+    assert world.held() == dict(zip(grid(7), [content.id for content in contents], strict=True))
 
 
 def test_fill_leaves_other_sites_alone(world: World) -> None:
