@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.core.calendar import parse_timezone
 from pipeline.core.errors import TransitionError
 from pipeline.core.states import ContentStatus, PublicationStatus
-from pipeline.models import CalendarSlot, Content
+from pipeline.models import CalendarSlot, Content, Site
 from pipeline.services import calendar
 from tests.support.builders import make_site
 from tests.support.publishing import NOW, grid
+from tests.support.walltime_oracle import DAY_NAMES, slots_between
 
 if TYPE_CHECKING:
     from tests.integration.calendar.conftest import World
@@ -169,6 +171,44 @@ def test_fill_goes_on_behind_what_it_made_before(world: World) -> None:
             calendar.fill(session, world.site.id, now=NOW, limit=limit)
 
     assert world.held() == dict(zip(grid(7), [content.id for content in contents], strict=True))
+
+
+def test_a_clock_that_jumps_ten_minutes_gives_no_slot_twice_and_none_that_passed(world: World) -> None:
+    contents = world.approve(9)
+    (first,) = grid(1)
+    ticks = [first - timedelta(minutes=5), first + timedelta(minutes=5), first - timedelta(minutes=5)]
+
+    for now in ticks:
+        with world.database.transaction() as session:
+            assert calendar.fill(session, world.site.id, now=now, limit=3) == 3
+
+    assert world.held() == dict(zip(grid(9), [content.id for content in contents], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("zone", "night"),
+    [
+        ("Europe/Berlin", datetime(2026, 3, 29, tzinfo=UTC)),
+        ("Europe/Berlin", datetime(2026, 10, 25, tzinfo=UTC)),
+        ("Australia/Lord_Howe", datetime(2026, 10, 3, 15, tzinfo=UTC)),
+        ("Pacific/Apia", datetime(2011, 12, 30, tzinfo=UTC)),
+    ],
+)
+def test_rows_around_a_clock_change_are_what_a_watcher_of_the_clock_sees(
+    world: World, zone: str, night: datetime
+) -> None:
+    asked = {"days": DAY_NAMES, "time_slots": ("01:45", "02:15", "02:30", "12:00")}
+    world.settings(publish_days=list(asked["days"]), publish_time_slots=list(asked["time_slots"]))
+    with world.database.transaction() as session:
+        session.get_one(Site, world.site.id).timezone = zone
+    start, end = night - timedelta(days=1), night + timedelta(days=2)
+    expected = slots_between(parse_timezone(zone), after=start, until=end, **asked)
+    world.approve(len(expected))
+
+    with world.database.transaction() as session:
+        calendar.fill(session, world.site.id, now=start, limit=100)
+
+    assert list(world.held()) == expected
 
 
 def test_fill_leaves_other_sites_alone(world: World) -> None:
