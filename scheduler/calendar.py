@@ -18,7 +18,7 @@ from pipeline.services import calendar
 from scheduler.duty import Context
 
 #: Most contents of one site in one transaction; what is left is due at once.
-CONTENTS_A_SITE: Final = 500
+CONTENTS_A_SITE: Final = 2_000
 #: Most sites a tick.
 SITES_A_TICK: Final = 100
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from typer.core import TyperGroup
 
 from pipeline.cli.edge import account_of, ready_database
+from pipeline.cli.ical import IcalOption, print_ical
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, SiteArgument
 from pipeline.cli.output import document, local_instant, note, say, status, table
 from pipeline.models import Site
@@ -62,9 +63,17 @@ class View:
 
 @app.command(_VIEW)
 def show(
-    site: SiteArgument, *, days: DaysOption = 14, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False
+    site: SiteArgument,
+    *,
+    days: DaysOption = 14,
+    as_ical: IcalOption = False,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    as_json: JsonOption = False,
 ) -> None:
     """Show a site's calendar: its days, their slots, what stands on them, and what waits for one."""
+    if as_ical:
+        print_ical(site, account=account, as_json=as_json)
+        return
     database = ready_database()
     with database.reading() as session:
         row = sites.find_site(session, account_of(session, account).id, site)

@@ -8,6 +8,7 @@ from pipeline.services.calendar.anchors import outdated, re_anchor
 from pipeline.services.calendar.changes import Changed, Follow, preview, save_settings, set_timezone
 from pipeline.services.calendar.dealing import Place
 from pipeline.services.calendar.forecast import Forecast, forecast
+from pipeline.services.calendar.ical import ical
 from pipeline.services.calendar.leaving import free_slot, leave_to_people
 from pipeline.services.calendar.moves import Action, move, pin, schedule, swap, unpin, unschedule
 from pipeline.services.calendar.reflow import Move, keep, reflow
@@ -29,6 +30,7 @@ __all__ = [
     "fill",
     "forecast",
     "free_slot",
+    "ical",
     "keep",
     "leave_to_people",
     "move",

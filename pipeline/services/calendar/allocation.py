@@ -6,6 +6,7 @@ The earliest free slot after now, holes before the tail; in bulk in the order of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -69,12 +70,14 @@ def fill(session: Session, site_id: int, *, now: datetime, limit: int) -> int:
     if not current_rules(session, site_id, now=now).has_slots or not rows.lock_alone_or_leave(session, site_id):
         return 0
     rules = current_rules(session, site_id, now=now)
-    waiting = session.scalar(select(func.count()).select_from(_waiting(site_id).limit(limit).subquery())) or 0
-    if waiting == 0 or not rules.has_slots:
+    if not rules.has_slots:
         return 0
     rows.remove_free(session, site_id, until=now)
-    _refill(session, site_id, rules, now=now, until_free=waiting)
-    _pair(session, site_id, now=now, limit=limit)
+    free = rows.count_free(session, site_id, now=now, up_to=limit)
+    if free:
+        _pair(session, site_id, now=now, limit=free)
+    behind = _locked_without_slot(session, site_id, limit=limit - free)
+    rows.add_taken(session, site_id, rules, behind, now=now)
     placing.plan_selected(session, _plans(site_id, now))
     return _schedule_paired(session, site_id)
 
@@ -123,6 +126,14 @@ def _pair(session: Session, site_id: int, *, now: datetime, limit: int) -> None:
         .where(rows.SLOTS.c.site_id == site_id, rows.SLOTS.c.slot_at == free.c.slot_at, free.c.place == queue.c.place)
         .values(content_id=queue.c.id)
     )
+
+
+def _locked_without_slot(session: Session, site_id: int, *, limit: int) -> Sequence[int]:
+    """Waiting contents that hold no slot, locked, in the order of the queue."""
+    holds_slot = select(rows.SLOTS.c.content_id).where(rows.SLOTS.c.content_id == _CONTENTS.c.id).exists()
+    waiting = _waiting(site_id).where(~holds_slot)
+    _, *order = waiting.selected_columns
+    return session.scalars(waiting.order_by(*order, _CONTENTS.c.id).limit(limit).with_for_update(of=_CONTENTS)).all()
 
 
 def _plans(site_id: int, now: datetime) -> Select[*tuple[Any, ...]]:

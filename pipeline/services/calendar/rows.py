@@ -7,17 +7,17 @@ Lock order: calendar, publication, content, slot. Never: decides who gets a slot
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
 from typing import Any, Final, cast
 
-from sqlalchemy import CursorResult, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import CursorResult, Table, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.calendar import Slot, tzdata_version
 from pipeline.models import CalendarSlot, SiteCalendar
-from pipeline.models.inserting import insert_into
+from pipeline.models.inserting import insert_into, insert_rows
 from pipeline.services.calendar.rules import SlotRules, read_state
 
 #: Free slots that are made at once where one is missing.
@@ -104,13 +104,26 @@ def count_free(session: Session, site_id: int, *, now: datetime, up_to: int) -> 
 
 def add_free(session: Session, site_id: int, rules: SlotRules, *, now: datetime, count: int) -> int:
     """Make the next `count` slots behind the last one that was made; how many there were to make. Asks for a lock."""
+    return _add(session, site_id, rules, [None] * count, now=now)
+
+
+def add_taken(session: Session, site_id: int, rules: SlotRules, content_ids: Sequence[int], *, now: datetime) -> int:
+    """As `add_free`, each slot made for one of the contents, in their order. Asks for a lock."""
+    return _add(session, site_id, rules, content_ids, now=now)
+
+
+def _add(session: Session, site_id: int, rules: SlotRules, holders: Sequence[int | None], *, now: datetime) -> int:
     refilled_to = session.scalar(select(SiteCalendar.refilled_to).where(SiteCalendar.site_id == site_id))
     after = max(now, refilled_to or now)
     # What stands beyond the end: items that stayed where they were when the slots changed.
     beyond = session.scalars(select(SLOTS.c.slot_at).where(SLOTS.c.site_id == site_id, SLOTS.c.slot_at > after))
-    slots = list(islice(rules.slots(after=after, taken=beyond.all()), count))
+    slots = list(islice(rules.slots(after=after, taken=beyond.all()), len(holders)))
     if slots:
-        session.execute(insert(SLOTS), [slot_row(site_id, slot, zone=rules.zone) for slot in slots])
+        made = [
+            slot_row(site_id, slot, zone=rules.zone, content_id=holder)
+            for slot, holder in zip(slots, holders, strict=False)
+        ]
+        insert_rows(session, SLOTS, made)
         set_calendar(session, site_id, refilled_to=slots[-1].at)
     return len(slots)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import icalendar
 import pytest
 from sqlalchemy import func, select
 
@@ -104,6 +105,20 @@ def test_a_calendar_shows_its_free_slots(igny8: Igny8, ready: Database) -> None:
     assert shown["timezone"] == "Europe/Berlin"
     assert len(shown["days"]) == 7
     assert {slot["local_time"] for day in shown["days"] for slot in day["slots"]} == {"09:00", "14:00", "18:00"}
+
+
+def test_a_calendar_leaves_as_a_file_with_nothing_around_it(igny8: Igny8, ready: Database) -> None:
+    printed = igny8("calendar", "Desks", "--ical")
+
+    assert (printed.code, printed.err) == (0, "")
+    assert str(icalendar.Calendar.from_ical(printed.out)["x-wr-calname"]) == "Desks"
+
+
+def test_a_calendar_has_one_form_at_a_time(igny8: Igny8, ready: Database) -> None:
+    refused = igny8("calendar", "Desks", "--ical", "--json")
+
+    assert (refused.code, refused.out) == (2, "")
+    assert "Give one of them." in refused.err
 
 
 def test_credits_are_granted_once_a_key(igny8: Igny8, ready: Database) -> None:
