@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 
-from benchmarks import calendar_slots, demo, engine_loop, keyword_import
+from benchmarks import beat, calendar_slots, demo, engine_loop, keyword_import
 from benchmarks.figures import Figure, note, print_figure
 
 BENCHMARKS: dict[str, Callable[..., Iterator[Figure]]] = {
     "engine": engine_loop.figures,
     "import": keyword_import.figures,
     "calendar": calendar_slots.figures,
+    "beat": beat.figures,
     "demo": demo.figures,
 }
 

@@ -35,9 +35,14 @@ class EntriesDuty:
             for name, entry in (app.conf.beat_schedule or {}).items()
         }
         self._next: dict[str, datetime] = {}
+        self._called_at: datetime | None = None
 
     def __call__(self, context: Context) -> datetime | None:
         """Send the entries that are due; the next due instant, None where one could not be sent."""
+        if self._called_at is not None and context.now < self._called_at:
+            # The clock jumped back: what was computed by it lies too far ahead. What was taken stays taken.
+            self._next.clear()
+        self._called_at = context.now
         for name, entry in self._entries.items():
             due_at = self._next.setdefault(name, next_instant(entry.schedule, after=context.now))
             if due_at <= context.now:

@@ -94,8 +94,12 @@ def _come(table: Table) -> tuple[Any, ...]:
 
 
 def _cancelled(table: Table) -> tuple[Any, ...]:
-    """Rows of cancelled runs that were not sent since; lanes only where nobody works on them any more."""
-    unsent = (_IS_CANCELLING, table.c.due_at.is_not(None), table.c.sends == 0)
+    return _IS_CANCELLING, *_unsent(table)
+
+
+def _unsent(table: Table) -> tuple[Any, ...]:
+    """Rows that were not sent since their run was cancelled; lanes only where nobody works on them any more."""
+    unsent = table.c.due_at.is_not(None), table.c.sends == 0
     return (*unsent, or_(_lanes.c.lease_until.is_(None), _lanes.c.lease_until <= _NOW)) if table is _lanes else unsent
 
 
@@ -105,7 +109,10 @@ def _earliest(table: Table) -> Any:
 
 
 def _to_cancel(table: Table) -> Any:
-    return select(table.c.sends).select_from(_OF_RUNS[table]).where(*_cancelled(table)).exists()
+    """Whether there is such a row, asked from the cancelled runs down: SQLite would walk through all that is due."""
+    stage_runs = select(_stage_runs.c.id).where(_stage_runs.c.run_id.in_(select(_runs.c.id).where(_IS_CANCELLING)))
+    key = _stage_runs.c.id if table is _stage_runs else _lanes.c.stage_run_id
+    return select(table.c.sends).where(key.in_(stage_runs), *_unsent(table)).exists()
 
 
 #: Made once: beat asks it every second.
