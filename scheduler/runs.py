@@ -57,7 +57,7 @@ def _start_due(context: Context, *, queued: bool) -> list[Chain]:
     except _DATABASE_AWAY:
         raise
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one site, the others are due
-        _log.warning("runs_not_started_together", error=str(error))
+        _log.warning("runs_not_started_together", error=str(error).partition("\n")[0])
     with context.database.reading() as session:
         entries = schedules.due(session, queued=queued, now=context.now, limit=SITES_A_TICK)
     return [chain for entry in entries for chain in _start_alone(context, entry)]

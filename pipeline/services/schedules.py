@@ -179,6 +179,8 @@ def _miss(
 
 def _start(session: Session, wanted: Sequence[Wanted], *, now: datetime) -> list[int]:
     """Start the runs of these instants, the stage runs to send; why not is recorded."""
+    if not wanted:
+        return []
     before = _started_before(session, wanted)
     for each in wanted:
         if each.site.id in before:
