@@ -38,6 +38,8 @@ from tests.support.postgres import PostgresServer, postgres_server
 _IDLE_AIM_MS: Final = 2
 _CLAIM_AIM_MS: Final = 50
 _CHUNK: Final = 300
+#: As many as are due in the figures of other beats.
+_DUE: Final = 100
 _LATE: Final = timedelta(minutes=5)
 #: One site in so many has a run under way.
 _RUNNING_ONE_IN: Final = 100
@@ -79,6 +81,7 @@ def _server(kind: str) -> Iterator[PostgresServer | None]:
 def _of_world(database: Database, where: str, *, quick: bool) -> Iterator[Figure]:
     rounds = 1 if quick else 5
     yield _idle(database, where, ticks=20 if quick else 100, rounds=rounds)
+    yield _tick_with_due(database, f"a tick with {_DUE} due publications, {where}", rounds=rounds)
     some = 100 if quick else 1_000
     for name, model, which, claim in (
         ("lanes", Lane, Lane.stage_run_id <= beat_world.stage_run_id(some, 1), due.claim_lanes),
@@ -101,13 +104,17 @@ class Clock:
 
 
 class NoBroker:
-    """A broker that answers at once and gets nothing: nothing is due."""
+    """A broker that answers at once: how fast it is, is not beat's figure."""
 
     may_send = True
 
     def probe(self) -> bool:
         """It is there."""
         return True
+
+    def send(self, messages: Sequence[Any]) -> int:
+        """It takes everything."""
+        return len(messages)
 
     def close(self) -> None:
         """There is nothing to close."""
@@ -149,6 +156,20 @@ def _idle(database: Database, where: str, *, ticks: int, rounds: int) -> Figure:
     }
     name = f"idle tick, {where}"
     return Figure(name, "milliseconds", seen, "four times SELECT 1 in a session", bare, more=more)
+
+
+def _tick_with_due(database: Database, name: str, *, rounds: int) -> Figure:
+    """What other beats need for so many due entries stands beside it; the time the broker takes is `sending`."""
+    clock, seen = Clock(), []
+    beat = make_beat(database, clock)
+    beat.tick()
+    for _ in range(rounds):
+        clock.seconds += 1
+        table = table_of(Publication)
+        _change(database, table, table.c.id <= _DUE, due_at=database.now() - _LATE, sends=0)
+        seen.append(_milliseconds(beat.tick))
+    _change(database, table, table.c.id <= _DUE, due_at=database.now() + timedelta(hours=6), sends=0)
+    return Figure(name, "milliseconds", seen, more={"least_ms": rounded(min(seen))})
 
 
 def _ask_one(database: Database) -> None:

@@ -116,7 +116,7 @@ def _redbeat(app: Any, entries: int, due: int) -> tuple[float, Any]:
     from redbeat import RedBeatScheduler, RedBeatSchedulerEntry
     from redbeat.schedulers import RedBeatJSONEncoder, get_redis
 
-    app.conf.redbeat_redis_url = app.conf.broker_url.replace("redis+socket://", "unix://")
+    app.conf.redbeat_redis_url = app.conf.broker_url.replace("redis+socket://", "unix://").partition("?")[0]
     app.conf.redbeat_lock_key = None
     now, pipe = datetime.now(UTC), get_redis(app).pipeline()
     for number in range(entries):

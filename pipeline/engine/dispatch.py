@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import structlog
-from celery.canvas import Signature
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -27,6 +26,25 @@ _log = structlog.get_logger()
 _stage_runs, _lanes = table_of(StageRun), table_of(Lane)
 
 
+class Link(dict[str, Any]):
+    """A link of a chain: an immutable signature as it stands in a message, made at a tenth of the cost."""
+
+    def __init__(self, task: str, *ids: int) -> None:
+        """Ids only."""
+        rest: dict[str, Any] = {"kwargs": {}, "options": {}, "subtask_type": None, "immutable": True}
+        super().__init__(task=task, args=ids, **rest)
+
+    @property
+    def task(self) -> str:
+        """The name of its task."""
+        return str(self["task"])
+
+    @property
+    def args(self) -> tuple[int, ...]:
+        """What its task is given."""
+        return cast("tuple[int, ...]", self["args"])
+
+
 @dataclass(frozen=True)
 class Message:
     """One chain to send: a stage run's own (lane None), or that of one of its lanes."""
@@ -37,7 +55,7 @@ class Message:
     lane: int | None = None
     ticket: int = 0
 
-    def links(self) -> tuple[Signature, ...]:
+    def links(self) -> tuple[Link, ...]:
         """The chain's links in order: immutable, ids only."""
         finish = _link(self.key, "finish", self.stage_run_id)
         if self.lane is not None:
@@ -120,8 +138,7 @@ def claim_due(session: Session, *, now: datetime) -> list[Message]:
 
 def next_due(session: Session, *, now: datetime) -> datetime | None:
     """The earliest instant at which something of a run that goes on is due."""
-    outlook = due.outlook(session, now=now)
-    return outlook.earliest
+    return due.outlook(session, now=now).earliest
 
 
 def _take_back(session: Session, messages: Sequence[Message], *, now: datetime) -> None:
@@ -136,10 +153,10 @@ def _take_back(session: Session, messages: Sequence[Message], *, now: datetime) 
             session.execute(update(_lanes).where(mine).values(due_at=now, sends=_lanes.c.sends - 1))
 
 
-def _send(producer: Any, first: Signature, *rest: Signature) -> None:
+def _send(producer: Any, first: Link, *rest: Link) -> None:
     """Send a chain over this producer. Celery's own `chain` takes none: it would open connections without bounds."""
     app.send_task(first.task, args=first.args, producer=producer, retry=False, chain=list(reversed(rest)) or None)
 
 
-def _link(key: str, name: str, *ids: int) -> Signature:
-    return app.signature(f"stages.{key}.{name}", args=ids, immutable=True)
+def _link(key: str, name: str, *ids: int) -> Link:
+    return Link(f"stages.{key}.{name}", *ids)
