@@ -81,6 +81,7 @@ def _server(kind: str) -> Iterator[PostgresServer | None]:
 def _of_world(database: Database, where: str, *, quick: bool) -> Iterator[Figure]:
     rounds = 1 if quick else 5
     yield _idle(database, where, ticks=20 if quick else 100, rounds=rounds)
+    yield from _processes(database.url, where, rounds=min(rounds, 3))
     yield _tick_with_due(database, f"a tick with {_DUE} due publications, {where}", rounds=rounds)
     some = 100 if quick else 1_000
     for name, model, which, claim in (
@@ -90,7 +91,6 @@ def _of_world(database: Database, where: str, *, quick: bool) -> Iterator[Figure
     ):
         yield _claiming(database, f"claiming {some:,} due {name}, {where}", model, which, claim, rounds=rounds)
     yield _starting(database, f"starting {some:,} due sites, {where}", some=some, rounds=min(rounds, 3))
-    yield from _processes(database.url, where, rounds=min(rounds, 3))
 
 
 class Clock:
@@ -244,7 +244,9 @@ def _processes(url: str, where: str, *, rounds: int) -> Iterator[Figure]:
 
 
 def _python(*arguments: str) -> str:
-    return subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
+    return subprocess.run(
+        [sys.executable, *arguments], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.splitlines()[-1]
 
 
 def _milliseconds(work: Callable[[], object]) -> float:
