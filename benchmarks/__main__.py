@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 
-from benchmarks import allocation, calendar_slots, demo, engine_loop, keyword_import
+from benchmarks import allocation, beat, calendar_slots, demo, engine_loop, keyword_import
 from benchmarks.figures import Figure, note, print_figure
 
 BENCHMARKS: dict[str, Callable[..., Iterator[Figure]]] = {
@@ -13,6 +13,7 @@ BENCHMARKS: dict[str, Callable[..., Iterator[Figure]]] = {
     "import": keyword_import.figures,
     "calendar": calendar_slots.figures,
     "allocation": allocation.figures,
+    "beat": beat.figures,
     "demo": demo.figures,
 }
 

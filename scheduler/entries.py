@@ -36,9 +36,14 @@ class EntriesDuty:
             name: ScheduleEntry(**{"name": name, "app": app, **entry}) for name, entry in (found or {}).items()
         }
         self._next: dict[str, datetime] = {}
+        self._called_at: datetime | None = None
 
     def __call__(self, context: Context) -> datetime | None:
         """Send the entries that are due; the next due instant, None where one could not be sent."""
+        if self._called_at is not None and context.now < self._called_at:
+            # The clock jumped back: what was computed by it lies too far ahead. What was taken stays taken.
+            self._next.clear()
+        self._called_at = context.now
         for name, entry in self._entries.items():
             due_at = self._next.setdefault(name, next_instant(entry.schedule, after=context.now))
             if due_at <= context.now:

@@ -49,8 +49,8 @@ class HeartbeatDuty:
 def _oldest_due(session: Session, now: datetime) -> datetime | None:
     """Since when the longest waiting work has been due; None where none is."""
     due = (
-        schedules.next_due(session),
-        dispatch.next_due(session),
+        schedules.next_due(session, now=now),
+        dispatch.next_due(session, now=now),
         publishing.next_due(session),
         deliveries.ROWS.next_due(session),
         sites.next_due(session),

@@ -68,7 +68,11 @@ def row_of(session: Session, site: Site) -> SiteAutomationSettings:
 
 def load(session: Session, site: Site) -> SiteSettings:
     """Everything the site decides, as it is stored."""
-    row = row_of(session, site)
+    return settings_of(row_of(session, site))
+
+
+def settings_of(row: SiteAutomationSettings) -> SiteSettings:
+    """Everything the row says."""
     groups = {group: {name: getattr(row, column) for name, column in names.items()} for group, names in COLUMNS.items()}
     return SiteSettings.model_validate({**groups, "stages": row.stage_config})
 
