@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-all check up bench lock
+.PHONY: setup demo test test-all check up bench year lock
 
 setup: $(STAMP)
 
@@ -35,6 +35,10 @@ test-all: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks
+
+# A simulated year of schedules and slots in three zones; ends with 1 where one was doubled or lost.
+year: setup
+	$(BIN)/python -m tests.year
 
 # Rewrites the hashed lock from pyproject.toml; needs uv. No index address is recorded.
 lock:

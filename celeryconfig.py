@@ -42,6 +42,9 @@ task_routes = {
     "stages.*.finish": {"queue": "control"},
     "stages.*.batch": {"queue": "local"},
     "publications.*": {"queue": "publish"},
+    "sites.*": {"queue": "publish"},
+    "deliveries.*": {"queue": "publish"},
+    "housekeeping.*": {"queue": "local"},
     "pipeline.canary": {"queue": "canary"},
 }
 imports = ("pipeline.engine.tasks", _config.stages_module)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 
-from benchmarks import api, calendar_slots, demo, engine_loop, keyword_import
+from benchmarks import allocation, api, beat, calendar_slots, demo, engine_loop, keyword_import
 from benchmarks.figures import Figure, note, print_figure
 
 BENCHMARKS: dict[str, Callable[..., Iterator[Figure]]] = {
     "engine": engine_loop.figures,
     "import": keyword_import.figures,
     "calendar": calendar_slots.figures,
+    "allocation": allocation.figures,
+    "beat": beat.figures,
     "api": api.figures,
     "demo": demo.figures,
 }

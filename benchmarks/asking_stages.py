@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -44,7 +45,7 @@ class Asking(Stage[Keyword, Any]):
     subject = Keyword
     waits_as = KeywordStatus.NEW
 
-    @property
+    @cached_property
     def definition(self) -> StageDefinition:
         """One text question an item, whatever the catalog says."""
         return replace(BY_KEY[self.key], calls=Calls.PER_ITEM, model_type=ModelType.TEXT)

@@ -30,12 +30,16 @@ def _drive_stage(database: Database, stage_run_id: int) -> int | None:
     """One chain: admit, batch after batch, finish. The stage run that is next."""
     outcome = executor.admit(database, stage_run_id)
     if isinstance(outcome, Cut):
-        return outcome.send
+        return _id_of(outcome)
     outcome = executor.batch(database, stage_run_id, 1, 0)
     while isinstance(outcome, Again):
         outcome = executor.batch(database, stage_run_id, outcome.lane, outcome.ticket)
     outcome = executor.finish(database, stage_run_id)
-    return outcome.send if isinstance(outcome, Cut) else None
+    return _id_of(outcome) if isinstance(outcome, Cut) else None
+
+
+def _id_of(cut: Cut) -> int | None:
+    return None if cut.send is None else cut.send.stage_run_id
 
 
 @contextmanager

@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import psycopg
 from celery import Celery
-from kombu import pools
 from sqlalchemy import Engine, create_engine, text
 
 BROKER_VARIABLE: Final = "IGNY8_BENCHMARK_BROKER"
@@ -47,14 +46,6 @@ _local = threading.local()
 _statement = text(_COUNT)
 _engine: list[Engine] = []
 _lock = threading.Lock()
-
-
-def connect_to(address: str) -> None:
-    """Publish to another round's broker: the pools of the last one go."""
-    app.conf.broker_url = address
-    pools.reset()
-    app._pool = None  # noqa: SLF001 - Celery has no public way from one broker to another
-    app.amqp._producer_pool = None  # noqa: SLF001 - the same
 
 
 @app.task(name="raw.step")

@@ -1,4 +1,4 @@
-"""Owns what runs during a measurement: a broker of its own, and either worker and beat or plain Celery's worker."""
+"""Owns what runs during a measurement: a broker of its own, and worker and beat or a plain worker."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+from celery import Celery
+from kombu import pools
 from sqlalchemy.engine import make_url
 
-from benchmarks import raw_celery
+from benchmarks import empty_chains, raw_celery
 from benchmarks.processes import Processes, processes
 from pipeline.config import Config, child_environ, use_config
 from pipeline.local.broker import answers, prepare_socket, server_command
 from pipeline.local.child import ChildSpec
-from pipeline.local.stack import beat_child, use_broker, worker_child
+from pipeline.local.stack import QUEUES, beat_child, use_broker, worker_child
 
 #: As many as `igny8 up` has, for both.
 THREADS = 8
@@ -43,16 +45,25 @@ def raw_stack(home: Path, url: str, *, way: str, others: Mapping[str, int]) -> I
     config = Config(home=home)
     with processes(home / "logs", others=others) as started:
         address = start_broker(started, config)
-        raw_celery.connect_to(address)
+        _connect_to(raw_celery.app, address)
         environ = {
             **os.environ,
             raw_celery.BROKER_VARIABLE: address,
             raw_celery.DATABASE_VARIABLE: libpq_address(url),
             raw_celery.WAY_VARIABLE: way,
         }
-        options = ("-P", "threads", "-c", str(THREADS), "--without-mingle", "--without-gossip", "--without-heartbeat")
-        command = (sys.executable, "-m", "celery", "-A", "benchmarks.raw_celery", "worker", *options)
-        started.start("worker", command, environ=environ, ready=lambda: bool(raw_celery.app.control.ping(timeout=1)))
+        _start_worker(started, raw_celery.app, "benchmarks.raw_celery", "--without-heartbeat", environ=environ)
+        yield started
+
+
+@contextmanager
+def floor_stack(home: Path) -> Iterator[Processes]:
+    """The same broker and a worker as the engine's, for `empty_chains`."""
+    config = Config(home=home, log_level="WARNING", worker_threads=THREADS)
+    with processes(home / "logs") as started:
+        _connect_to(empty_chains.app, start_broker(started, config))
+        environ = child_environ(config)
+        _start_worker(started, empty_chains.app, "benchmarks.empty_chains", "-Q", QUEUES, environ=environ)
         yield started
 
 
@@ -72,6 +83,20 @@ def libpq_address(url: str) -> str:
 def connect(url: str) -> psycopg.Connection[tuple[int]]:
     """The driver's own connection."""
     return psycopg.connect(libpq_address(url), autocommit=True)
+
+
+def _start_worker(started: Processes, app: Celery, module: str, *options: str, environ: Mapping[str, str]) -> None:
+    options = ("-P", "threads", "-c", str(THREADS), "--without-mingle", "--without-gossip", *options)
+    command = (sys.executable, "-m", "celery", "-A", module, "worker", *options)
+    started.start("worker", command, environ=environ, ready=lambda: bool(app.control.ping(timeout=1)))
+
+
+def _connect_to(app: Celery, address: str) -> None:
+    """Publish to another round's broker: the pools of the last one go."""
+    app.conf.broker_url = address
+    pools.reset()
+    app._pool = None  # noqa: SLF001 - Celery has no public way from one broker to another
+    app.amqp._producer_pool = None  # noqa: SLF001 - the same
 
 
 def _start(started: Processes, child: ChildSpec) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import insert, update
+from sqlalchemy.orm import Session
 
 from benchmarks.asking_stages import PROVIDER
 from pipeline.core.catalog import STAGES
+from pipeline.core.money import ucr
 from pipeline.core.states import KeywordStatus
 from pipeline.db.migrate import upgrade
 from pipeline.db.session import Database
-from pipeline.models import AiModel, Keyword
+from pipeline.models import Account, AiModel, Keyword
 from pipeline.services import accounts, sites
+from pipeline.services import credits as ledger
 from pipeline.services import settings as site_settings
 
 _QUICK_MODEL: Final = {"name": "at-once", "display_name": "At once", "provider": PROVIDER, "model_type": "text"}
@@ -31,6 +35,8 @@ class Variant:
     left_out: tuple[int, ...] = ()
     #: Most subjects of a local stage in one transaction: the installation's setting.
     local_slice: int = 100
+    #: Whether every site has an account of its own; else one account's row is what all lanes queue for.
+    own_accounts: bool = False
 
     @property
     def stage_count(self) -> int:
@@ -53,6 +59,7 @@ LOCAL_SINGLE: Final = Variant("benchmarks.noop_stages", batch_size=1, local_slic
 LOCAL_BATCH_OF_ONE: Final = Variant("benchmarks.noop_stages", batch_size=1)
 LOCAL_SET: Final = Variant("benchmarks.noop_stages", batch_size=20)
 ASKING: Final = Variant("benchmarks.asking_stages", batch_size=1, left_out=(3, 7))
+ASKING_APART: Final = replace(ASKING, own_accounts=True)
 
 
 def use_stages(module: str) -> None:
@@ -61,7 +68,7 @@ def use_stages(module: str) -> None:
 
 
 def make_world(database: Database, variant: Variant, *, site_count: int, items: int) -> list[int]:
-    """Ids of new sites, `items` keywords each, all of one account."""
+    """Ids of new sites, `items` keywords each; all of one account, or each of its own."""
     upgrade(database)
     use_stages(variant.stages_module)
     now = database.now()
@@ -69,14 +76,23 @@ def make_world(database: Database, variant: Variant, *, site_count: int, items: 
         account = accounts.init_installation(session, now=now)
         session.execute(update(AiModel).values(is_active=False))
         session.add(AiModel(**_QUICK_MODEL, is_default=True, is_testing=False, tokens_per_credit=10_000))
-        made = []
+        made, rows = [], []
         for number in range(site_count):
-            site = sites.add_site(session, account_id=account.id, name=f"site {number}", timezone="UTC", now=now)
+            owner = _another_account(session, number, now) if variant.own_accounts else account.id
+            site = sites.add_site(session, account_id=owner, name=f"site {number}", timezone="UTC", now=now)
             site_settings.apply(session, site, variant.settings(), now=now)
             made.append(site.id)
-        rows = [_keyword(account.id, site_id, number) for site_id in made for number in range(items)]
+            rows += [_keyword(owner, site.id, number) for number in range(items)]
         session.execute(insert(Keyword), rows)
     return made
+
+
+def _another_account(session: Session, number: int, now: datetime) -> int:
+    account = Account(name=f"account {number}", created_at=now)
+    session.add(account)
+    session.flush()
+    ledger.grant(session, account_id=account.id, amount_ucr=ucr(10_000), key=f"grant:account {number}", now=now)
+    return account.id
 
 
 def _keyword(account_id: int, site_id: int, number: int) -> dict[str, object]:

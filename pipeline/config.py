@@ -115,6 +115,15 @@ class Config(BaseModel):
     #: Least words of an article.
     min_words: Count = 800
 
+    #: Whether addresses that customers set may lie in private networks: for a laboratory.
+    allow_private_sites: bool = False
+    #: Server that e-mail goes out by; None: none does.
+    smtp_url: str | None = None
+    #: Whom e-mail is from.
+    mail_from: str = "igny8@localhost"
+    #: Available credits at the end of a run below which an account is told; 0: never.
+    credits_low: Annotated[int, Field(ge=0, le=1_000_000_000)] = 500
+
     @field_validator("home")
     @classmethod
     def _make_absolute(cls, value: Path) -> Path:
@@ -147,6 +156,20 @@ class Config(BaseModel):
     def _check_broker(cls, value: str | None) -> str | None:
         if value is not None and not re.match(r"[a-z][a-z0-9+]*://", value):
             raise ValueError("give an address like redis://<host>:6379/0, or remove it to use the embedded broker")
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _check_smtp(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"smtps?://([^@/\s]+@)?[^@/:\s]+(:\d{1,5})?/?", value):
+            raise ValueError("give smtp://<user>:<password>@<host>:587 or smtps://…, or remove it to send no e-mail")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _check_sender(cls, value: str) -> str:
+        if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", value):
+            raise ValueError("give an address like igny8@example.com")
         return value
 
     @model_validator(mode="after")

@@ -1,5 +1,6 @@
 """Owns `secrets.env`: the passwords and keys an installation made for itself, readable by its owner only.
 
+What is encrypted with its key says with which, in front, so that the key may be replaced one day.
 Never: print or log a value.
 """
 
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import fcntl
+import hashlib
 import os
 import secrets
 import tempfile
@@ -14,6 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+
+from pipeline.core.errors import NotReadyError
 
 FILE_NAME: Final = "secrets.env"
 FLOWER_PASSWORD: Final = "FLOWER_PASSWORD"  # noqa: S105  # the name of an entry, no password.
@@ -33,6 +37,35 @@ def make_key() -> str:
 
 
 _MAKERS: Final[dict[str, Callable[[], str]]] = {FLOWER_PASSWORD: make_password, ENCRYPTION_KEY: make_key}
+
+
+def encrypted(text: str, *, home: Path) -> bytes:
+    """`text` as the database may keep it: the key's id, a colon, the token."""
+    from cryptography.fernet import Fernet
+
+    key = ensure_secrets(home)[ENCRYPTION_KEY]
+    return f"{_key_id(key)}:".encode() + Fernet(key).encrypt(text.encode())
+
+
+def decrypted(kept: bytes, *, home: Path) -> str:
+    """What was encrypted. NotReadyError where this installation has not the key."""
+    from cryptography.fernet import Fernet, InvalidToken
+
+    key_id, _, token = kept.partition(b":")
+    key = read_secrets(home).get(ENCRYPTION_KEY, "")
+    try:
+        if key and key_id.decode() == _key_id(key):
+            return Fernet(key).decrypt(token).decode()
+    except (InvalidToken, ValueError):
+        pass
+    raise NotReadyError(
+        f"A stored secret was encrypted with another key than the one in {home / FILE_NAME}. "
+        "Put back the file that belongs to this database, or set the secret again."
+    )
+
+
+def _key_id(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:8]
 
 
 def read_secrets(home: Path) -> dict[str, str]:

@@ -17,14 +17,18 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from pipeline.db.session import Database, database
 from pipeline.logs import get_logger
 from scheduler.calendar import fill_calendars
+from scheduler.deliveries import DeliveriesDuty
 from scheduler.dispatch import DispatchDuty
 from scheduler.duty import Context, Duty
 from scheduler.entries import EntriesDuty
 from scheduler.heartbeat import HeartbeatDuty
+from scheduler.housekeeping import HousekeepingDuty
 from scheduler.outage import Outage
 from scheduler.publishing import publish_due
 from scheduler.runs import start_due_runs
 from scheduler.sending import Sender
+from scheduler.sites import SitesDuty
+from scheduler.zones import ZonesDuty
 
 IDLE_SECONDS: Final = 1.0
 #: A duty with more to do at once lets the others have their turn.
@@ -66,6 +70,10 @@ class PipelineScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no typ
             "dispatch": DispatchDuty(),
             "calendar": fill_calendars,
             "publishing": publish_due,
+            "deliveries": DeliveriesDuty(),
+            "sites": SitesDuty(),
+            "housekeeping": HousekeepingDuty(self.app),
+            "zones": ZonesDuty(),
             "entries": EntriesDuty(self.app),
         }
         self._troubles = {name: Outage(f"duty {name}", clock=self._clock) for name in self._duties}

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Integer, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from pipeline.core.states import ContentStatus
 from pipeline.models import Content, SiteAutomationSettings
+from pipeline.models.base import table_of
+from pipeline.models.selecting import written_out
 from pipeline.services import calendar
 from scheduler.duty import Context
 
 #: Most contents of one site in one transaction; what is left is due at once.
-CONTENTS_A_SITE: Final = 500
+CONTENTS_A_SITE: Final = 2_000
 #: Most sites a tick.
 SITES_A_TICK: Final = 100
 
@@ -36,20 +38,22 @@ def fill_calendars(context: Context) -> datetime | None:
 
 
 def _sites_that_wait(session: Session) -> Sequence[int]:
-    """Sites with approved content that nobody holds back, and with a slot to put it on."""
-    waiting = (
-        select(Content.site_id)
-        .where(Content.status == ContentStatus.APPROVED, Content.held_back.is_(False))
-        .distinct()
-        .subquery()
+    """Sites with approved content that nobody holds back, and with a slot to put it on; one more than a tick takes."""
+    return session.scalars(_WAITING, {"most": SITES_A_TICK + 1}).all()
+
+
+def _waiting_query() -> Select[Any]:
+    contents, settings = table_of(Content).c, table_of(SiteAutomationSettings).c
+    approved = contents.status == written_out(ContentStatus.APPROVED), contents.held_back.is_(False)
+    waiting = select(contents.site_id).where(*approved).distinct().subquery()
+    return (
+        select(settings.site_id)
+        .join(waiting, waiting.c.site_id == settings.site_id)
+        .where(settings.publish_days != [], settings.publish_time_slots != [])
+        .order_by(settings.site_id)
+        .limit(bindparam("most", type_=Integer))
     )
-    query = (
-        select(
-            SiteAutomationSettings.site_id,
-            SiteAutomationSettings.publish_days,
-            SiteAutomationSettings.publish_time_slots,
-        )
-        .join(waiting, waiting.c.site_id == SiteAutomationSettings.site_id)
-        .order_by(SiteAutomationSettings.site_id)
-    )
-    return [site_id for site_id, days, time_slots in session.execute(query) if days and time_slots]
+
+
+#: Made once: beat asks it every second.
+_WAITING: Final = _waiting_query()

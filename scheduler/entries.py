@@ -6,6 +6,7 @@ after the last minute. Instants of a time when no beat ran are not made up for.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
@@ -28,16 +29,21 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class EntriesDuty:
     """The duty, with the next instant of each entry as this process knows it."""
 
-    def __init__(self, app: Celery) -> None:
-        """`app` has the entries in `beat_schedule`."""
+    def __init__(self, app: Celery, entries: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        """`entries` have the form of `beat_schedule`; without them it is the one of `app`."""
+        found = app.conf.beat_schedule if entries is None else entries
         self._entries = {
-            name: ScheduleEntry(**{"name": name, "app": app, **entry})
-            for name, entry in (app.conf.beat_schedule or {}).items()
+            name: ScheduleEntry(**{"name": name, "app": app, **entry}) for name, entry in (found or {}).items()
         }
         self._next: dict[str, datetime] = {}
+        self._called_at: datetime | None = None
 
     def __call__(self, context: Context) -> datetime | None:
         """Send the entries that are due; the next due instant, None where one could not be sent."""
+        if self._called_at is not None and context.now < self._called_at:
+            # The clock jumped back: what was computed by it lies too far ahead. What was taken stays taken.
+            self._next.clear()
+        self._called_at = context.now
         for name, entry in self._entries.items():
             due_at = self._next.setdefault(name, next_instant(entry.schedule, after=context.now))
             if due_at <= context.now:

@@ -13,7 +13,7 @@ from pipeline.db.session import Database
 from pipeline.engine import dispatch
 from pipeline.services import heartbeats, schedules
 from pipeline.services.heartbeats import EVERY
-from scheduler import publishing
+from scheduler import deliveries, publishing, sites
 from scheduler.duty import Context
 
 
@@ -48,5 +48,11 @@ class HeartbeatDuty:
 
 def _oldest_due(session: Session, now: datetime) -> datetime | None:
     """Since when the longest waiting work has been due; None where none is."""
-    due = (schedules.next_due(session), dispatch.next_due(session), publishing.next_due(session))
+    due = (
+        schedules.next_due(session, now=now),
+        dispatch.next_due(session, now=now),
+        publishing.next_due(session),
+        deliveries.ROWS.next_due(session),
+        sites.next_due(session),
+    )
     return min((instant for instant in due if instant is not None and instant <= now), default=None)

@@ -5,38 +5,41 @@ Never: decides whether a run starts; `pipeline.services.schedules` does.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from sqlalchemy import select
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import Session
 
 from pipeline.engine.dispatch import Message as Chain
 from pipeline.logs import get_logger
 from pipeline.models import StageRun
+from pipeline.models.selecting import is_one_of
 from pipeline.services import schedules
 from pipeline.services.schedules import Due
 from scheduler.duty import Context
 from scheduler.sending import Message
 
+#: Most schedules in one transaction, and in a tick: what is left is due at once.
 SITES_A_TICK: Final = 300
 _log = get_logger(__name__)
 _DATABASE_AWAY: Final = (OperationalError, InterfaceError, PoolTimeoutError)
 
 
 def start_due_runs(context: Context) -> datetime | None:
-    """Start what is due, one transaction a site; the next due instant. A run that is not sent is due again soon."""
+    """Start what is due; the next due instant. A run that is not sent is due again soon."""
     with context.database.reading() as session:
-        entries = schedules.due(session, now=context.now, limit=SITES_A_TICK)
-        following = schedules.next_due(session)
-    if not entries:
+        following = schedules.next_due(session, now=context.now)
+    if following is None or following > context.now:
         return following
-    for entry in entries:
-        chain = _started(context, entry)
-        if chain is not None and context.sender.may_send:
-            context.sender.send([message_of(chain)])
+    chains = [chain for queued in (False, True) for chain in _start_due(context, queued=queued)]
+    if chains and context.sender.may_send:
+        context.sender.send([message_of(chain) for chain in chains])
     with context.database.reading() as session:
-        return schedules.next_due(session)
+        return schedules.next_due(session, now=context.now)
 
 
 def message_of(chain: Chain) -> Message:
@@ -45,18 +48,39 @@ def message_of(chain: Chain) -> Message:
     return Message(first.task, first.args, options={"chain": list(reversed(rest))})
 
 
-def _started(context: Context, entry: Due) -> Chain | None:
-    """What is to be sent of one site, committed. A fault of one site keeps no other waiting."""
+def _start_due(context: Context, *, queued: bool) -> list[Chain]:
+    """What is to be sent, committed. Where the sites cannot be started together, they are one by one."""
     try:
         with context.database.transaction() as session:
-            stage_run_id = schedules.start_due(session, entry, now=context.now)
-            row = None if stage_run_id is None else session.get_one(StageRun, stage_run_id)
-        return None if row is None else Chain(row.id, row.key, admitted=False)
+            started = schedules.start_chunk(session, queued=queued, now=context.now, limit=SITES_A_TICK)
+            return _chains(session, started)
     except _DATABASE_AWAY:
         raise
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one site, the others are due
+        _log.warning("runs_not_started_together", error=str(error).partition("\n")[0])
+    with context.database.reading() as session:
+        entries = schedules.due(session, queued=queued, now=context.now, limit=SITES_A_TICK)
+    return [chain for entry in entries for chain in _start_alone(context, entry)]
+
+
+def _start_alone(context: Context, entry: Due) -> list[Chain]:
+    """The same for one site. A fault of it keeps no other waiting."""
+    try:
+        with context.database.transaction() as session:
+            stage_run_id = schedules.start_due(session, entry, now=context.now)
+            return [] if stage_run_id is None else _chains(session, [stage_run_id])
+    except _DATABASE_AWAY:
+        raise
+    except Exception as error:  # noqa: BLE001 - the same
         _log.exception("run_not_started", site_id=entry.site_id)
         with context.database.transaction() as session:
             reason = f"it could not be started ({type(error).__name__}); the log of beat says more"
             schedules.set_aside(session, entry, reason=reason, now=context.now)
-        return None
+        return []
+
+
+def _chains(session: Session, stage_run_ids: Sequence[int]) -> list[Chain]:
+    query = (
+        select(StageRun.id, StageRun.key).where(is_one_of(session, StageRun.id, stage_run_ids)).order_by(StageRun.id)
+    )
+    return [Chain(stage_run_id, key, admitted=False) for stage_run_id, key in session.execute(query)]

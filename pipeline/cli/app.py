@@ -10,20 +10,24 @@ import typer
 from pipeline.cli import (
     account,
     api_keys,
-    calendar,
+    calendar_moves,
     content,
     credit,
     demo,
     doctor,
     installation,
     keywords,
+    notifications,
     processes,
     publishing,
+    reviews,
     run,
     runs,
     schedule,
     settings,
+    site_health,
     sites,
+    webhooks,
 )
 from pipeline.cli.failures import Commands
 
@@ -70,7 +74,9 @@ app.command("demo")(demo.demo)
 app.command("init")(installation.init)
 app.command("up")(processes.up)
 app.command("doctor")(doctor.doctor)
-_group("site", sites.app, "Sites: add one, list them, show one.")
+_group("site", sites.app, "Sites: add one, list them, show one, look whether it is well.")
+sites.app.command("test")(site_health.look)
+sites.app.command("sync")(site_health.look_at_all)
 _group("keywords", keywords.app, "Keywords of a site: import a file, add, list.")
 _group("settings", settings.app, "Settings of a site: show, set, preset, reset.")
 app.command("run")(run.run)
@@ -82,12 +88,19 @@ app.command("cancel")(runs.cancel)
 app.command("retry")(runs.retry)
 _group("schedule", schedule.app, "The schedule of a site: show, pause, resume.")
 app.command("decisions")(schedule.decisions)
-app.command("calendar")(calendar.calendar)
-_group("content", content.app, "Articles: list a site's, show one.")
+_group("calendar", calendar_moves.app, "The calendar of a site: show it, move what stands on it, undo.")
+_group("content", content.app, "Articles: list a site's, show one, decide about it, edit it.")
+content.app.command("approve")(reviews.approve)
+content.app.command("reject")(reviews.reject)
+content.app.command("edit")(reviews.edit)
+content.app.command("withdraw")(reviews.withdraw)
+content.app.command("delete")(reviews.delete)
 app.command("publish")(publishing.publish)
 _group("credits", credit.app, "Credits of an account: show, grant.")
 _group("account", account.app, "Accounts: add one.")
 _group("api-keys", api_keys.app, "API keys of an account: create, list, revoke.")
+_group("notifications", notifications.app, "What an account was told: list, mark as read.")
+_group("webhooks", webhooks.app, "Addresses that notifications are posted to: add, list, remove, test.")
 _group("db", installation.db_app, "The database.")
 app.command("worker")(processes.worker)
 app.command("beat")(processes.beat)

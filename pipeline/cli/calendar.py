@@ -1,50 +1,104 @@
-"""Owns `calendar`: what stands on which day of a site, and what on none."""
+"""Owns `calendar SITE`: what stands on which day of a site, what on none, and how far the queue reaches."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Annotated, Any, Self
 
 import typer
+from sqlalchemy.orm import Session
+from typer.core import TyperGroup
 
 from pipeline.cli.edge import account_of, ready_database
+from pipeline.cli.ical import IcalOption, print_ical
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, SiteArgument
-from pipeline.cli.output import document, note, say, status, table
+from pipeline.cli.output import document, local_instant, note, say, status, table
 from pipeline.models import Site
 from pipeline.services import calendar as service
 from pipeline.services import sites
-from pipeline.services.calendar import Day, Unscheduled
+from pipeline.services.calendar import Day, Forecast, Unscheduled
 
+#: What `calendar SITE` means.
+_VIEW = "show"
 DaysOption = Annotated[int, typer.Option("--days", min=1, max=366, help="How many days, from today at the site.")]
 
 
-def calendar(
-    site: SiteArgument, *, days: DaysOption = 14, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False
+class CalendarCommands(TyperGroup):
+    """Commands of a calendar; what is no name of one is the site whose calendar is shown."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """`calendar SITE` and `calendar --days 7 SITE` are `calendar show …`; a site called as a command: by its id."""
+        if not args or args[0] not in {*self.commands, *ctx.help_option_names}:
+            args = [_VIEW, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(cls=CalendarCommands)
+
+
+@dataclass(frozen=True)
+class View:
+    """A site's calendar as it is shown."""
+
+    site: Site
+    days: Sequence[Day]
+    waiting: Sequence[Unscheduled]
+    #: Where an article approved now would appear.
+    next_slot_at: datetime | None
+    forecast: Forecast
+
+    @classmethod
+    def of(cls, session: Session, site: Site, *, now: datetime, days: int) -> Self:
+        """The calendar of the next `days` days."""
+        return cls(
+            site=site,
+            days=service.entries(session, site, now=now, days=days),
+            waiting=service.unscheduled(session, site),
+            next_slot_at=service.predicted_slot(session, site, now=now),
+            forecast=service.forecast(session, site, now=now),
+        )
+
+
+@app.command(_VIEW)
+def show(
+    site: SiteArgument,
+    *,
+    days: DaysOption = 14,
+    as_ical: IcalOption = False,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    as_json: JsonOption = False,
 ) -> None:
     """Show a site's calendar: its days, their slots, what stands on them, and what waits for one."""
+    if as_ical:
+        print_ical(site, account=account, as_json=as_json)
+        return
     database = ready_database()
     with database.reading() as session:
         row = sites.find_site(session, account_of(session, account).id, site)
-        found = service.entries(session, row, now=database.now(), days=days)
-        waiting = service.unscheduled(session, row)
+        found = View.of(session, row, now=database.now(), days=days)
     if as_json:
-        document(calendar_json(row, found, waiting))
+        document(calendar_json(found))
         return
-    tell_calendar(row, found, waiting)
+    tell_calendar(found)
 
 
-def calendar_json(site: Site, days: Sequence[Day], waiting: Sequence[Unscheduled]) -> dict[str, Any]:
+def calendar_json(view: View) -> dict[str, Any]:
     """A calendar as one JSON object; a slot without a content is free."""
+    growth = view.forecast.backlog_growth_a_week
     return {
-        "site_id": site.id,
-        "timezone": site.timezone,
-        "days": [{"date": day.date, "slots": [vars(entry) for entry in day.entries]} for day in days],
-        "unscheduled": [vars(item) for item in waiting],
+        "site_id": view.site.id,
+        "timezone": view.site.timezone,
+        "days": [{"date": day.date, "slots": [vars(entry) for entry in day.entries]} for day in view.days],
+        "unscheduled": [vars(item) for item in view.waiting],
+        "next_slot_at": view.next_slot_at,
+        "forecast": {**asdict(view.forecast), "backlog_growth_a_week": growth},
     }
 
 
-def tell_calendar(site: Site, days: Sequence[Day], waiting: Sequence[Unscheduled]) -> None:
-    """A line a slot, the date on the first of its day."""
+def tell_calendar(view: View) -> None:
+    """A line a slot, the date on the first of its day; then what waits, and how far it all reaches."""
     rows = [
         (
             f"{day.date:%a %d %b}" if number == 0 else "",
@@ -53,13 +107,34 @@ def tell_calendar(site: Site, days: Sequence[Day], waiting: Sequence[Unscheduled
             status(entry.status) if entry.status else "",
             "pinned" if entry.pinned else "",
         )
-        for day in days
+        for day in view.days
         for number, entry in enumerate(day.entries)
     ]
     if rows:
         table(["day", "time", "content", "status", ""], rows)
     else:
         say("The calendar has no slot in these days.")
-    for item in waiting:
+    for told in dict.fromkeys(entry.note for day in view.days for entry in day.entries if entry.note):
+        note(f"Clock change: {told}.")
+    for item in view.waiting:
         note(f"Not scheduled ({item.reason}): {item.title} (content {item.content_id})")
-    say(f"Times are those of {site.timezone}.")
+    if view.next_slot_at is not None:
+        say(f"What you approve now publishes on {local_instant(view.next_slot_at, view.site.timezone)}.")
+    say(forecast_sentence(view.forecast))
+    say(f"Times are those of {view.site.timezone}.")
+
+
+def forecast_sentence(forecast: Forecast) -> str:
+    """How far the queue reaches and whether it grows, such as "The queue covers 9 days; …"."""
+    supply = f"{forecast.approved_a_week:g} articles a week are approved, {forecast.slots_a_week} slots a week"
+    growth = forecast.backlog_growth_a_week
+    if growth > 0:
+        trend = f"the backlog grows by {growth:g} a week"
+    elif growth < 0:
+        trend = f"{-growth:g} slots a week find no new article"
+    else:
+        trend = "the backlog stays as it is"
+    if forecast.covers_days is None:
+        return f"{forecast.queued} articles wait and the site has no slots; {supply}: {trend}."
+    days = "1 day" if forecast.covers_days == 1 else f"{forecast.covers_days} days"
+    return f"The queue covers {days}; {supply}: {trend}."

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.cli.edge import account_of, reading
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, ContentArgument, JsonOption, LimitOption, SiteArgument
-from pipeline.cli.output import console, document, say, status, table
+from pipeline.cli.output import console, document, note, say, status, table
 from pipeline.core.states import ContentStatus
 from pipeline.models import Content, Publication
 from pipeline.services import content, sites
@@ -71,7 +71,7 @@ def show(
 
 def _publication(session: Session, article: Content) -> dict[str, Any] | None:
     row = session.scalar(select(Publication).where(Publication.content_id == article.id))
-    names = ("status", "slot_at", "published_at", "remote_id", "remote_url", "error")
+    names = ("status", "slot_at", "due_at", "published_at", "remote_id", "remote_url", "placed_version", "error")
     return None if row is None else {name: getattr(row, name) for name in names}
 
 
@@ -84,6 +84,8 @@ def _tell(article: Content, publication: dict[str, Any] | None) -> None:
         say("Images missing: at least one could not be made.")
     if publication and publication["remote_url"]:
         say(f"Published at {publication['remote_url']}")
+    if publication and publication["error"]:
+        note(f"Its site: {publication['error']}")
 
 
 def _tree(lineage: Lineage) -> Tree:

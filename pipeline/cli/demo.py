@@ -11,7 +11,7 @@ import typer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from pipeline.cli.calendar import calendar_json, tell_calendar
+from pipeline.cli.calendar import View, calendar_json, tell_calendar
 from pipeline.cli.edge import ACTOR, load_stages, prepared_database
 from pipeline.cli.keywords import report_json
 from pipeline.cli.options import JsonOption
@@ -150,8 +150,7 @@ def _publish_one(database: Database, story: Story) -> None:
 
 def _tell(database: Database, story: Story, *, as_json: bool) -> None:
     with database.reading() as session:
-        days = calendar.entries(session, story.site, now=database.now(), days=_CALENDAR_DAYS)
-        waiting = calendar.unscheduled(session, story.site)
+        view = View.of(session, story.site, now=database.now(), days=_CALENDAR_DAYS)
         counts = {
             str(name): count for name, count in content.count_by_status(session, site=story.site).items() if count
         }
@@ -165,14 +164,14 @@ def _tell(database: Database, story: Story, *, as_json: bool) -> None:
                 "reason": story.reason,
                 "contents": counts,
                 "published": publication_json(story.published) if story.published else None,
-                "calendar": calendar_json(story.site, days, waiting),
+                "calendar": calendar_json(view),
                 "pages": pages,
             }
         )
         return
     if story.reason:
         say(f"Nothing to do: {story.reason}.")
-    tell_calendar(story.site, days, waiting)
+    tell_calendar(view)
     say()
     for label, value in _summary(story, counts, pages):
         say(f"{label:<{_LABEL_WIDTH}}{value}")

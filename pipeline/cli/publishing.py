@@ -6,6 +6,7 @@ import time
 from typing import Annotated, Any, Final
 
 import typer
+from sqlalchemy import select
 
 from pipeline.cli.edge import ACTOR, account_of, ready_database
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, ContentArgument, JsonOption
@@ -74,22 +75,43 @@ def publication_json(publication: Publication) -> dict[str, Any]:
     return {name: getattr(publication, name) for name in names}
 
 
+def carry_out_here(database: Database, content_id: int) -> Publication | None:
+    """The content's publication, None where there is none; what is due of it is done here where no stack runs."""
+    query = select(Publication).where(Publication.content_id == content_id)
+    with database.reading() as session:
+        publication = session.scalar(query)
+    if publication is None or not _is_due(database, publication) or stack_runs(database):
+        return publication
+    _place_here(database, publication.id)
+    with database.reading() as session:
+        return session.scalars(query).one()
+
+
 def _outcome(database: Database, publication_id: int) -> Publication:
     """The publication once it was tried, or as it stands when patience ends.
 
     Where nobody works, it is tried here; also where the stack that was there has been stopped in the meantime.
     """
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline, pause_seconds = time.monotonic() + _PATIENCE_SECONDS, 0.0
     while True:
         with database.reading() as session:
             publication = session.get_one(Publication, publication_id)
         tried = publication.error is not None and publication.status is not PublicationStatus.PUBLISHING
         if tried or publication.status is PublicationStatus.PUBLISHED or time.monotonic() > deadline:
             return publication
-        if publication.status is PublicationStatus.PLANNED and not stack_runs(database):
+        if _is_due(database, publication) and not stack_runs(database):
             _place_here(database, publication_id)
-            continue
-        time.sleep(_POLL_SECONDS)
+        else:
+            pause_seconds = _POLL_SECONDS
+        time.sleep(pause_seconds)
+        pause_seconds = _POLL_SECONDS
+
+
+def _is_due(database: Database, publication: Publication) -> bool:
+    """Whether it can be carried out just now: nobody is at it, and it waits for nothing."""
+    if publication.due_at is None or publication.due_at > database.now():
+        return False
+    return publication.status is not PublicationStatus.PUBLISHING
 
 
 def _place_here(database: Database, publication_id: int) -> None:

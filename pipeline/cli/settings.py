@@ -7,14 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
+from pipeline.cli.calendar_changes import FollowOption, PreviewOption, note_moves, tell_preview
 from pipeline.cli.edge import ACTOR, account_of, reading, ready_database
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, SiteArgument
-from pipeline.cli.output import document, note, say, table
+from pipeline.cli.output import document, say, table
 from pipeline.cli.schedule import next_run
 from pipeline.core.errors import Fault, InvalidValueError
 from pipeline.core.matrix import SiteSettings
 from pipeline.core.presets import LIMITS, Preset, preset_of, with_preset
-from pipeline.services import settings, sites
+from pipeline.services import calendar, settings, sites
+from pipeline.services.calendar import Follow
 from pipeline.services.settings import ResolvedAi
 
 app = typer.Typer()
@@ -53,12 +55,21 @@ def change(
     site: SiteArgument,
     changes: ChangesArgument,
     *,
+    follow: FollowOption = Follow.REFLOW,
+    preview: PreviewOption = False,
     account: AccountOption = DEFAULT_ACCOUNT,
     as_json: JsonOption = False,
 ) -> None:
     """Change settings of a site: all of them, or none where one is wrong. The calendar follows its slots."""
     wanted = _parsed(changes)
-    found = _store(account, site, lambda stored: settings.changed(stored, wanted))
+
+    def changed(stored: SiteSettings) -> SiteSettings:
+        return settings.changed(stored, wanted)
+
+    if preview:
+        _tell_preview(account, site, changed, follow=follow, as_json=as_json)
+        return
+    found = _save(account, site, changed, follow=follow)
     if as_json:
         document(found)
         return
@@ -71,7 +82,7 @@ def preset(
     site: SiteArgument, name: PresetArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False
 ) -> None:
     """Set the per-run limits of stages 4 to 7 by a preset; nothing else changes."""
-    found = _store(account, site, lambda stored: with_preset(stored, name))
+    found = _save(account, site, lambda stored: with_preset(stored, name), follow=Follow.REFLOW)
     if as_json:
         document(found)
         return
@@ -81,25 +92,48 @@ def preset(
 
 
 @app.command("reset")
-def reset(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
+def reset(
+    site: SiteArgument,
+    *,
+    follow: FollowOption = Follow.REFLOW,
+    preview: PreviewOption = False,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    as_json: JsonOption = False,
+) -> None:
     """Give every setting of a site its default, as a new site has it. The calendar follows its slots."""
-    found = _store(account, site, lambda _: SiteSettings())
+    if preview:
+        _tell_preview(account, site, lambda _: SiteSettings(), follow=follow, as_json=as_json)
+        return
+    found = _save(account, site, lambda _: SiteSettings(), follow=follow)
     if as_json:
         document(found)
         return
     say("Every setting has its default now.")
 
 
-def _store(account: str, site: str, change_of: Callable[[SiteSettings], SiteSettings]) -> dict[str, Any]:
-    """Save what becomes of a site's settings, and deal the calendar's slots anew where they changed."""
+def _save(
+    account: str, site: str, change_of: Callable[[SiteSettings], SiteSettings], *, follow: Follow
+) -> dict[str, Any]:
+    """Save what becomes of a site's settings, the calendar following; the document as it is then."""
     database = ready_database()
     with database.transaction() as session:
         row = sites.find_site(session, account_of(session, account).id, site)
-        page = settings.lock_page(session, account_id=row.account_id, site_id=row.id)
-        moved = settings.store(session, page, change_of(page.settings), actor=ACTOR, now=database.now())
-    if moved:
-        note(f"{moved} scheduled items moved to new slots.")
+        page = calendar.lock_settings(session, account_id=row.account_id, site_id=row.id)
+        new = change_of(page.settings)
+        changed = calendar.save_settings(session, page, new, follow=follow, actor=ACTOR, now=database.now())
+    note_moves(changed.moves, page.site.name)
     return page.document()
+
+
+def _tell_preview(
+    account: str, site: str, change_of: Callable[[SiteSettings], SiteSettings], *, follow: Follow, as_json: bool
+) -> None:
+    database = ready_database()
+    with database.reading() as session:
+        row = sites.find_site(session, account_of(session, account).id, site)
+        new = change_of(settings.load(session, row))
+        would_move = calendar.preview(session, row, follow=follow, now=database.now(), settings=new)
+    tell_preview(would_move, timezone=row.timezone, as_json=as_json)
 
 
 def _parsed(changes: Sequence[str]) -> dict[str, str]:

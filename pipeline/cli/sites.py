@@ -1,4 +1,4 @@
-"""Owns `site add|list|show`."""
+"""Owns `site add|list|show|set`. `site test|sync` are in `site_health`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
+from pipeline.cli.calendar_changes import FollowOption, PreviewOption, note_moves, tell_preview
 from pipeline.cli.edge import ACTOR, account_of, reading, ready_database
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, SiteArgument
-from pipeline.cli.output import document, say, table
+from pipeline.cli.output import document, local_instant, say, status, table
 from pipeline.cli.schedule import next_run
 from pipeline.models import Site
-from pipeline.services import audit, content, keywords, settings, sites
+from pipeline.services import audit, calendar, content, keywords, settings, sites
+from pipeline.services.calendar import Follow
 
 app = typer.Typer()
 
@@ -31,6 +33,8 @@ def site_json(site: Site) -> dict[str, Any]:
         "timezone": site.timezone,
         "target": site.target,
         "url": site.url,
+        "sync_status": site.sync_status,
+        "last_sync_at": site.last_sync_at,
         "created_at": site.created_at,
     }
 
@@ -73,8 +77,8 @@ def list_all(*, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = 
         say("No site yet: igny8 site add --name NAME --timezone ZONE")
         return
     table(
-        ["id", "name", "time zone", "target"],
-        [(site.id, site.name, site.timezone, site.target) for site in found],
+        ["id", "name", "time zone", "target", "health"],
+        [(site.id, site.name, site.timezone, site.target, status(site.sync_status)) for site in found],
         right=["id"],
     )
 
@@ -92,6 +96,37 @@ def show(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_jso
         return
     say(f"{row.name} (site {row.id}, {row.timezone}, target {row.target})")
     say(f"Next run: {next_run(schedule, row)}")
+    looked = f", looked at {local_instant(row.last_sync_at, row.timezone)}" if row.last_sync_at else ""
+    say(f"Health: {row.sync_status}{looked}{f'. {row.sync_error}' if row.sync_error else ''}")
     rows = [("keywords", name, count) for name, count in words.items() if count]
     rows += [("articles", name, count) for name, count in articles.items() if count]
     table(["what", "status", "count"], rows, right=["count"])
+
+
+@app.command("set")
+def change(
+    site: SiteArgument,
+    *,
+    timezone: ZoneOption,
+    follow: FollowOption = Follow.REFLOW,
+    preview: PreviewOption = False,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    as_json: JsonOption = False,
+) -> None:
+    """Change a site's time zone: slots, pins and schedule keep their wall times."""
+    database = ready_database()
+    now = database.now()
+    if preview:
+        with database.reading() as session:
+            row = sites.find_site(session, account_of(session, account).id, site)
+            would_move = calendar.preview(session, row, follow=follow, now=now, timezone=timezone)
+        tell_preview(would_move, timezone=timezone, as_json=as_json)
+        return
+    with database.transaction() as session:
+        row = sites.find_site(session, account_of(session, account).id, site)
+        changed = calendar.set_timezone(session, row, timezone, follow=follow, actor=ACTOR, now=now)
+    note_moves(changed.moves, row.name)
+    if as_json:
+        document(site_json(row))
+        return
+    say(f"{row.name} is in {row.timezone} now.")

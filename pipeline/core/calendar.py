@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from pipeline.core.errors import InvalidValueError
 from pipeline.core.walltime import (
     WEEKDAYS,
+    WallTime,
     distinct_times,
     entries,
     local_date,
@@ -24,6 +25,7 @@ from pipeline.core.walltime import (
     parse_time_slot,
     parse_time_slots,
     parse_timezone,
+    parse_wall_time,
     resolve,
     tzdata_version,
 )
@@ -32,17 +34,21 @@ __all__ = [
     "Capacity",
     "ReflowItem",
     "Slot",
+    "WallTime",
     "capacity",
+    "clock_change_note",
     "parse_days",
     "parse_time_slot",
     "parse_time_slots",
     "parse_timezone",
+    "parse_wall_time",
     "reflow",
     "slot_instant",
     "slot_wall_time",
     "tzdata_version",
     "upcoming_slot_details",
     "upcoming_slots",
+    "wall_slot",
 ]
 
 IdT = TypeVar("IdT", bound=Hashable)
@@ -190,6 +196,20 @@ def slot_instant(day: date, clock_time: str, *, timezone: str) -> datetime | Non
     """
     wanted = time.fromisoformat(parse_time_slot(clock_time))
     return resolve(parse_date(day, noun="day"), wanted, parse_timezone(timezone))
+
+
+def wall_slot(wall: WallTime, timezone: str) -> Slot | None:
+    """Give the place that a wall time stands for, on the grid or not; None where its date does not have it."""
+    instant = slot_instant(wall.day, wall.time, timezone=timezone)
+    return None if instant is None else Slot(instant, wall.day, wall.time)
+
+
+def clock_change_note(slot: Slot, timezone: str) -> str | None:
+    """Say where a clock change moves a slot to: "29 Mar: 02:30 will publish at 03:30"; None where none does."""
+    _, shown_time = slot_wall_time(slot.at, timezone)
+    if shown_time == slot.local_time:
+        return None
+    return f"{slot.local_date.day} {slot.local_date:%b}: {slot.local_time} will publish at {shown_time}"
 
 
 def _clock_times(time_slots: Iterable[str]) -> dict[str, time]:

@@ -15,6 +15,7 @@ from pipeline.core.statuses import (
     ClusterStatus,
     ContentStatus,
     ContentTaskStatus,
+    DeliveryStatus,
     IdeaStatus,
     ImagePromptStatus,
     ItemStatus,
@@ -33,6 +34,7 @@ __all__ = [
     "ClusterStatus",
     "ContentStatus",
     "ContentTaskStatus",
+    "DeliveryStatus",
     "IdeaStatus",
     "ImagePromptStatus",
     "ItemStatus",
@@ -133,12 +135,28 @@ TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
             {ContentStatus.APPROVED, ContentStatus.SCHEDULED, ContentStatus.PUBLISHING, ContentStatus.REJECTED}
         ),
         ContentStatus.PUBLISHING: frozenset(
-            {ContentStatus.PUBLISHED, ContentStatus.SCHEDULED, ContentStatus.NEEDS_ATTENTION}
+            {
+                ContentStatus.PUBLISHED,
+                ContentStatus.SCHEDULED,
+                ContentStatus.READY,
+                ContentStatus.APPROVED,
+                ContentStatus.REJECTED,
+                ContentStatus.NEEDS_ATTENTION,
+            }
         ),
-        ContentStatus.PUBLISHED: frozenset({ContentStatus.REVIEW, ContentStatus.NEEDS_ATTENTION}),
+        ContentStatus.PUBLISHED: frozenset(
+            {ContentStatus.REVIEW, ContentStatus.APPROVED, ContentStatus.REJECTED, ContentStatus.NEEDS_ATTENTION}
+        ),
         ContentStatus.REJECTED: frozenset({ContentStatus.REVIEW}),
         ContentStatus.NEEDS_ATTENTION: frozenset(
-            {ContentStatus.DRAFT, ContentStatus.REVIEW, ContentStatus.PUBLISHING, ContentStatus.REJECTED}
+            {
+                ContentStatus.DRAFT,
+                ContentStatus.REVIEW,
+                ContentStatus.APPROVED,
+                ContentStatus.SCHEDULED,
+                ContentStatus.PUBLISHING,
+                ContentStatus.REJECTED,
+            }
         ),
     },
     PublicationStatus: {
@@ -147,6 +165,7 @@ TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
                 PublicationStatus.DRAFTING,
                 PublicationStatus.PUBLISHING,
                 PublicationStatus.MISSED,
+                PublicationStatus.NEEDS_ATTENTION,
                 PublicationStatus.WITHDRAWN,
             }
         ),
@@ -171,8 +190,9 @@ TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
         PublicationStatus.NEEDS_ATTENTION: frozenset(
             {PublicationStatus.PLANNED, PublicationStatus.PUBLISHING, PublicationStatus.WITHDRAWN}
         ),
-        PublicationStatus.WITHDRAWN: frozenset({PublicationStatus.PLANNED}),
+        PublicationStatus.WITHDRAWN: frozenset({PublicationStatus.PLANNED, PublicationStatus.NEEDS_ATTENTION}),
     },
+    DeliveryStatus: {DeliveryStatus.PENDING: frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.GIVEN_UP})},
 }
 
 

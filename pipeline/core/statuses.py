@@ -200,3 +200,14 @@ class PublicationStatus(StrEnum):
     NEEDS_ATTENTION = "needs_attention"
     #: Taken off the site, or never to go there.
     WITHDRAWN = "withdrawn"
+
+
+class DeliveryStatus(StrEnum):
+    """One notification on its way over one channel."""
+
+    #: To be sent, or sent again.
+    PENDING = "pending"
+    #: The receiver took it.
+    DELIVERED = "delivered"
+    #: Tried to the last, or the receiver wants no more.
+    GIVEN_UP = "given_up"

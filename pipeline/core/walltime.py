@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import MINYEAR, UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
 from functools import cache
@@ -33,6 +34,14 @@ _CLOCK_TIME: Final = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 _FIRST_INSTANT: Final = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
 _SHOWN_CHARACTERS: Final = 60
 _Entry = TypeVar("_Entry")
+
+
+@dataclass(frozen=True, slots=True)
+class WallTime:
+    """What the clocks of a site show: a date and "HH:MM"."""
+
+    day: date
+    time: str
 
 
 def tzdata_version() -> str:
@@ -74,6 +83,20 @@ def parse_time_slot(text: str) -> str:
     if match is None:
         raise InvalidValueError(f"{shown(text)} is not a time of day. Use HH:MM, from 00:00 to 23:59.")
     return f"{match[1]:0>2}:{match[2]}"
+
+
+def parse_wall_time(text: str) -> WallTime:
+    """Give the date and time of "YYYY-MM-DD HH:MM".
+
+    Raises InvalidValueError for anything else.
+    """
+    day, _, clock_time = text.strip().partition(" ") if isinstance(text, str) else ("", "", "")
+    try:
+        return WallTime(date.fromisoformat(day), parse_time_slot(clock_time))
+    except (ValueError, InvalidValueError):
+        raise InvalidValueError(
+            f"{shown(text)} is not a date and time. Use YYYY-MM-DD HH:MM, such as 2026-03-29 14:00."
+        ) from None
 
 
 def parse_time_slots(time_slots: Iterable[str]) -> tuple[str, ...]:

@@ -93,6 +93,7 @@ def article(session: Session, content_id: int, *, media: MediaStore, published_a
             for image, place, position in session.execute(query)
         ),
         published_at=published_at,
+        version=content.version,
     )
 
 

@@ -74,7 +74,7 @@ class AskingSlice(Slice):
         def renew(session: Session, now: datetime) -> Dispatched | None:
             grip = self.advance(session, closed=0, now=now)
             ledger.void(session, failed.call, error=error.message, now=now)
-            held = gateway.reserve(session, self.context, grip, failed.prepared)
+            held = gateway.reserve(session, self.context, grip, failed.prepared, now=now)
             return held if isinstance(held, Dispatched) else None
 
         return self.commit(renew)
@@ -119,7 +119,9 @@ class AskingSlice(Slice):
 
     def _close_and_claim(self, result: Result | None, session: Session, now: datetime) -> Work | Outcome:
         closing = len(result.work.items) if result is not None and not result.needs_repair else 0
-        grip = self.advance(session, closed=closing, now=now, claiming=result is None or result.fault is None)
+        keeping = result.subject_ids if result is not None and result.fault is None else []
+        claiming = result is None or bool(keeping)
+        grip = self.advance(session, closed=closing, now=now, claiming=claiming, keeping=keeping)
         if result is not None:
             repairing = self._close(session, result, now=now)
             if repairing is not None:
@@ -164,7 +166,9 @@ class AskingSlice(Slice):
 
     def _keep(self, session: Session, result: Result) -> None:
         context, items = self.context, result.work.items
-        there = set(context.still_waiting(session, [item.subject_id for item in items], lock=True))
+        there = set(result.subject_ids)
+        if self.next_grip.waiting != len(there):
+            there = set(context.still_waiting(session, result.subject_ids, lock=True))
         kept = [item for item in items if item.subject_id in there]
         produced = None
         if kept:
@@ -191,15 +195,17 @@ class AskingSlice(Slice):
 
     def _settle(self, session: Session, result: Result | None, *, now: datetime) -> int:
         """Store and charge the answer; micro-credits charged (0: it was settled before)."""
-        if result is None or result.answered.call is None or result.answered.settlement is None:
+        last = None if result is None else result.settling
+        if last is None:
             return 0
-        settlement = result.answered.settlement
-        if result.fault is not None:
-            settlement = failures.as_wasted(settlement)
-        charged = ledger.settle(session, result.answered.call, settlement, now=now)
+        charged = ledger.settle(session, last.call, last.settlement, now=now)
+        self._note_answer(session)
+        return charged or 0
+
+    def _note_answer(self, session: Session) -> None:
+        """A provider that was down has answered."""
         if self.context.unavailable_since is not None:
             recovery.note_outage(session, self.context.stage_run_id, since=None)
-        return charged or 0
 
     def _repair(self, result: Result) -> Prepared:
         prepared = result.work.asked.prepared
@@ -223,8 +229,7 @@ class AskingSlice(Slice):
             if items:
                 break
         prepared = self._ask_stage(session, items)
-        self._settle(session, result, now=now)
-        return self._reserve(session, items, prepared, now=now)
+        return self._reserve(session, items, prepared, result=result, now=now)
 
     def room(self, batch_done: int) -> int:  # noqa: ARG002 - a question is about a whole batch, whatever was closed
         """How many subjects one question is about."""
@@ -234,9 +239,8 @@ class AskingSlice(Slice):
 
     def _ask_stage(self, session: Session, items: list[Item]) -> Prepared:
         try:
-            question = self.context.stage.ask(
-                session, self.context.subjects(session, [item.subject_id for item in items])
-            )
+            subjects = self.context.subjects(session, [item.subject_id for item in items])
+            question = self.context.stage.ask(session, subjects)
             return self._prepare(question, items, step=Step.ASK)
         except OperationalError:
             raise
@@ -255,16 +259,21 @@ class AskingSlice(Slice):
         )
         return questions.prepare(question, asking)
 
-    def _reserve(self, session: Session, items: list[Item], prepared: Prepared, *, now: datetime) -> Work | Outcome:
-        """The stored answer where there is one, else a hold; a refused hold gives the items back without an attempt."""
-        tried_before = prepared.step is Step.REPAIR or items[0].given_back
-        answer = gateway.stored_answer(session, prepared) if tried_before else None
-        if answer is not None:
-            return Work(items, Stored(prepared, answer))
-        held = gateway.reserve(session, self.context, self.next_grip, prepared)
-        if isinstance(held, Dispatched):
-            return Work(items, held)
-        return self._refused(session, items, held, now=now)
+    def _reserve(
+        self, session: Session, items: list[Item], prepared: Prepared, *, now: datetime, result: Result | None = None
+    ) -> Work | Outcome:
+        """Settle what was answered, then hold, unless the answer is stored; a refused hold costs no attempt."""
+        last = None if result is None else result.settling
+        if prepared.step is Step.REPAIR or items[0].given_back:
+            self._settle(session, result, now=now)
+            last = None
+            answer = gateway.stored_answer(session, prepared)
+            if answer is not None:
+                return Work(items, Stored(prepared, answer))
+        held = gateway.reserve(session, self.context, self.next_grip, prepared, last=last, now=now)
+        if last is not None:
+            self._note_answer(session)
+        return Work(items, held) if isinstance(held, Dispatched) else self._refused(session, items, held, now=now)
 
     def _refused(self, session: Session, items: list[Item], refused: Refused, *, now: datetime) -> Outcome:
         stage_items.release(session, self.context.stage_run_id, items)

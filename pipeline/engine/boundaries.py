@@ -36,18 +36,18 @@ def advance_and_claim(
         "after": after,
         "most": most,
     }
-    rows = session.connection().execute(_statement(stage, becomes, moves=renewal.moves), values).all()
+    statement = _statement(stage, becomes, moves=renewal.moves, keeps=bool(renewal.keeping))
+    rows = session.connection().execute(statement, values).all()
     if not rows:
         raise LaneTaken
-    width = len(lanes.SEEN)
-    claimed = [row[width:] for row in rows if row[width] is not None]
-    return renewal.advanced(rows[0]), items.items_of(claimed)
+    claimed = [row[: items.CLAIMED] for row in rows if row[0] is not None]
+    return renewal.advanced(rows[0][items.CLAIMED :]), items.items_of(claimed)
 
 
 @cache
-def _statement(stage: Stage[Any, Any], becomes: ItemStatus, *, moves: bool) -> Select[Any]:
-    held = lanes.advancing(moves=moves).cte("held")
+def _statement(stage: Stage[Any, Any], becomes: ItemStatus, *, moves: bool, keeps: bool) -> Select[Any]:
+    held = lanes.advancing(stage, moves=moves, keeps=keeps).cte("held")
     may_claim = held.c.ending.is_(None) & (held.c.run_status == RunStatus.RUNNING)
     upcoming = items.NEXT.where(select(held.c.batch_done).where(may_claim).exists()).cte("upcoming")
     claimed = items.claim(stage, becomes, of=select(upcoming.c.position)).cte("claimed")
-    return select(held, claimed).select_from(held.outerjoin(claimed, true()))
+    return select(claimed, held).select_from(held.outerjoin(claimed, true()))

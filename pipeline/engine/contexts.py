@@ -16,6 +16,7 @@ from pipeline.core.catalog import StageDefinition
 from pipeline.core.matrix import SiteSettings, StageRow
 from pipeline.core.pricing import Price
 from pipeline.models import Run, Site, StageRun
+from pipeline.models.frozen import FROZEN_SETTINGS, settings_of
 from pipeline.services.stage_runs import subject_table
 
 
@@ -61,21 +62,34 @@ def _still_waiting(stage: Stage[Any, Any], *, lock: bool) -> Select[Any]:
     return query.with_for_update() if lock else query
 
 
+_CONTEXT = (
+    select(
+        StageRun.id,
+        StageRun.number,
+        StageRun.key,
+        StageRun.unavailable_since,
+        Run.account_id,
+        Run.prices,
+        FROZEN_SETTINGS,
+        Site,
+    )
+    .select_from(StageRun)
+    .join(Run, Run.id == StageRun.run_id)
+    .join(Site, Site.id == Run.site_id)
+    .where(StageRun.id == bindparam("this"))
+)
+
+
 def load_context(session: Session, stage_run_id: int) -> StageContext:
     """Read the stage run, its run and its site."""
-    row, run, site = session.execute(
-        select(StageRun, Run, Site)
-        .join(Run, Run.id == StageRun.run_id)
-        .join(Site, Site.id == Run.site_id)
-        .where(StageRun.id == stage_run_id)
-    ).one()
-    price = run.prices.get(str(row.number))
+    row = session.execute(_CONTEXT, {"this": stage_run_id}).one()
+    price = row.prices.get(str(row.number))
     return StageContext(
         stage_run_id=row.id,
-        account_id=run.account_id,
+        account_id=row.account_id,
         stage=stage(row.key),
-        site=site,
-        settings=run.site_settings,
+        site=row.Site,
+        settings=settings_of(row.frozen),
         price=Price.from_json(price) if price else None,
         unavailable_since=row.unavailable_since,
     )

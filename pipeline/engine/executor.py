@@ -5,6 +5,8 @@ Never: Celery.
 
 from __future__ import annotations
 
+from sqlalchemy.exc import OperationalError
+
 from pipeline.config import config
 from pipeline.core.catalog import Calls
 from pipeline.db.session import Database
@@ -13,6 +15,7 @@ from pipeline.engine.asking_slices import AskingSlice
 from pipeline.engine.contexts import load_context
 from pipeline.engine.local_slices import LocalSlice
 from pipeline.engine.outcomes import Cut, GoOn, Outcome
+from pipeline.engine.slices import Slice, StageFault
 from pipeline.services import stage_runs
 
 
@@ -26,16 +29,33 @@ def admit(database: Database, stage_run_id: int) -> Outcome:
 
 def batch(database: Database, stage_run_id: int, number: int, ticket: int) -> Outcome:
     """Work on a lane for one slice. A lane that is held, or another ticket, is left alone: the message was a copy."""
+    try:
+        taken, outcome = _take(database, stage_run_id, number, ticket=ticket, begins=True)
+    except (StageFault, OperationalError):
+        # The slice meets the fault again in a transaction of its own, after the lane is taken: it can answer it there.
+        taken, outcome = _take(database, stage_run_id, number, ticket=ticket, begins=False)
+    if taken is None:
+        return GoOn()
+    return outcome or taken.run()
+
+
+def _take(
+    database: Database, stage_run_id: int, number: int, *, ticket: int, begins: bool
+) -> tuple[Slice | None, Outcome | None]:
+    """Take the lane; with `begins`, work that needs no call is begun in the same transaction. What it came to."""
     now = database.now()
     with database.transaction() as session:
         grip = lanes.take(session, stage_run_id, number, ticket=ticket, now=now)
         if grip is None:
-            return GoOn()
+            return None, None
         context = load_context(session, stage_run_id)
-        if ticket:  # the first holder of a lane has none before it.
+        if not grip.is_first:
             recovery.recover(session, context, grip, now=now)
-    kind = LocalSlice if context.definition.calls is Calls.LOCAL else AskingSlice
-    return kind(database, context, grip).run()
+        kind = LocalSlice if context.definition.calls is Calls.LOCAL else AskingSlice
+        taken = kind(database, context, grip)
+        outcome = taken.begin(session, now) if begins else None
+    taken.committed()
+    return taken, outcome
 
 
 def finish(database: Database, stage_run_id: int) -> Outcome:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -26,7 +25,7 @@ from pipeline.engine.items import Item
 from pipeline.engine.outcomes import Outcome
 from pipeline.engine.slices import Slice
 from pipeline.services import credits as ledger
-from pipeline.services.credits import Refusal, Refused, Settlement
+from pipeline.services.credits import Refusal, Refused
 
 #: How long a provider that is down and names no time is left alone.
 _DOWN_SECONDS = 30.0
@@ -81,8 +80,3 @@ def ending_of(refused: Refused) -> tuple[StageRunStatus, str] | None:
     if refused.why is Refusal.BUDGET_EXHAUSTED:
         return StageRunStatus.BUDGET_EXHAUSTED, f"{needs} of this stage's budget"
     return StageRunStatus.ACCOUNT_EXHAUSTED, f"{needs} on the account"
-
-
-def as_wasted(settlement: Settlement) -> Settlement:
-    """The settlement of an answer that was of no use: charged, and flagged."""
-    return replace(settlement, flags=(*settlement.flags, "wasted"))

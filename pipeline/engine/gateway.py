@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 import tenacity
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipeline.ai import provider
@@ -38,8 +39,6 @@ from pipeline.models import AiCall
 from pipeline.services import credits as ledger
 from pipeline.services.credits import CallHandle, Held, Refused, Settlement
 
-_table: Any = AiCall.__table__
-_OPEN_CALL = insert(_table).returning(_table.c.id)
 _SHORT_WAIT_SECONDS = 5.0
 _WIRE_ATTEMPTS = 3
 
@@ -76,6 +75,14 @@ class Answered:
         return min(self.settlement.charge_ucr, self.call.held_ucr)
 
 
+@dataclass(frozen=True)
+class Settling:
+    """A call that was answered, and what is to be stored and charged for it."""
+
+    call: CallHandle
+    settlement: Settlement
+
+
 class CallFailed(Exception):  # noqa: N818 - an outcome of a call, answered by the executor
     """No answer came; `call` is still open and `error` says what the provider or the wire said."""
 
@@ -97,8 +104,24 @@ def stored_answer(session: Session, prepared: Prepared) -> str | None:
     return session.scalar(query)
 
 
-def reserve(session: Session, context: StageContext, grip: Grip, prepared: Prepared) -> Dispatched | Refused:
-    """Hold the worst case and write the call as dispatched: the commit of this transaction is what permits the send."""
+def reserve(
+    session: Session,
+    context: StageContext,
+    grip: Grip,
+    prepared: Prepared,
+    *,
+    now: datetime,
+    last: Settling | None = None,
+) -> Dispatched | Refused:
+    """Hold the worst case and write the call as dispatched: the commit of this transaction is what permits the send.
+
+    `last` is settled first, whatever becomes of the hold.
+    """
+    if last is not None:
+        row = _call_row(context, grip, prepared, held_ucr=prepared.full_ucr, now=now)
+        call = ledger.settle_and_open(session, last.call, last.settlement, row, now=now)
+        if call is not None:
+            return Dispatched(prepared, call)
     held = ledger.hold(
         session,
         account_id=context.account_id,
@@ -109,19 +132,26 @@ def reserve(session: Session, context: StageContext, grip: Grip, prepared: Prepa
     if not isinstance(held, Held):
         return held
     fitted = prepared.shortened_to(held.amount_ucr)
-    values = {
+    call = ledger.open_call(session, _call_row(context, grip, fitted, held_ucr=held.amount_ucr, now=now))
+    return Dispatched(fitted, call)
+
+
+def _call_row(context: StageContext, grip: Grip, prepared: Prepared, *, held_ucr: int, now: datetime) -> dict[str, Any]:
+    return {
         "account_id": context.account_id,
         "stage_run_id": context.stage_run_id,
         "key": prepared.key,
         "step": prepared.step.value,
         "lane": grip.lane,
         "status": CallStatus.DISPATCHED,
-        "held_amount": held.amount_ucr,
+        "held_amount": held_ucr,
+        "charged_amount": 0,
+        "cost_picodollars": 0,
         "price": prepared.price.as_json(),
-        "parameters": fitted.parameters,
+        "parameters": prepared.parameters,
+        "flags": [],
+        "created_at": now,
     }
-    call_id: int = session.connection().execute(_OPEN_CALL, values).scalar_one()
-    return Dispatched(fitted, CallHandle(call_id, context.account_id, context.stage_run_id, held.amount_ucr))
 
 
 def ask(dispatched: Dispatched, *, again: Callable[[Dispatched, PipelineError], Dispatched | None]) -> Answered:

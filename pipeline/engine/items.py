@@ -60,7 +60,9 @@ _FIRST_GIVEN_BACK = (
     .limit(1)
     .with_for_update(skip_locked=True)
 )
-_RETURNED = (_item.position, _item.subject_id, _item.attempts, _item.strikes, _item.batch)
+_ROW = (_item.position, _item.subject_id, _item.attempts, _item.strikes, _item.batch)
+#: Columns of a claim.
+CLAIMED = len(_ROW) + 1
 
 
 def claim(stage: Stage[Any, Any], becomes: ItemStatus, *, of: Select[Any]) -> ReturningUpdate[Any]:
@@ -74,7 +76,7 @@ def claim(stage: Stage[Any, Any], becomes: ItemStatus, *, of: Select[Any]) -> Re
         update(_table)
         .where(_OF_STAGE_RUN, _item.position.in_(of))
         .values(status=becomes, lane=bindparam("lane_number"), ticket=bindparam("new_ticket"))
-        .returning(*_RETURNED, waits.scalar_subquery().label("waits"))
+        .returning(*_ROW, waits.scalar_subquery().label("waits"))
     )
 
 
@@ -214,7 +216,7 @@ def still_pending(session: Session, stage_run_id: int, items: Sequence[Item]) ->
 
 def leased_by(session: Session, stage_run_id: int, lane: int) -> list[Item]:
     """What a lane holds, in order."""
-    query = select(*_RETURNED).where(
+    query = select(*_ROW).where(
         _item.stage_run_id == stage_run_id, _item.lane == lane, _item.status == ItemStatus.LEASED
     )
     rows = session.connection().execute(query.with_for_update()).all()

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, case, literal_column, or_, select, update
+from sqlalchemy import BindParameter, bindparam, case, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from pipeline.config import config
+from pipeline.contract import Stage
 from pipeline.core.errors import PipelineError
 from pipeline.core.states import LaneStatus, RunStatus, StageRunStatus
 from pipeline.models import Lane, StageRun
@@ -41,6 +43,13 @@ class Grip:
     due_at: datetime
     ending: StageRunStatus | None
     run_status: RunStatus
+    #: How many of the subjects about to be kept still waited for the stage then, locked; None: nobody looked.
+    waiting: int | None = None
+
+    @property
+    def is_first(self) -> bool:
+        """Whether nobody held the lane before."""
+        return self.ticket == 1
 
     @property
     def must_stop(self) -> bool:
@@ -129,34 +138,46 @@ class Renewal:
     batch_done: int
     until: datetime
     moves: bool
+    #: Subjects about to be kept: whether they still wait is looked up, and they are locked, on the way.
+    keeping: Sequence[int] = ()
 
     @classmethod
-    def of(cls, grip: Grip, *, batch_done: int, now: datetime) -> Renewal:
+    def of(cls, grip: Grip, *, batch_done: int, now: datetime, keeping: Sequence[int] = ()) -> Renewal:
         """From now on for a whole lease."""
         lease = timedelta(seconds=config().lease_seconds)
-        return cls(grip, batch_done, now + lease, moves=grip.due_at - now < lease / 2)
+        return cls(grip, batch_done, now + lease, moves=grip.due_at - now < lease / 2, keeping=keeping)
 
     def values(self) -> dict[str, Any]:
         """The parameters of `advancing`."""
         this = {"this_stage_run": self.grip.stage_run_id, "this_lane": self.grip.lane, "given": self.grip.ticket}
-        return {**this, "until": self.until, "done": self.batch_done}
+        values = {**this, "until": self.until, "done": self.batch_done}
+        return {**values, "kept": self.keeping} if self.keeping else values
 
     def advanced(self, seen: Sequence[Any]) -> Grip:
         """The grip after it, by what was seen."""
         due_at = self.until if self.moves else self.grip.due_at
-        return Grip(
-            self.grip.stage_run_id, self.grip.lane, self.grip.ticket + 1, seen[0], self.until, due_at, *seen[1:3]
-        )
+        next_ticket = self.grip.ticket + 1
+        return Grip(self.grip.stage_run_id, self.grip.lane, next_ticket, seen[0], self.until, due_at, *seen[1:4])
 
 
-def advancing(*, moves: bool) -> ReturningUpdate[Any]:
-    """The statement that moves a ticket on and returns what it sees."""
-    return _ADVANCE_AND_MOVE if moves else _ADVANCE
+@cache
+def advancing(stage: Stage[Any, Any], *, moves: bool, keeps: bool) -> ReturningUpdate[Any]:
+    """The statement that moves a ticket on and returns what it sees: SEEN, and where it keeps how many still wait."""
+    statement = _ADVANCE_AND_MOVE if moves else _ADVANCE
+    return statement.returning(_waiting(stage)) if keeps else statement
 
 
-def advance(session: Session, renewal: Renewal) -> Grip:
+def _waiting(stage: Stage[Any, Any]) -> Any:
+    subject = table_of(stage.subject).c
+    kept: BindParameter[Any] = bindparam("kept", expanding=True)
+    locked = select(subject.id).where(subject.id.in_(kept), subject.status == stage.waits_as).with_for_update()
+    return select(func.count()).select_from(locked.subquery()).scalar_subquery().label("waiting")
+
+
+def advance(session: Session, renewal: Renewal, stage: Stage[Any, Any]) -> Grip:
     """Move the ticket on and renew the lease; LaneTaken where it is no longer ours."""
-    row = session.connection().execute(advancing(moves=renewal.moves), renewal.values()).one_or_none()
+    statement = advancing(stage, moves=renewal.moves, keeps=bool(renewal.keeping))
+    row = session.connection().execute(statement, renewal.values()).one_or_none()
     if row is None:
         raise LaneTaken
     return renewal.advanced(row)

@@ -28,6 +28,7 @@ class WorkerHeartbeat:
         self._name = heartbeats.own_name("worker")
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._go_on, name="worker-heartbeat", daemon=True)
+        self._began_at = datetime.now(UTC)
         self.executed_at: datetime | None = None
 
     def start(self) -> None:
@@ -56,7 +57,8 @@ class WorkerHeartbeat:
     def _write(self) -> None:
         executed = None if self.executed_at is None else self.executed_at.isoformat()
         with self._database.transaction() as session:
-            heartbeats.beat(session, self._name, now=self._database.now(), details={"executed_at": executed})
+            details = {"executed_at": executed, "began_at": self._began_at.isoformat()}
+            heartbeats.beat(session, self._name, now=self._database.now(), details=details)
 
 
 _current: WorkerHeartbeat | None = None

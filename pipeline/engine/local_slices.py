@@ -1,4 +1,7 @@
-"""Owns a slice of a local stage: take, keep and close a whole batch in one set-based transaction."""
+"""Owns a slice of a local stage: keep and close a whole batch in one set-based transaction.
+
+The first one takes the lane too.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,30 @@ from sqlalchemy.orm import Session
 
 from pipeline.config import config
 from pipeline.core.states import ItemStatus
+from pipeline.db.session import Database
 from pipeline.engine import items as stage_items
 from pipeline.engine import recovery
+from pipeline.engine.contexts import StageContext
 from pipeline.engine.items import Item
-from pipeline.engine.lanes import LaneTaken
+from pipeline.engine.lanes import Grip, LaneTaken
 from pipeline.engine.outcomes import GoOn, Outcome
 from pipeline.engine.slices import Slice, StageFault
 
 
 class LocalSlice(Slice):
-    """A lane of a stage that asks nothing."""
+    """The only lane of a stage that asks nothing."""
 
     #: Closed by their claim: it is the same transaction that keeps them.
     becomes = ItemStatus.DONE
+
+    def __init__(self, database: Database, context: StageContext, grip: Grip) -> None:
+        """As every slice. Where nobody held the lane before, nothing was given back."""
+        super().__init__(database, context, grip)
+        self.looks_back = not grip.is_first
+
+    def begin(self, session: Session, now: datetime) -> Outcome | None:
+        """The first batch."""
+        return self._keep_next(session, now=now)
 
     def run(self) -> Outcome:
         """Batch after batch until the slice ends."""
@@ -42,8 +56,11 @@ class LocalSlice(Slice):
 
     def _keep_batch(self, session: Session, now: datetime) -> Outcome | None:
         """One transaction: the ticket, the batch, what the stage makes of it, the close."""
-        asked = self.room(self.grip.batch_done)
         self.advance(session, closed=0, now=now, claiming=True)
+        return self._keep_next(session, now=now)
+
+    def _keep_next(self, session: Session, *, now: datetime) -> Outcome | None:
+        asked = self.room(self.grip.batch_done)
         stop = self.why_stop(batch_is_full=False, now=now)
         if stop is not None:
             return stop(session)
@@ -85,7 +102,7 @@ class LocalSlice(Slice):
             self.raise_times_tried(session, kept)
 
     def _after(self, session: Session, items: list[Item], *, asked: int, now: datetime) -> Outcome | None:
-        """Count the batch; where it is full a delay may be due, where less came than asked the end may be near."""
+        """Count the batch; where it is full a delay may be due, where less came than asked it was the last."""
         size = self.batch_size
         if size is not None and self._delays:
             done = self.grip.batch_done + len(items)
@@ -93,9 +110,13 @@ class LocalSlice(Slice):
             if done >= size:
                 stop = self.why_stop(batch_is_full=True, now=now)
                 return stop(session) if stop is not None else None
-        if len(items) < asked and not stage_items.any_pending(session, self.grip.stage_run_id):
+        if len(items) < asked and not self._any_left(session):
             return self.close_lane(session, now=now)
         return None
+
+    def _any_left(self, session: Session) -> bool:
+        """Whether anything is pending after a claim that fell short: with no other lane, only what was given back."""
+        return self.looks_back and stage_items.any_pending(session, self.grip.stage_run_id)
 
     def _give_back(self, session: Session, items: list[Item], *, error: str, now: datetime) -> Outcome | None:
         """The stage raised: its batch was rolled back and costs an attempt, or is split."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline.services.stage_runs import Opened
+
 
 @dataclass(frozen=True)
 class GoOn:
@@ -14,7 +16,7 @@ class GoOn:
 class Cut:
     """The rest of the chain is dropped: a row says when it goes on. `send`: a stage run whose chain is sent at once."""
 
-    send: int | None = None
+    send: Opened | None = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Owns the publishing of one content: claim and commit, then the site, then finalise.
+"""Owns the carrying out of one publication: claim and commit, then the site, then finalise.
 
 A kill between any two steps leaves a lease that ends; the next publisher does it again, which the site shows once.
 Never: a transaction while the site is asked.
@@ -8,23 +8,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from pipeline.config import Config, config
 from pipeline.db.session import Database
-from pipeline.engine import articles
+from pipeline.engine import articles, visits
 from pipeline.engine.articles import Destination
 from pipeline.engine.media import MediaStore
+from pipeline.engine.visits import Visit
 from pipeline.logs import get_logger
 from pipeline.services import publications
-from pipeline.services.publications import Claim, Limits
+from pipeline.services.publications import Claim, Limits, Work
 from pipeline.sites.port import (
     Article,
     Placed,
+    SiteError,
     SiteOutcomeUnknownError,
     SiteRefusedError,
     SiteTarget,
@@ -32,18 +34,11 @@ from pipeline.sites.port import (
 )
 
 _log = get_logger(__name__)
-#: One request is tried this often within seconds; what lasts longer is the row's business.
-_TRIES: Final = 3
-_LONGEST_PAUSE_SECONDS: Final = 2
+_DATABASE_AWAY: Final = (OperationalError, InterfaceError, PoolTimeoutError)
+#: No site is waited for longer, whatever it asks for.
+_LONGEST_PAUSE_SECONDS: Final = 86_400
 
 Opener = Callable[[Destination], SiteTarget]
-
-
-@dataclass(frozen=True)
-class _Job:
-    claim: Claim
-    article: Article
-    destination: Destination
 
 
 def publish(
@@ -53,25 +48,26 @@ def publish(
     open_target: Opener = Destination.open,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Place one publication on its site, if it is to be placed now; any number of copies of the message do it once."""
+    """Carry out one publication, if it is due; any number of copies of the message do it once."""
     limits = limits_of(config())
-    job = _claim(database, publication_id, limits)
-    if job is None:
+    claim = _claim(database, publication_id, limits)
+    if claim is None:
         return
+    visit = Visit(claim, sleep=sleep)
     try:
-        placed = _place(job, open_target(job.destination), sleep)
+        _carry_out(database, visit, open_target, limits)
     except SiteRefusedError as error:
+        _give_up(database, visit, error.message)
+    except visits.NotShownYetError:
         with database.transaction() as session:
-            publications.give_up(session, job.claim, error.message)
-        _log.warning("publication_refused", publication_id=publication_id)
+            publications.look_again(session, claim, limits=limits, now=database.now())
     except (SiteUnavailableError, SiteOutcomeUnknownError) as error:
-        with database.transaction() as session:
-            publications.try_later(
-                session, job.claim, error.message, limits=limits, pause=_asked_pause(error), now=database.now()
-            )
-        _log.warning("publication_put_off", publication_id=publication_id, attempt=job.claim.attempt)
-    else:
-        _finalise(database, job.claim, placed)
+        _try_later(database, visit, error, limits)
+    except _DATABASE_AWAY:
+        raise  # Its lease ends, and the next one does it.
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it must not be sent for ever
+        _log.exception("publication_failed", publication_id=publication_id)
+        _give_up(database, visit, _sentence(error))
 
 
 def limits_of(settings: Config) -> Limits:
@@ -80,66 +76,89 @@ def limits_of(settings: Config) -> Limits:
         lease=timedelta(seconds=settings.lease_seconds),
         retries=[timedelta(minutes=minutes) for minutes in settings.publish_retry_minutes],
         spacing=timedelta(seconds=settings.overdue_spacing_seconds),
+        grace=timedelta(seconds=settings.overdue_grace_seconds),
+        lookup_window=timedelta(seconds=settings.lookup_window_seconds),
     )
 
 
-def _claim(database: Database, publication_id: int, limits: Limits) -> _Job | None:
-    home = config().home
-    with database.transaction() as session:
-        claim = publications.claim(session, publication_id, limits=limits, now=database.now())
-        if claim is None:
-            return None
-        media = MediaStore(home / "media")
-        article = articles.article(session, claim.content_id, media=media, published_at=claim.published_at)
-        return _Job(claim, article, articles.destination(session, claim.site_id, home=home))
-
-
-def _place(job: _Job, site: SiteTarget, sleep: Callable[[float], None]) -> Placed:
-    """Where the article visibly stands. An outcome that nobody knows is looked up before anything else is done."""
+def _claim(database: Database, publication_id: int, limits: Limits) -> Claim | None:
     try:
-        placed = _asking(sleep)(site.publish, job.article, remote_id=job.claim.remote_id)
-    except SiteOutcomeUnknownError:
-        found = _looked_up(job, site, sleep)
-        if found is None:
-            raise
-        return found
-    shown = _asking(sleep)(site.read_back, placed.remote_id)
-    if shown is None:
-        raise SiteUnavailableError("The site took the article, but does not show it.")
-    return shown
-
-
-def _looked_up(job: _Job, site: SiteTarget, sleep: Callable[[float], None]) -> Placed | None:
-    if not site.has_lookup or job.claim.remote_id is None:
+        with database.transaction() as session:
+            return publications.claim(session, publication_id, limits=limits, now=database.now())
+    except _DATABASE_AWAY:
+        raise
+    except Exception as error:  # noqa: BLE001 - the same: a row that nobody can claim is a person's
+        _log.exception("publication_not_claimed", publication_id=publication_id)
+        with database.transaction() as session:
+            publications.set_aside(session, publication_id, _sentence(error))
         return None
-    return _asking(sleep)(site.read_back, job.claim.remote_id)
 
 
-def _asking(sleep: Callable[[float], None]) -> Retrying:
-    """Retries of one request within seconds."""
-    return Retrying(
-        stop=stop_after_attempt(_TRIES),
-        wait=wait_exponential(multiplier=0.2, max=_LONGEST_PAUSE_SECONDS),
-        retry=retry_if_exception(_passes_soon),
-        sleep=sleep,
-        reraise=True,
-    )
+def _carry_out(database: Database, visit: Visit, open_target: Opener, limits: Limits) -> None:
+    claim = visit.claim
+    destination, article = _read(database, claim)
+    site = open_target(destination)
+    look_until = None if claim.unknown_since is None else claim.unknown_since + limits.lookup_window
+    if article is None:
+        visit.take_away(site, look_until=look_until, now=database.now())
+        _taken_away(database, claim)
+        return
+    placed = visit.place(site, article, look_until=look_until, now=database.now())
+    if _finalised(database, claim, placed, version=article.version):
+        site.withdraw(placed.remote_id)
 
 
-def _passes_soon(error: BaseException) -> bool:
-    """Whether the site is worth asking again at once: it is away, and did not ask to be left alone for longer."""
-    return isinstance(error, SiteUnavailableError) and (error.retry_after_seconds or 0) <= _LONGEST_PAUSE_SECONDS
+def _read(database: Database, claim: Claim) -> tuple[Destination, Article | None]:
+    """Where it goes, and what: nothing where it is to be taken away."""
+    home = config().home
+    with database.reading() as session:
+        destination = articles.destination(session, claim.site_id, home=home)
+        if claim.work is Work.TAKE_AWAY:
+            return destination, None
+        media = MediaStore(home / "media")
+        return destination, articles.article(session, claim.content_id, media=media, published_at=claim.published_at)
 
 
-def _asked_pause(error: SiteUnavailableError | SiteOutcomeUnknownError) -> timedelta | None:
-    if isinstance(error, SiteUnavailableError) and error.retry_after_seconds is not None:
-        return timedelta(seconds=error.retry_after_seconds)
-    return None
-
-
-def _finalise(database: Database, claim: Claim, placed: Placed) -> None:
+def _finalised(database: Database, claim: Claim, placed: Placed, *, version: int) -> bool:
+    """Write down where it stands. Whether that is one too many: another publisher has placed it elsewhere."""
+    now = database.now()
     with database.transaction() as session:
         done = publications.finalise(
-            session, claim, remote_id=placed.remote_id, remote_url=placed.url, now=database.now()
+            session, claim, remote_id=placed.remote_id, remote_url=placed.url, version=version, now=now
         )
+        is_second = not done and publications.disown(session, claim, remote_id=placed.remote_id, now=now)
     _log.info("published" if done else "publication_taken_over", publication_id=claim.publication_id, url=placed.url)
+    return is_second
+
+
+def _taken_away(database: Database, claim: Claim) -> None:
+    with database.transaction() as session:
+        done = publications.taken_away(session, claim)
+        if not done:
+            publications.disown(session, claim, remote_id=None, now=database.now())
+    _log.info("taken_away" if done else "publication_taken_over", publication_id=claim.publication_id)
+
+
+def _try_later(database: Database, visit: Visit, error: SiteError, limits: Limits) -> None:
+    now = database.now()
+    asked = error.retry_after_seconds if isinstance(error, SiteUnavailableError) else None
+    pause = None if asked is None else timedelta(seconds=min(asked, _LONGEST_PAUSE_SECONDS))
+    with database.transaction() as session:
+        publications.try_later(
+            session, visit.claim, error.message, limits=limits, pause=pause, now=now, **visit.learnt(now=now)
+        )
+    _log.warning("publication_put_off", publication_id=visit.claim.publication_id, attempt=visit.claim.attempt)
+
+
+def _give_up(database: Database, visit: Visit, sentence: str) -> None:
+    now = database.now()
+    with database.transaction() as session:
+        publications.give_up(session, visit.claim, sentence, **visit.learnt(now=now))
+    _log.warning("publication_given_up", publication_id=visit.claim.publication_id)
+
+
+def _sentence(error: Exception) -> str:
+    return (
+        f"It could not be carried out ({type(error).__name__}: {error}). "
+        "The worker's log says more; put it right, then try again."
+    )

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.contract import ImageQuestion
 from pipeline.engine import questions
-from pipeline.engine.gateway import Answered, Dispatched, Stored
+from pipeline.engine.gateway import Answered, Dispatched, Settling, Stored
 from pipeline.engine.items import Item
 from pipeline.engine.questions import Step, UselessAnswerError
 
@@ -33,6 +33,19 @@ class Result:
     def needs_repair(self) -> bool:
         """Whether it is to be asked once more, with what was wrong."""
         return self.fault is not None and self.work.asked.prepared.step is Step.ASK
+
+    @property
+    def subject_ids(self) -> list[int]:
+        """What the question was about."""
+        return [item.subject_id for item in self.work.items]
+
+    @property
+    def settling(self) -> Settling | None:
+        """The call to settle; None: it was settled before."""
+        call, settlement = self.answered.call, self.answered.settlement
+        if call is None or settlement is None:
+            return None
+        return Settling(call, settlement if self.fault is None else settlement.wasted)
 
 
 class Rejected(Exception):  # noqa: N818 - a verdict that rolls the transaction back

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar, TypeVar
@@ -53,7 +53,7 @@ class Slice(ABC):
     becomes: ClassVar[ItemStatus] = ItemStatus.LEASED
 
     def __init__(self, database: Database, context: StageContext, grip: Grip) -> None:
-        """`grip` was committed just now."""
+        """`grip` is new: committed just now, or about to be."""
         self.database = database
         self.context = context
         self.grip = grip
@@ -68,6 +68,14 @@ class Slice(ABC):
         self._started = time.monotonic()
         #: A slice always does something: however short, it never only passes the lane on.
         self._worked = False
+
+    def begin(self, session: Session, now: datetime) -> Outcome | None:  # noqa: ARG002 - local stages begin here
+        """Work in the transaction that takes the lane: none where a call is to come. How the slice ended, if it did."""
+        return None
+
+    @abstractmethod
+    def run(self) -> Outcome:
+        """Go on until the slice ends."""
 
     @property
     def batch_size(self) -> int | None:
@@ -91,8 +99,12 @@ class Slice(ABC):
                 self.next_after = self.after
                 with self.database.transaction() as session:
                     outcome.append(work(session, self.database.now()))
-        self.grip, self.after = self.next_grip, self.next_after
+        self.committed()
         return outcome[0]
+
+    def committed(self) -> None:
+        """What the transaction under way made of the lane is so now."""
+        self.grip, self.after = self.next_grip, self.next_after
 
     def _was_committed(self) -> bool:
         """Whether the last transaction arrived although its answer did not."""
@@ -106,17 +118,20 @@ class Slice(ABC):
     def room(self, batch_done: int) -> int:
         """How many items are claimed at once where `batch_done` of the batch in hand are closed."""
 
-    def advance(self, session: Session, *, closed: int, now: datetime, claiming: bool = False) -> Grip:
+    def advance(
+        self, session: Session, *, closed: int, now: datetime, claiming: bool = False, keeping: Sequence[int] = ()
+    ) -> Grip:
         """Take the next ticket; `closed` items of the batch in hand are being closed.
 
         `claiming`: the next items are wanted too, and come with the same statement where the database knows how.
+        `keeping`: these subjects are about to be kept; how many still wait comes with the grip, and they are locked.
         """
         batch_done = self.grip.batch_done + closed
         full = self.batch_size is not None and batch_done >= self.batch_size
-        renewal = Renewal.of(self.grip, batch_done=0 if full else batch_done, now=now)
+        renewal = Renewal.of(self.grip, batch_done=0 if full else batch_done, now=now, keeping=keeping)
         self._claimed = []
         if not claiming or self.looks_back or self.database.is_sqlite or not self._goes_on(batch_is_full=full):
-            self.next_grip = lanes.advance(session, renewal)
+            self.next_grip = lanes.advance(session, renewal, self.context.stage)
         else:
             most, stage = self.room(renewal.batch_done), self.context.stage
             self.next_grip, items = advance_and_claim(

@@ -30,6 +30,7 @@ from pipeline.local.locks import running_stack
 from pipeline.local.ports import free_port, is_free
 from pipeline.local.stack import hide_password
 from pipeline.models import Heartbeat
+from pipeline.services import heartbeats
 from pipeline.services.invariants import violations
 
 _PYTHON_LEAST: Final = (3, 11)
@@ -43,6 +44,8 @@ _ZONE: Final = "America/New_York"
 _MADE_IN: Final = 2026
 #: A process that wrote nothing for so long does not live, or does nothing.
 _SILENCE: Final = timedelta(seconds=120)
+#: Beat sends a task that does nothing every five minutes: a worker that took none of three takes nothing.
+_NO_CANARY: Final = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,12 +214,16 @@ def check_heartbeats(config: Config) -> Check:
         return Check(name="heartbeats", ok=True, detail=f"the stack started at {stack.started_at}")
     with _opened(config) as database, database.reading() as session:
         beats = session.execute(select(Heartbeat.name, Heartbeat.at)).all()
+        executed = heartbeats.executions(session, now=now, within=_SILENCE)
     ages = {
         kind: min((now - at for name, at in beats if name.startswith(f"{kind}:")), default=None)
         for kind in ("worker", "beat")
     }
     words = [f"{kind} {f'{age.total_seconds():.0f} s ago' if age else 'never'}" for kind, age in ages.items()]
     if all(age is not None and age < _SILENCE for age in ages.values()):
+        if all(at is not None and now - at > _NO_CANARY for at in executed.values()):
+            remedy = "Restart the worker: it lives, but takes nothing. What it did not take is sent again."
+            return Check(name="heartbeats", ok=False, detail="no worker executed anything of late", remedy=remedy)
         return Check(name="heartbeats", ok=True, detail=", ".join(words))
     remedy = "Start what is missing: `igny8 up`, or `igny8 worker` and `igny8 beat`."
     return Check(name="heartbeats", ok=False, detail=", ".join(words), remedy=remedy)

@@ -3,16 +3,17 @@
 from pipeline.models.access import ApiKey, IdempotencyKey
 from pipeline.models.accounts import Account, User
 from pipeline.models.ai import AiModel
-from pipeline.models.audit import AuditEvent, BeatClaim, Heartbeat
+from pipeline.models.audit import AuditEvent, BeatClaim, Heartbeat, HousekeepingPosition
 from pipeline.models.base import Base
-from pipeline.models.calendar import CalendarSlot, SiteCalendar
+from pipeline.models.calendar import CalendarSlot, SiteCalendar, UndoRecord
 from pipeline.models.credits import AiCall, CreditEntry
 from pipeline.models.media import Image, ImagePrompt
+from pipeline.models.notifications import Delivery, Notification, Webhook
 from pipeline.models.planning import Cluster, Idea, IdeaKeyword, Keyword
 from pipeline.models.publishing import Publication
 from pipeline.models.runs import Decision, Lane, Run, StageItem, StageRun
 from pipeline.models.settings import AccountSetting, SiteAutomationSettings, SystemAiSettings
-from pipeline.models.sites import Site
+from pipeline.models.sites import Site, SyncEvent
 from pipeline.models.writing import Content, ContentTask
 
 __all__ = [
@@ -30,7 +31,9 @@ __all__ = [
     "ContentTask",
     "CreditEntry",
     "Decision",
+    "Delivery",
     "Heartbeat",
+    "HousekeepingPosition",
     "Idea",
     "IdeaKeyword",
     "IdempotencyKey",
@@ -38,6 +41,7 @@ __all__ = [
     "ImagePrompt",
     "Keyword",
     "Lane",
+    "Notification",
     "Publication",
     "Run",
     "Site",
@@ -45,6 +49,9 @@ __all__ = [
     "SiteCalendar",
     "StageItem",
     "StageRun",
+    "SyncEvent",
     "SystemAiSettings",
+    "UndoRecord",
     "User",
+    "Webhook",
 ]

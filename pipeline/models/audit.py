@@ -1,4 +1,4 @@
-"""Owns what happened and who lives: audit events, heartbeats, claims of periodic work."""
+"""Owns what happened and who lives: audit events, heartbeats, claims and positions of periodic work."""
 
 from __future__ import annotations
 
@@ -48,3 +48,14 @@ class BeatClaim(Base):
 
     name: Mapped[str] = mapped_column(String(200), primary_key=True)
     due_at: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+
+
+class HousekeepingPosition(Base):
+    """How far a walk through a table has come: the next portion goes on behind it."""
+
+    __tablename__ = "housekeeping_positions"
+
+    #: `answers`, `books:accounts`, `reviews`.
+    walk: Mapped[str] = mapped_column(String(64), primary_key=True)
+    #: The last id that was looked at; 0: from the first.
+    position: Mapped[int] = mapped_column(BigId, default=0)

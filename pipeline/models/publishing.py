@@ -8,10 +8,13 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.core.states import PublicationStatus
-from pipeline.models.base import AccountId, Base, Id, Instant, SiteId, status_check, utc_now
+from pipeline.models.base import AccountId, Base, Id, Instant, SiteId, status_check, utc_now, word_check
 from pipeline.models.types import BigId, Status
 
+DRIFTS = ("deleted", "edited")
 _DUE = text("due_at IS NOT NULL")
+_LEASED = text("lease_until IS NOT NULL")
+_DRIFTED = text("drift IS NOT NULL")
 
 
 class Publication(Base):
@@ -21,7 +24,10 @@ class Publication(Base):
     __table_args__ = (
         UniqueConstraint("content_id"),
         status_check(PublicationStatus),
+        word_check("drift", DRIFTS),
         Index("ix_publications_due_at", "due_at", sqlite_where=_DUE, postgresql_where=_DUE),
+        Index("ix_publications_leased", "site_id", "lease_until", sqlite_where=_LEASED, postgresql_where=_LEASED),
+        Index("ix_publications_drift", "site_id", sqlite_where=_DRIFTED, postgresql_where=_DRIFTED),
     )
 
     id: Mapped[Id]
@@ -40,6 +46,17 @@ class Publication(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     remote_id: Mapped[str | None] = mapped_column(String(200))
     remote_url: Mapped[str | None] = mapped_column(String(2_000))
+    #: The version of the content that the site shows; NULL: none.
+    placed_version: Mapped[int | None]
+    #: Since when an answer of the site is missing; NULL: whatever was asked of it is known.
+    unknown_since: Mapped[datetime | None]
     error: Mapped[str | None] = mapped_column(Text)
     published_at: Mapped[datetime | None]
+    #: How the site's page differs from what was published; NULL: as far as was seen, it does not.
+    drift: Mapped[str | None] = mapped_column(String(16))
     created_at: Mapped[Instant] = mapped_column(default=utc_now)
+
+    @property
+    def has_trace(self) -> bool:
+        """Whether something of the content stands on the site, or may stand there."""
+        return self.remote_id is not None or self.unknown_since is not None

@@ -17,6 +17,7 @@ from pipeline.models.types import BigId, Status
 ORIGINS = ("manual", "scheduled", "retry")
 DECISIONS = ("started", "skipped", "missed")
 _LIVE = text("status IN ({})".format(", ".join(f"'{status}'" for status in LIVE_RUNS)))
+_CANCELLING = text(f"status = '{RunStatus.CANCELLING}'")
 _DUE = text("due_at IS NOT NULL")
 #: Room on the page for the next version of a row that is updated often.
 _ROOMY = {"fillfactor": 60}
@@ -31,6 +32,7 @@ class Run(Base):
         word_check("origin", ORIGINS),
         UniqueConstraint("site_id", "scheduled_for"),
         Index("uq_runs_live", "site_id", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
+        Index("ix_runs_cancelling", "id", sqlite_where=_CANCELLING, postgresql_where=_CANCELLING),
     )
 
     id: Mapped[Id]

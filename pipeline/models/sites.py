@@ -1,16 +1,19 @@
-"""Owns the sites of an account: where content goes and in which zone they live."""
+"""Owns the sites of an account: where content goes, in which zone they live, and what was found there."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Index, LargeBinary, String
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.models.base import AccountId, Base, Id, Instant, utc_now, word_check
+from pipeline.models.types import BigId
 
 TARGETS = ("folder", "site", "webhook")
 SYNC_STATUSES = ("never", "ok", "drifted", "failing")
+SYNC_EVENTS = ("failing", "recovered", "deleted", "edited", "back")
+_CHECKED = text("next_check_at IS NOT NULL")
 
 
 class Site(Base):
@@ -21,6 +24,7 @@ class Site(Base):
         word_check("target", TARGETS),
         word_check("sync_status", SYNC_STATUSES),
         Index("uq_sites_account_id_name", "account_id", "name", unique=True),
+        Index("ix_sites_next_check_at", "next_check_at", sqlite_where=_CHECKED, postgresql_where=_CHECKED),
     )
 
     id: Mapped[Id]
@@ -36,4 +40,29 @@ class Site(Base):
     timezone: Mapped[str] = mapped_column(String(64))
     sync_status: Mapped[str] = mapped_column(String(16), default="never")
     last_sync_at: Mapped[datetime | None]
+    #: What the site said when it failed last; NULL: it answers.
+    sync_error: Mapped[str | None] = mapped_column(Text)
+    #: When its health is looked at next; NULL: never.
+    next_check_at: Mapped[datetime | None]
+    #: One check at a time: who holds this very lease may write what it found.
+    check_lease_until: Mapped[datetime | None]
+    #: The last publication that was looked at: a check goes on behind it. 0: from the first.
+    check_position: Mapped[int] = mapped_column(BigId, default=0, server_default=text("0"))
     created_at: Mapped[Instant] = mapped_column(default=utc_now)
+
+
+class SyncEvent(Base):
+    """Something that was found at a site, or came to an end there."""
+
+    __tablename__ = "sync_events"
+    __table_args__ = (word_check("kind", SYNC_EVENTS), Index("ix_sync_events_site_id_at", "site_id", "at"))
+
+    id: Mapped[Id]
+    account_id: Mapped[AccountId]
+    site_id: Mapped[int] = mapped_column(BigId, ForeignKey("sites.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(16))
+    #: The article it is about; NULL: the site as a whole.
+    content_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("contents.id", ondelete="SET NULL"))
+    #: What was found and what to do, for a person.
+    message: Mapped[str] = mapped_column(Text)
+    at: Mapped[Instant] = mapped_column(default=utc_now)

@@ -48,6 +48,7 @@ class Content(Base):
         Index(
             "ix_contents_to_schedule",
             "site_id",
+            "queue_position",
             "approved_at",
             "id",
             sqlite_where=_APPROVED,
@@ -75,7 +76,11 @@ class Content(Base):
     approved_at: Mapped[datetime | None]
     #: A person unscheduled it: fill passes it over until a person schedules it.
     held_back: Mapped[bool] = mapped_column(default=False)
+    #: Its place among what waits for a slot: 0 where its approval says it, below 0 where its slot was taken from it.
+    queue_position: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     #: Raised by every edit: the ETag.
     version: Mapped[int] = mapped_column(default=1)
+    #: A person deleted it: rows that came of it stay, nobody is shown it.
+    deleted_at: Mapped[datetime | None]
     times_tried: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[Instant] = mapped_column(default=utc_now)

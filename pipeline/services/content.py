@@ -53,7 +53,10 @@ def list_contents(
 ) -> Sequence[Content]:
     """Contents of the site in the order they were written, from behind `after_id`."""
     query = select(Content).where(
-        Content.site_id == site.id, Content.account_id == site.account_id, Content.id > after_id
+        Content.site_id == site.id,
+        Content.account_id == site.account_id,
+        Content.id > after_id,
+        Content.deleted_at.is_(None),
     )
     if status is not None:
         query = query.where(Content.status == status)
@@ -62,7 +65,10 @@ def list_contents(
 
 def get_content(session: Session, *, account_id: int, content_id: int) -> Content:
     """The account's content of that id; NotFoundError where it is another account's, or not there."""
-    content = session.scalar(select(Content).where(Content.account_id == account_id, Content.id == content_id))
+    query = select(Content).where(
+        Content.account_id == account_id, Content.id == content_id, Content.deleted_at.is_(None)
+    )
+    content = session.scalar(query)
     if content is None:
         raise NotFoundError(
             f"There is no content {content_id} in this account. `igny8 content list SITE` shows a site's."
@@ -72,7 +78,8 @@ def get_content(session: Session, *, account_id: int, content_id: int) -> Conten
 
 def count_by_status(session: Session, *, site: Site) -> dict[ContentStatus, int]:
     """How many contents of each status the site has."""
-    query = select(Content.status, func.count()).where(Content.site_id == site.id).group_by(Content.status)
+    shown = (Content.site_id == site.id, Content.deleted_at.is_(None))
+    query = select(Content.status, func.count()).where(*shown).group_by(Content.status)
     found = dict(session.execute(query).all())
     return {status: found.get(status, 0) for status in ContentStatus}
 

@@ -1,16 +1,18 @@
-"""Owns the ledger's statements on money: hold, settle, move, book. Where the database can, each is one statement.
+"""Owns the ledger's statements on money: hold, settle, move, book, open a call.
 
+What stands between two calls (settle one, hold for the next, write it) is one statement where the database can:
 PostgreSQL gets the steps as one, each only where the one before moved its row; SQLite gets them one by one.
 Lock order: call, stage run, account. Never: decides what is held or charged.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CTE, BigInteger, String, bindparam, insert, literal, select, update
+from sqlalchemy import CTE, BigInteger, Connection, String, bindparam, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.states import CallStatus
@@ -38,33 +40,38 @@ class Bill:
 _STAGE_RUNS, _ACCOUNTS, _CALLS = table_of(StageRun), table_of(Account), table_of(AiCall)
 _ENTRIES = table_of(CreditEntry)
 _stage_runs, _accounts, _calls = _STAGE_RUNS.c, _ACCOUNTS.c, _CALLS.c
+_released, _charged, _amount = (bindparam(name, type_=BigInteger) for name in ("released", "charged", "amount"))
 
+# Both hold `amount`, once `charged` is paid out of the `released` hold of the call before (0, where there was none).
 _HOLD_STAGE = (
     update(_STAGE_RUNS)
     .where(
         _stage_runs.id == bindparam("stage_run"),
-        _stage_runs.spent + _stage_runs.held + _stage_runs.lost + bindparam("amount") <= _stage_runs.cap,
+        _stage_runs.spent + _charged + _stage_runs.held - _released + _stage_runs.lost + _amount <= _stage_runs.cap,
     )
-    .values(held=_stage_runs.held + bindparam("amount"))
+    .values(held=_stage_runs.held - _released + _amount, spent=_stage_runs.spent + _charged)
 )
 _HOLD_ACCOUNT = (
     update(_ACCOUNTS)
-    .where(_accounts.id == bindparam("account"), _accounts.balance - _accounts.held >= bindparam("amount"))
-    .values(held=_accounts.held + bindparam("amount"))
+    .where(
+        _accounts.id == bindparam("account"),
+        _accounts.balance - _charged - (_accounts.held - _released) >= _amount,
+    )
+    .values(held=_accounts.held - _released + _amount, balance=_accounts.balance - _charged)
 )
 _MOVE_STAGE = (
     update(_STAGE_RUNS)
     .where(_stage_runs.id == bindparam("stage_run"))
     .values(
-        held=_stage_runs.held - bindparam("released"),
-        spent=_stage_runs.spent + bindparam("spent_more"),
+        held=_stage_runs.held - _released,
+        spent=_stage_runs.spent + _charged,
         lost=_stage_runs.lost + bindparam("lost_more"),
     )
 )
 _MOVE_ACCOUNT = (
     update(_ACCOUNTS)
     .where(_accounts.id == bindparam("account"))
-    .values(held=_accounts.held - bindparam("released"), balance=_accounts.balance - bindparam("charged"))
+    .values(held=_accounts.held - _released, balance=_accounts.balance - _charged)
 )
 _SETTLE_CALL = (
     update(_CALLS)
@@ -72,7 +79,7 @@ _SETTLE_CALL = (
     .values(
         status=CallStatus.SETTLED,
         answer=bindparam("answer"),
-        charged_amount=bindparam("charged"),
+        charged_amount=_charged,
         cost_picodollars=bindparam("cost"),
         input_tokens=bindparam("input"),
         output_tokens=bindparam("output"),
@@ -81,18 +88,16 @@ _SETTLE_CALL = (
     )
 )
 _ENTRY = insert(_ENTRIES)
+_OPEN_CALL = insert(_CALLS).returning(_calls.id)
 
 
 def _there(rows: CTE) -> Any:
     return select(rows.c.id).exists()
 
 
-_held_stage = _HOLD_STAGE.returning(_stage_runs.id).cte("held_stage")
-_held_account = _HOLD_ACCOUNT.where(_there(_held_stage)).returning(_accounts.id).cte("held_account")
-_HOLD = select(_there(_held_stage), _there(_held_account))
-
 _settled = _SETTLE_CALL.returning(_calls.id).cte("settled")
-_charged = bindparam("charged", type_=BigInteger)
+_held_stage = _HOLD_STAGE.where(_there(_settled)).returning(_stage_runs.id).cte("held_stage")
+_held_account = _HOLD_ACCOUNT.where(_there(_held_stage)).returning(_accounts.id).cte("held_account")
 _booked = _ENTRY.from_select(
     ["account_id", "kind", "amount", "key", "call_id", "note", "created_at"],
     select(
@@ -103,29 +108,45 @@ _booked = _ENTRY.from_select(
         _settled.c.id,
         literal(""),
         bindparam("now", type_=UtcDateTime),
-    ).where(_charged > 0),
+    ).where(_charged > 0, _there(_held_account)),
 ).cte("booked")
-_moved_stage = _MOVE_STAGE.where(_there(_settled)).returning(_stage_runs.id).cte("moved_stage")
-_moved_account = _MOVE_ACCOUNT.where(_there(_moved_stage)).cte("moved_account")
-_SETTLE = select(_settled.c.id).add_cte(_booked, _moved_account)
+#: Columns of a new call's row.
+_OPENS = (
+    "account_id",
+    "stage_run_id",
+    "key",
+    "step",
+    "lane",
+    "status",
+    "held_amount",
+    "price",
+    "parameters",
+    "flags",
+    "charged_amount",
+    "cost_picodollars",
+    "created_at",
+)
+_opened = _OPEN_CALL.from_select(
+    _OPENS, select(*(bindparam(f"new_{name}", type_=_calls[name].type) for name in _OPENS)).where(_there(_held_account))
+).cte("opened")
+_SETTLE_AND_OPEN = select(_there(_settled), _there(_held_stage), select(_opened.c.id).scalar_subquery()).add_cte(
+    _booked
+)
 
 
 def try_hold(session: Session, *, account_id: int, stage_run_id: int, amount_ucr: int) -> bool:
     """Hold the amount on both rows, or on neither."""
-    on_stage, on_account = _hold(session, account_id=account_id, stage_run_id=stage_run_id, amount_ucr=amount_ucr)
+    nothing = Bill(account_id, stage_run_id, call_id=0, held_ucr=0, charged_ucr=0)
+    connection = session.connection()
+    on_stage, on_account = _try_both(connection, nothing, amount_ucr)
     if on_stage and not on_account:
-        _moved(session, _MOVE_STAGE, stage_run=stage_run_id, released=amount_ucr, spent_more=0, lost_more=0)
+        _take_back(connection, nothing, amount_ucr)
     return on_account
 
 
-def _hold(session: Session, *, account_id: int, stage_run_id: int, amount_ucr: int) -> tuple[bool, bool]:
-    if _knows_chains(session):
-        values = {"stage_run": stage_run_id, "account": account_id, "amount": amount_ucr}
-        held = session.connection().execute(_HOLD, values).one()
-        return held[0], held[1]
-    if not _moved(session, _HOLD_STAGE, stage_run=stage_run_id, amount=amount_ucr):
-        return False, False
-    return True, bool(_moved(session, _HOLD_ACCOUNT, account=account_id, amount=amount_ucr))
+def open_call(session: Session, row: Mapping[str, Any]) -> int:
+    """Write a call whose hold is granted; its id."""
+    return _open(session.connection(), row)
 
 
 def settle(session: Session, bill: Bill, *, now: datetime, **answered: Any) -> bool:
@@ -133,42 +154,113 @@ def settle(session: Session, bill: Bill, *, now: datetime, **answered: Any) -> b
 
     `answered`: what the call's row keeps: answer, cost, input, output, marks.
     """
-    call = {"call": bill.call_id, "charged": bill.charged_ucr, "now": now, **answered}
-    stage = {"stage_run": bill.stage_run_id, "spent_more": bill.charged_ucr, "lost_more": 0}
-    if _knows_chains(session):
-        account = {"account": bill.account_id, "released": bill.held_ucr, "entry_key": bill.entry_key}
-        return session.connection().execute(_SETTLE, {**call, **stage, **account}).first() is not None
-    if not _moved(session, _SETTLE_CALL, **call):
+    connection = session.connection()
+    if not _store(connection, bill, now=now, **answered):
         return False
-    _moved(session, _MOVE_STAGE, **stage, released=bill.held_ucr)
-    if bill.charged_ucr:
-        _book(
-            session,
-            bill.account_id,
-            -bill.charged_ucr,
-            kind="charge",
-            key=bill.entry_key,
-            now=now,
-            call_id=bill.call_id,
-        )
-    _moved(session, _MOVE_ACCOUNT, account=bill.account_id, released=bill.held_ucr, charged=bill.charged_ucr)
+    _pay(connection, bill, now=now)
     return True
+
+
+def settle_and_open(
+    session: Session, bill: Bill, row: Mapping[str, Any], *, now: datetime, **answered: Any
+) -> int | None:
+    """`settle`, then hold for the next call of the same stage run and write its row; the new call's id.
+
+    None: the hold does not fit. What was answered is settled all the same.
+    """
+    connection, amount_ucr = session.connection(), row["held_amount"]
+    settled, on_stage, opened = _settle_and_open(connection, bill, row, now=now, **answered)
+    if settled and opened is None:
+        if on_stage:
+            _take_back(connection, bill, amount_ucr)
+        _pay(connection, bill, now=now)
+    return opened
+
+
+def _settle_and_open(
+    connection: Connection, bill: Bill, row: Mapping[str, Any], *, now: datetime, **answered: Any
+) -> tuple[bool, bool, int | None]:
+    """Whether it was settled, whether the stage holds for the next call, and that call's id where both hold."""
+    if connection.dialect.name == "postgresql":
+        values = {
+            **_moves(bill, row["held_amount"]),
+            **{f"new_{name}": row[name] for name in _OPENS},
+            **answered,
+            "call": bill.call_id,
+            "entry_key": bill.entry_key,
+            "now": now,
+        }
+        seen = connection.execute(_SETTLE_AND_OPEN, values).one()
+        return seen[0], seen[1], seen[2]
+    if not _store(connection, bill, now=now, **answered):
+        return False, False, None
+    on_stage, on_account = _try_both(connection, bill, row["held_amount"])
+    if not on_account:
+        return True, on_stage, None
+    _book_charge(connection, bill, now=now)
+    return True, True, _open(connection, row)
+
+
+def _open(connection: Connection, row: Mapping[str, Any]) -> int:
+    call_id: int = connection.execute(_OPEN_CALL, row).scalar_one()
+    return call_id
+
+
+def _store(connection: Connection, bill: Bill, *, now: datetime, **answered: Any) -> bool:
+    return bool(_moved(connection, _SETTLE_CALL, call=bill.call_id, charged=bill.charged_ucr, now=now, **answered))
+
+
+def _pay(connection: Connection, bill: Bill, *, now: datetime) -> None:
+    moves = {"released": bill.held_ucr, "charged": bill.charged_ucr}
+    _moved(connection, _MOVE_STAGE, stage_run=bill.stage_run_id, **moves, lost_more=0)
+    _moved(connection, _MOVE_ACCOUNT, account=bill.account_id, **moves)
+    _book_charge(connection, bill, now=now)
+
+
+def _book_charge(connection: Connection, bill: Bill, *, now: datetime) -> None:
+    """Once both rows have moved: the entry's foreign key locks the account, which comes last."""
+    if bill.charged_ucr:
+        charge = -bill.charged_ucr
+        _book(connection, bill.account_id, charge, kind="charge", key=bill.entry_key, now=now, call_id=bill.call_id)
+
+
+def _try_both(connection: Connection, bill: Bill, amount_ucr: int) -> tuple[bool, bool]:
+    """Pay the bill and hold the amount on the stage, then on the account; each only where it fits."""
+    moves = _moves(bill, amount_ucr)
+    account_id, stage_run_id = moves.pop("account"), moves.pop("stage_run")
+    if not _moved(connection, _HOLD_STAGE, stage_run=stage_run_id, **moves):
+        return False, False
+    return True, bool(_moved(connection, _HOLD_ACCOUNT, account=account_id, **moves))
+
+
+def _take_back(connection: Connection, bill: Bill, amount_ucr: int) -> None:
+    """The account had no room: the stage's row is as it was before."""
+    back = {"released": amount_ucr - bill.held_ucr, "charged": -bill.charged_ucr}
+    _moved(connection, _MOVE_STAGE, stage_run=bill.stage_run_id, **back, lost_more=0)
+
+
+def _moves(bill: Bill, amount_ucr: int) -> dict[str, int]:
+    """The parameters of a hold after a bill."""
+    of = {"stage_run": bill.stage_run_id, "account": bill.account_id}
+    return {**of, "released": bill.held_ucr, "charged": bill.charged_ucr, "amount": amount_ucr}
 
 
 def release(session: Session, *, account_id: int, stage_run_id: int, held_ucr: int, lost_ucr: int) -> None:
     """Give a hold back to the account; `lost_ucr` of it stay spent for the stage's cap."""
-    _moved(session, _MOVE_STAGE, stage_run=stage_run_id, released=held_ucr, spent_more=0, lost_more=lost_ucr)
-    _moved(session, _MOVE_ACCOUNT, account=account_id, released=held_ucr, charged=0)
+    connection = session.connection()
+    _moved(connection, _MOVE_STAGE, stage_run=stage_run_id, released=held_ucr, charged=0, lost_more=lost_ucr)
+    _moved(connection, _MOVE_ACCOUNT, account=account_id, released=held_ucr, charged=0)
 
 
 def add(session: Session, account_id: int, amount_ucr: int, *, kind: str, key: str, note: str, now: datetime) -> None:
     """Add to the account's balance (or take from it) and book it."""
-    _moved(session, _MOVE_ACCOUNT, account=account_id, released=0, charged=-amount_ucr)
-    _book(session, account_id, amount_ucr, kind=kind, key=key, note=note, now=now)
+    connection = session.connection()
+    _moved(connection, _MOVE_ACCOUNT, account=account_id, released=0, charged=-amount_ucr)
+    _book(connection, account_id, amount_ucr, kind=kind, key=key, note=note, now=now)
 
 
 def _book(
-    session: Session,
+    connection: Connection,
     account_id: int,
     amount_ucr: int,
     *,
@@ -179,13 +271,9 @@ def _book(
     call_id: int | None = None,
 ) -> None:
     booked = {"account_id": account_id, "kind": kind, "amount": amount_ucr, "key": key}
-    _moved(session, _ENTRY, **booked, note=note, call_id=call_id, created_at=now)
+    _moved(connection, _ENTRY, **booked, note=note, call_id=call_id, created_at=now)
 
 
-def _knows_chains(session: Session) -> bool:
-    return session.connection().dialect.name == "postgresql"
-
-
-def _moved(session: Session, statement: Any, **values: Any) -> int:
+def _moved(connection: Connection, statement: Any, **values: Any) -> int:
     """Rows that moved. Straight on the connection: no identity map to keep in step, a third of the cost."""
-    return session.connection().execute(statement, values).rowcount
+    return connection.execute(statement, values).rowcount

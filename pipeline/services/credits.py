@@ -6,7 +6,8 @@ Never: commits; asks a provider.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
@@ -19,6 +20,7 @@ from pipeline.core.money import shown
 from pipeline.core.states import CallStatus
 from pipeline.models import Account, AiCall, CreditEntry, StageRun
 from pipeline.models.base import utc_now
+from pipeline.services import alerts
 from pipeline.services import credit_statements as statements
 
 OPEN_CALLS = (CallStatus.RESERVED, CallStatus.DISPATCHED)
@@ -75,6 +77,11 @@ class Settlement:
     output_tokens: int | None = None
     flags: tuple[str, ...] = ()
 
+    @property
+    def wasted(self) -> Settlement:
+        """The same for an answer that was of no use: charged, and flagged."""
+        return replace(self, flags=(*self.flags, "wasted"))
+
 
 def hold(session: Session, *, account_id: int, stage_run_id: int, full_ucr: int, least_ucr: int) -> Held | Refused:
     """Hold `full_ucr` on stage and account, or what there is (at least `least_ucr`) where nothing else is held.
@@ -111,12 +118,37 @@ def settle(session: Session, call: CallHandle, settlement: Settlement, *, now: d
 
     Micro-credits charged; None: the call was resolved before.
     """
+    bill, told = _billed(call, settlement)
+    return bill.charged_ucr if statements.settle(session, bill, now=now, **told) else None
+
+
+def settle_and_open(
+    session: Session, call: CallHandle, settlement: Settlement, new: Mapping[str, Any], *, now: datetime
+) -> CallHandle | None:
+    """`settle`, and with it hold `held_amount` for the next call of the same stage run and write its row `new`.
+
+    None: that hold does not fit. What was answered is settled all the same.
+    """
+    bill, told = _billed(call, settlement)
+    call_id = statements.settle_and_open(session, bill, new, now=now, **told)
+    if call_id is None:
+        return None
+    return CallHandle(call_id, new["account_id"], new["stage_run_id"], new["held_amount"])
+
+
+def open_call(session: Session, new: Mapping[str, Any]) -> CallHandle:
+    """Write a call whose hold was granted."""
+    call_id = statements.open_call(session, new)
+    return CallHandle(call_id, new["account_id"], new["stage_run_id"], new["held_amount"])
+
+
+def _billed(call: CallHandle, settlement: Settlement) -> tuple[statements.Bill, dict[str, Any]]:
+    """What settling moves, and what the call's row keeps of the answer."""
     charged = min(settlement.charge_ucr, call.held_ucr)
     flags = [*settlement.flags, *(["overrun"] if settlement.charge_ucr > call.held_ucr else [])]
-    bill = statements.Bill(call.account_id, call.stage_run_id, call.id, call.held_ucr, charged)
     told = {"answer": settlement.answer, "cost": settlement.cost_picodollars, "marks": flags}
     used = {"input": settlement.input_tokens, "output": settlement.output_tokens}
-    return charged if statements.settle(session, bill, now=now, **told, **used) else None
+    return statements.Bill(call.account_id, call.stage_run_id, call.id, call.held_ucr, charged), {**told, **used}
 
 
 def void(session: Session, call: CallHandle, *, error: str, now: datetime) -> bool:
@@ -183,7 +215,9 @@ def grant(
             f"{shown(-amount_ucr)} credits cannot be taken back: {shown(found.available_ucr)} are available, "
             f"{shown(found.held_ucr)} are held for calls under way. Take less, or wait until those have ended."
         )
-    statements.add(session, account_id, amount_ucr, kind=kind, key=key, note=note, now=now or utc_now())
+    now = now or utc_now()
+    statements.add(session, account_id, amount_ucr, kind=kind, key=key, note=note, now=now)
+    alerts.credits_came(session, account_id, now=now)
     return True
 
 

@@ -46,3 +46,17 @@ def alive(session: Session, *, now: datetime, within: timedelta) -> set[str]:
     """The kinds of process (`beat`, `worker`) that showed a sign within the span."""
     names = session.scalars(select(Heartbeat.name).where(Heartbeat.at > now - within))
     return {name.partition(":")[0] for name in names}
+
+
+def executions(session: Session, *, now: datetime, within: timedelta) -> dict[str, datetime | None]:
+    """The workers that showed a sign within the span, each with when it last executed something, or else began.
+
+    None where its row does not say.
+    """
+    rows = session.execute(
+        select(Heartbeat.name, Heartbeat.details).where(
+            Heartbeat.name.startswith("worker:"), Heartbeat.at > now - within
+        )
+    )
+    found = {name: details.get("executed_at") or details.get("began_at") for name, details in rows}
+    return {name: None if text is None else datetime.fromisoformat(text) for name, text in found.items()}

@@ -1,19 +1,22 @@
-"""Owns the laws that rows keep together, whatever was killed when; the doctor and the tests ask for them.
+"""Owns the laws that rows keep together, whatever was killed when; doctor, housekeeping and the tests ask for them.
 
-A law is one statement, so that it compares rows of one moment even while others write. Never: repairs anything.
+A law is one statement, so that it compares rows of one moment even while others write. It may be asked of a window of
+ids, so that a large installation is looked at a portion at a time. Never: repairs anything.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import ColumnElement, RowMapping, Select, case, func, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from pipeline.core.money import credit_string
 from pipeline.core.states import LIVE_RUNS, CallStatus, ItemStatus, LaneStatus, StageRunStatus
-from pipeline.models import Account, AiCall, CreditEntry, Lane, Run, StageItem, StageRun
+from pipeline.models import Account, AiCall, Base, CreditEntry, Lane, Run, StageItem, StageRun
+from pipeline.models.base import table_of
 from pipeline.services.credits import OPEN_CALLS
 
 _SHOWN_PER_LAW = 50
@@ -22,26 +25,62 @@ _STAGE_IS_OVER = StageRun.status.not_in((StageRunStatus.PENDING, StageRunStatus.
 _CALL_IS_OPEN = AiCall.status.in_(OPEN_CALLS)
 _CALL_IS_SETTLED = AiCall.status == CallStatus.SETTLED
 _CALL_IS_LOST = AiCall.status == CallStatus.LOST
+_UNREACHED = (ItemStatus.PENDING, ItemStatus.LEASED)
 #: Columns that hold micro-credits.
 _AMOUNTS = frozenset({"recorded", "summed", "held", "balance", "used", "cap", "due", "booked"})
 _Rows: TypeAlias = Select[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
-class _Law:
-    """Rows that break a law, and the sentence about each: a template of their columns."""
+class Window:
+    """Rows by their ids: after `above`, up to `upto` (None: to the last)."""
 
-    breaches: _Rows
+    above: int
+    upto: int | None = None
+
+    def holds(self, row_id: ColumnElement[int] | InstrumentedAttribute[Any]) -> ColumnElement[bool]:
+        """Whether a row, by that column, is in the window."""
+        return row_id > self.above if self.upto is None else (row_id > self.above) & (row_id <= self.upto)
+
+
+_ALL: Final = Window(above=0)
+
+
+@dataclass(frozen=True)
+class _Law:
+    """The table whose rows it is about, those that break it, and the sentence about each: a template of its columns."""
+
+    of: type[Base]
+    breaches: Callable[[Window], _Rows]
     sentence: str
 
 
 def violations(session: Session) -> list[str]:
     """A sentence for every row that breaks a law (at most 50 a law); empty where the database is sound."""
-    return [
-        law.sentence.format_map(_shown(row))
-        for law in _LAWS
-        for row in session.execute(law.breaches.limit(_SHOWN_PER_LAW)).mappings()
-    ]
+    return [sentence for law in _LAWS for sentence in _told(session, law, _ALL)]
+
+
+def walked() -> list[type[Base]]:
+    """The tables that laws are about: each is looked at window by window."""
+    return list(dict.fromkeys(law.of for law in _LAWS))
+
+
+def violations_in(session: Session, of: type[Base], window: Window) -> list[str]:
+    """The same for the rows of one table in a window of its ids."""
+    return [sentence for law in _LAWS if law.of is of for sentence in _told(session, law, window)]
+
+
+def window_after(session: Session, of: type[Base], position: int, *, size: int) -> Window | None:
+    """The next `size` rows of the table after that id; None where none follows."""
+    row_id = table_of(of).c.id
+    following = select(row_id).where(row_id > position).order_by(row_id).limit(size).subquery()
+    upto: int | None = session.scalar(select(func.max(following.c.id)))
+    return None if upto is None else Window(position, upto)
+
+
+def _told(session: Session, law: _Law, window: Window) -> list[str]:
+    rows = session.execute(law.breaches(window).limit(_SHOWN_PER_LAW)).mappings()
+    return [law.sentence.format_map(_shown(row)) for row in rows]
 
 
 def _shown(row: RowMapping) -> dict[str, Any]:
@@ -55,25 +94,29 @@ def _differs(
     amount: InstrumentedAttribute[int],
     owner: InstrumentedAttribute[int],
     where: ColumnElement[bool] | None = None,
-) -> _Rows:
+) -> Callable[[Window], _Rows]:
     """Rows whose `recorded` is not the sum of `amount` over the rows they own: id, recorded, summed."""
-    sums = (
-        select(owner.label("owner_id"), func.sum(amount).label("total"))
-        .where(true() if where is None else where)
-        .group_by(owner)
-        .subquery()
-    )
-    summed = func.coalesce(sums.c.total, 0)
-    row_id = recorded.class_.id
-    return (
-        select(row_id, recorded.label("recorded"), summed.label("summed"))
-        .outerjoin(sums, sums.c.owner_id == row_id)
-        .where(recorded != summed)
-        .order_by(row_id)
-    )
+
+    def breaches(window: Window) -> _Rows:
+        sums = (
+            select(owner.label("owner_id"), func.sum(amount).label("total"))
+            .where(true() if where is None else where, window.holds(owner))
+            .group_by(owner)
+            .subquery()
+        )
+        summed = func.coalesce(sums.c.total, 0)
+        row_id = recorded.class_.id
+        return (
+            select(row_id, recorded.label("recorded"), summed.label("summed"))
+            .outerjoin(sums, sums.c.owner_id == row_id)
+            .where(recorded != summed, window.holds(row_id))
+            .order_by(row_id)
+        )
+
+    return breaches
 
 
-def _wrong_charges() -> _Rows:
+def _wrong_charges(window: Window) -> _Rows:
     """Settled calls without exactly one entry of their charge, and other calls with any."""
     entries = (
         select(
@@ -82,7 +125,7 @@ def _wrong_charges() -> _Rows:
             func.count().label("number"),
             func.sum(CreditEntry.amount).label("total"),
         )
-        .where(CreditEntry.kind == "charge")
+        .where(CreditEntry.kind == "charge", window.holds(CreditEntry.call_id))
         .group_by(CreditEntry.call_id, CreditEntry.account_id)
         .subquery()
     )
@@ -91,118 +134,138 @@ def _wrong_charges() -> _Rows:
     return (
         select(AiCall.id, AiCall.status, due.label("due"), number.label("number"), booked.label("booked"))
         .outerjoin(entries, (entries.c.call_id == AiCall.id) & (entries.c.account_id == AiCall.account_id))
-        .where(or_(booked != due, number != case((due > 0, 1), else_=0)))
+        .where(or_(booked != due, number != case((due > 0, 1), else_=0)), window.holds(AiCall.id))
         .order_by(AiCall.id)
     )
 
 
-def _stray_charges() -> _Rows:
+def _stray_charges(window: Window) -> _Rows:
     """Charges that belong to no call of their account."""
     same = (AiCall.id == CreditEntry.call_id) & (AiCall.account_id == CreditEntry.account_id)
     return (
         select(CreditEntry.id, CreditEntry.account_id, (-CreditEntry.amount).label("booked"))
         .outerjoin(AiCall, same)
-        .where(CreditEntry.kind == "charge", AiCall.id.is_(None))
+        .where(CreditEntry.kind == "charge", AiCall.id.is_(None), window.holds(CreditEntry.id))
         .order_by(CreditEntry.id)
     )
 
 
-def _wrong_answers() -> _Rows:
+def _wrong_answers(window: Window) -> _Rows:
     """Settled calls without an answer; others that have one or were charged."""
     unbilled = AiCall.answer.is_not(None) | (AiCall.charged_amount != 0)
     return (
         select(AiCall.id, AiCall.status)
-        .where((_CALL_IS_SETTLED & AiCall.answer.is_(None)) | (~_CALL_IS_SETTLED & unbilled))
+        .where((_CALL_IS_SETTLED & AiCall.answer.is_(None)) | (~_CALL_IS_SETTLED & unbilled), window.holds(AiCall.id))
         .order_by(AiCall.id)
     )
 
 
-def _open_calls_of_ended_runs() -> _Rows:
+def _open_calls_of_ended_runs(window: Window) -> _Rows:
     return (
         select(Run.id, Run.status, func.count().label("calls"), func.sum(AiCall.held_amount).label("held"))
         .join(StageRun, StageRun.run_id == Run.id)
         .join(AiCall, AiCall.stage_run_id == StageRun.id)
-        .where(_RUN_IS_OVER, _CALL_IS_OPEN)
+        .where(_RUN_IS_OVER, _CALL_IS_OPEN, window.holds(Run.id))
         .group_by(Run.id, Run.status)
         .order_by(Run.id)
     )
 
 
-def _open_lanes_of_ended_runs() -> _Rows:
+def _open_lanes_of_ended_runs(window: Window) -> _Rows:
     return (
         select(Run.id, Run.status, StageRun.number.label("stage"), Lane.number.label("lane"))
         .join(StageRun, StageRun.run_id == Run.id)
         .join(Lane, Lane.stage_run_id == StageRun.id)
-        .where(_RUN_IS_OVER, Lane.status == LaneStatus.OPEN)
+        .where(_RUN_IS_OVER, Lane.status == LaneStatus.OPEN, window.holds(Run.id))
         .order_by(Run.id, StageRun.number, Lane.number)
     )
 
 
-def _unreached_items_of_ended_stages() -> _Rows:
+def _unreached_items_of_ended_stages(window: Window) -> _Rows:
     return (
         select(StageRun.id, StageRun.status, StageItem.status.label("item_status"), func.count().label("items"))
         .join(StageItem, StageItem.stage_run_id == StageRun.id)
-        .where(_STAGE_IS_OVER, StageItem.status.in_((ItemStatus.PENDING, ItemStatus.LEASED)))
+        .where(_STAGE_IS_OVER, StageItem.status.in_(_UNREACHED), window.holds(StageRun.id))
         .group_by(StageRun.id, StageRun.status, StageItem.status)
         .order_by(StageRun.id, StageItem.status)
     )
 
 
-_OVERDRAWN = select(Account.id, Account.held, Account.balance).where(Account.held > Account.balance)
-_USED = StageRun.spent + StageRun.held + StageRun.lost
-_OVER_CAP = select(StageRun.id, _USED.label("used"), StageRun.cap).where(StageRun.cap < _USED)
+def _overdrawn(window: Window) -> _Rows:
+    held, balance = Account.held, Account.balance
+    return select(Account.id, held, balance).where(held > balance, window.holds(Account.id)).order_by(Account.id)
+
+
+def _over_cap(window: Window) -> _Rows:
+    used = StageRun.spent + StageRun.held + StageRun.lost
+    over = (StageRun.cap < used) & window.holds(StageRun.id)
+    return select(StageRun.id, used.label("used"), StageRun.cap).where(over).order_by(StageRun.id)
+
 
 _LAWS = (
     _Law(
+        Account,
         _differs(Account.balance, amount=CreditEntry.amount, owner=CreditEntry.account_id),
         "Account {id}: its balance is {recorded} credits, but its entries sum to {summed}.",
     ),
     _Law(
+        Account,
         _differs(Account.held, amount=AiCall.held_amount, owner=AiCall.account_id, where=_CALL_IS_OPEN),
         "Account {id} holds {recorded} credits, but its open calls hold {summed}.",
     ),
     _Law(
-        _OVERDRAWN.order_by(Account.id),
+        Account,
+        _overdrawn,
         "Account {id} holds {held} credits, more than its balance of {balance}.",
     ),
     _Law(
+        StageRun,
         _differs(StageRun.held, amount=AiCall.held_amount, owner=AiCall.stage_run_id, where=_CALL_IS_OPEN),
         "Stage run {id} holds {recorded} credits, but its open calls hold {summed}.",
     ),
     _Law(
+        StageRun,
         _differs(StageRun.spent, amount=AiCall.charged_amount, owner=AiCall.stage_run_id, where=_CALL_IS_SETTLED),
         "Stage run {id} has spent {recorded} credits, but its settled calls were charged {summed}.",
     ),
     _Law(
+        StageRun,
         _differs(StageRun.lost, amount=AiCall.held_amount, owner=AiCall.stage_run_id, where=_CALL_IS_LOST),
         "Stage run {id} has lost {recorded} credits, but its lost calls held {summed}.",
     ),
     _Law(
-        _OVER_CAP.order_by(StageRun.id),
+        StageRun,
+        _over_cap,
         "Stage run {id} has {used} credits spent, held and lost, more than its cap of {cap}.",
     ),
     _Law(
-        _wrong_answers(),
+        AiCall,
+        _wrong_answers,
         "Call {id} is {status}: a settled call has an answer, any other has neither an answer nor a charge.",
     ),
     _Law(
-        _wrong_charges(),
+        AiCall,
+        _wrong_charges,
         "Call {id} is {status} and owes {due} credits, but {number} entries charge {booked} for it.",
     ),
     _Law(
-        _stray_charges(),
+        CreditEntry,
+        _stray_charges,
         "Entry {id} charges account {account_id} {booked} credits for no call of that account.",
     ),
     _Law(
-        _open_calls_of_ended_runs(),
+        Run,
+        _open_calls_of_ended_runs,
         "Run {id} is {status}, but {calls} of its calls are open and hold {held} credits.",
     ),
     _Law(
-        _open_lanes_of_ended_runs(),
+        Run,
+        _open_lanes_of_ended_runs,
         "Run {id} is {status}, but lane {lane} of its stage {stage} is open.",
     ),
     _Law(
-        _unreached_items_of_ended_stages(),
+        StageRun,
+        _unreached_items_of_ended_stages,
         "Stage run {id} is {status}, but {items} of its items are {item_status}.",
     ),
 )

@@ -5,18 +5,23 @@ Lock order: publication, content. Never: slots; talks to a site.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
 
-from sqlalchemy import CursorResult, Select, Table, select, update
+from sqlalchemy import CursorResult, Select, Table, Update, bindparam, case, or_, select, update
 from sqlalchemy.orm import Session
 
+from pipeline.core.errors import ConflictError
 from pipeline.core.states import ContentStatus, PublicationStatus, sources
 from pipeline.models import Content, Publication
+from pipeline.models.base import utc_now
 from pipeline.models.inserting import insert_into
 
 _PUBLICATIONS: Final = cast("Table", Publication.__table__)
+#: A person decides what becomes of these.
+STUCK: Final = (PublicationStatus.NEEDS_ATTENTION, PublicationStatus.MISSED)
 #: What a plan starts anew; the ticket only rises, so that nothing of an earlier plan can finish.
 _COLUMNS: Final = (
     "account_id",
@@ -30,7 +35,37 @@ _COLUMNS: Final = (
     "ticket",
     "attempts",
 )
+_PLANNED: Final = PublicationStatus.PLANNED
+#: A statement takes at most 65,535 values.
+_ROWS_A_STATEMENT: Final = 1_000
+_MOVE: Final = (
+    update(_PUBLICATIONS)
+    .where(_PUBLICATIONS.c.content_id == bindparam("content"))
+    .values(slot_at=bindparam("at"), due_at=bindparam("due"), sends=0, ticket=_PUBLICATIONS.c.ticket + 1)
+)
 _RENEWED: Final = ("status", "slot_at", "due_at", "sends", "attempts")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One publication to plan."""
+
+    account_id: int
+    site_id: int
+    content_id: int
+    slot_at: datetime | None
+    #: None: nothing is to be done until a person says so.
+    due_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A planned publication's new instant."""
+
+    content_id: int
+    slot_at: datetime
+    #: None: nothing is to be done until a person says so.
+    due_at: datetime | None
 
 
 def lock_publication(session: Session, content_id: int) -> PublicationStatus | None:
@@ -38,10 +73,31 @@ def lock_publication(session: Session, content_id: int) -> PublicationStatus | N
     return session.scalar(select(Publication.status).where(Publication.content_id == content_id).with_for_update())
 
 
+def lock_to_schedule(session: Session, content_id: int) -> PublicationStatus | None:
+    """As `lock_publication`; ConflictError while the content is being taken off its site: it would stay visible."""
+    query = select(Publication.status, Publication.due_at).where(Publication.content_id == content_id)
+    found = session.execute(query.with_for_update()).one_or_none()
+    if found is None:
+        return None
+    if found.status is PublicationStatus.WITHDRAWN and found.due_at is not None:
+        raise ConflictError(f"Content {content_id} is just being taken off its site. Schedule it once that is done.")
+    return PublicationStatus(found.status)
+
+
 def plan(session: Session, content: Content, *, slot_at: datetime | None, due_at: datetime, now: datetime) -> None:
     """A planned publication of the content, due at `due_at`; one that was withdrawn or got stuck is planned again."""
-    row = (content.account_id, content.site_id, content.id, now, PublicationStatus.PLANNED, slot_at, due_at, 0, 0, 0)
-    _upsert(session, insert_into(session, Publication).values(dict(zip(_COLUMNS, row, strict=True))))
+    plan_many(session, [Plan(content.account_id, content.site_id, content.id, slot_at, due_at)], now=now)
+
+
+def plan_many(session: Session, plans: Sequence[Plan], *, now: datetime) -> None:
+    """As `plan` for any number."""
+    values = [
+        (plan.account_id, plan.site_id, plan.content_id, now, _PLANNED, plan.slot_at, plan.due_at, 0, 0, 0)
+        for plan in plans
+    ]
+    for first in range(0, len(values), _ROWS_A_STATEMENT):
+        some = [dict(zip(_COLUMNS, row, strict=True)) for row in values[first : first + _ROWS_A_STATEMENT]]
+        _upsert(session, insert_into(session, Publication).values(some))
 
 
 def plan_selected(session: Session, rows: Select[*tuple[Any, ...]]) -> None:
@@ -54,26 +110,75 @@ def _upsert(session: Session, statement: Any) -> None:
     session.execute(
         statement.on_conflict_do_update(
             index_elements=["content_id"],
-            set_={**renewed, "ticket": _PUBLICATIONS.c.ticket + 1, "lease_until": None, "error": None},
+            # A lease stays: whoever just takes it away from the site must not do so after it was placed again.
+            set_={**renewed, "ticket": _PUBLICATIONS.c.ticket + 1, "error": None},
             where=_PUBLICATIONS.c.status != PublicationStatus.PUBLISHING,
         )
     )
 
 
-def withdraw(session: Session, content_id: int) -> bool:
-    """Nothing will be published any more. False: it is just being published, or nothing was planned."""
-    planned = set(sources(PublicationStatus.WITHDRAWN)) - {PublicationStatus.PUBLISHED}
-    statement = (
+def withdraw(session: Session, content_id: int, *, now: datetime | None = None, also_published: bool = False) -> bool:
+    """Nothing will be published any more; what stands on the site, or may stand there, is due to be taken away.
+
+    `now` is from when on; None: by this machine's clock. False: it is just being published, is published (unless
+    `also_published`), or nothing was planned.
+    """
+    statement = _withdrawal(now or utc_now(), also_published=also_published)
+    statement = statement.where(_PUBLICATIONS.c.content_id == content_id)
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1
+
+
+def _withdrawal(at_once: datetime, *, also_published: bool) -> Update:
+    """Withdraws every publication that may be."""
+    known = _PUBLICATIONS.c
+    kept = set() if also_published else {PublicationStatus.PUBLISHED}
+    has_trace = or_(known.remote_id.is_not(None), known.unknown_since.is_not(None))
+    # Whoever brings the site up to date just now must have ended before it is taken away.
+    free_at = case((known.lease_until > at_once, known.lease_until), else_=at_once)
+    return (
         update(_PUBLICATIONS)
-        .where(_PUBLICATIONS.c.content_id == content_id, _PUBLICATIONS.c.status.in_(planned))
+        .where(known.status.in_(set(sources(PublicationStatus.WITHDRAWN)) - kept))
         .values(
             status=PublicationStatus.WITHDRAWN,
             slot_at=None,
-            due_at=None,
+            due_at=case((has_trace, free_at), else_=None),
             sends=0,
-            lease_until=None,
-            ticket=_PUBLICATIONS.c.ticket + 1,
+            attempts=0,
+            error=None,
+            ticket=known.ticket + 1,
         )
+    )
+
+
+def withdraw_many(session: Session, content_ids: Sequence[int], *, now: datetime) -> None:
+    """As `withdraw` for any number, whatever each comes to."""
+    for first in range(0, len(content_ids), _ROWS_A_STATEMENT):
+        some = content_ids[first : first + _ROWS_A_STATEMENT]
+        session.execute(_withdrawal(now, also_published=False).where(_PUBLICATIONS.c.content_id.in_(some)))
+
+
+def move_planned(session: Session, moved: Sequence[Moved]) -> None:
+    """Planned publications have another instant. Their tickets rise: whoever reads a plan sees that it changed."""
+    if moved:
+        session.connection().execute(
+            _MOVE, [{"content": move.content_id, "at": move.slot_at, "due": move.due_at} for move in moved]
+        )
+
+
+def is_due(session: Session, content_id: int) -> bool:
+    """Whether something is to be done at the site for the content, now or later."""
+    due = select(Publication.id).where(Publication.content_id == content_id, Publication.due_at.is_not(None))
+    return session.scalar(due) is not None
+
+
+def place_again(session: Session, content_id: int, *, now: datetime) -> bool:
+    """The content was edited: where it is published, its site is due to be brought up to date. Whether it is."""
+    known = _PUBLICATIONS.c
+    is_held = known.lease_until > now  # Whoever holds it sees the new version at the end, and makes it due.
+    statement = (
+        update(_PUBLICATIONS)
+        .where(known.content_id == content_id, known.status == PublicationStatus.PUBLISHED)
+        .values(due_at=case((is_held, known.due_at), else_=now), sends=0, attempts=0, error=None)
     )
     return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1
 
@@ -83,4 +188,12 @@ def move_content(
 ) -> bool:
     """Move a content out of one of the statuses `of`; False where it is in none of them. Other columns go along."""
     statement = update(Content).where(Content.id == content_id, Content.status.in_(of)).values(status=new, **values)
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1
+
+
+def change_content(session: Session, content_id: int, *, within: Collection[ContentStatus], **values: Any) -> bool:
+    """Write columns of a content that stays in one of the statuses `within`; False where it is in none of them."""
+    if not within:
+        return False
+    statement = update(Content).where(Content.id == content_id, Content.status.in_(within)).values(values)
     return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1

@@ -13,16 +13,15 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from pipeline.core.errors import ConflictError
-from pipeline.core.states import RunStatus
 from pipeline.models import Run, Site, SiteAutomationSettings
 from pipeline.models.base import table_of
-from pipeline.services import audit, decisions
+from pipeline.services import alerts, audit, decisions
 from pipeline.services import settings as site_settings
 
 #: Who pauses a schedule when no person does, in the audit trail.
 SCHEDULER: Final = "scheduler"
 #: Ends of a run that count as failures of the schedule.
-FAILURES: Final = (RunStatus.FAILED, RunStatus.PROVIDER_UNAVAILABLE)
+FAILURES: Final = alerts.FAILED_RUNS
 _log = structlog.get_logger()
 _settings = table_of(SiteAutomationSettings)
 
@@ -48,6 +47,7 @@ def resume(session: Session, site: Site, *, actor: str, now: datetime) -> SiteAu
         raise ConflictError(f"The schedule of {site.name} is not paused: there is nothing to resume.")
     row.paused_at, row.paused_reason, row.failed_in_a_row = None, None, 0
     row.next_run_at = site_settings.next_run_at(row, site, now=now)
+    alerts.automation_resumed(session, site.id, now=now)
     _audit(session, site, action="schedule.resumed", actor=actor, reason=None, now=now)
     session.flush()
     return row
@@ -85,11 +85,12 @@ def run_ended(session: Session, run: Run, *, now: datetime) -> None:
         many = "the scheduled run" if row.failed_in_a_row == 1 else f"{row.failed_in_a_row} scheduled runs in a row"
         reason = f"{many} failed, the last as {run.status} (run {run.id}); put right what it says, then resume"
         pause_row(session, site, row, reason=reason, actor=SCHEDULER, now=now)
-        alert(site, reason=reason, run_id=run.id)
+        alert(session, site, reason=reason, now=now, run_id=run.id)
 
 
-def alert(site: Site, *, reason: str, run_id: int | None = None) -> None:
-    """Tell somebody that a schedule paused itself: today a line of the log, later a notification."""
+def alert(session: Session, site: Site, *, reason: str, now: datetime, run_id: int | None = None) -> None:
+    """Tell the account that a schedule paused itself, and the log."""
+    alerts.automation_paused(session, site, reason=reason, now=now)
     _log.error("schedule.paused", site_id=site.id, site=site.name, reason=reason, run_id=run_id)
 
 

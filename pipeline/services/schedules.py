@@ -11,17 +11,32 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, func, select
+from sqlalchemy import ColumnElement, and_, exists, func, select
 from sqlalchemy.orm import Session
 
 from pipeline.config import config
-from pipeline.core.errors import InvalidValueError, LiveRunError, NotReadyError
+from pipeline.core.errors import InvalidValueError, LiveRunError, PipelineError
 from pipeline.core.recurrence import Frequency
 from pipeline.core.schedule import Schedule
 from pipeline.core.states import LIVE_RUNS
 from pipeline.models import Run, Site, SiteAutomationSettings
-from pipeline.services import decisions, runs, schedule_pauses
+from pipeline.models.base import table_of
+from pipeline.models.selecting import is_one_of, written_out
+from pipeline.services import decisions, run_starts, schedule_pauses
+from pipeline.services.run_starts import Wanted
 from pipeline.services.settings import schedule_of
+
+_settings, _runs = table_of(SiteAutomationSettings), table_of(Run)
+_is_live = _runs.c.status.in_([written_out(status) for status in LIVE_RUNS])
+#: A run waited for the live one, which has ended.
+_MAY_START = and_(
+    _settings.c.queued_for.is_not(None), ~exists().where(_runs.c.site_id == _settings.c.site_id, _is_live)
+)
+#: Made once: beat asks it every second. Said aloud, so that SQLite takes the partial index too.
+_LOOK = select(
+    select(func.min(_settings.c.next_run_at)).where(_settings.c.next_run_at.is_not(None)).scalar_subquery(),
+    select(_settings.c.site_id).where(_MAY_START).exists(),
+)
 
 
 @dataclass(frozen=True)
@@ -34,24 +49,36 @@ class Due:
     queued: bool = False
 
 
-def due(session: Session, *, now: datetime, limit: int) -> Sequence[Due]:
-    """What is due, the longest waiting first: starts that have come, then runs whose predecessor has ended."""
+@dataclass(frozen=True)
+class _Claimed:
+    """A due schedule, its row locked."""
+
+    due: Due
+    site: Site
+    row: SiteAutomationSettings
+
+
+def due(session: Session, *, now: datetime, limit: int, queued: bool) -> Sequence[Due]:
+    """What is due, the longest waiting first: starts that have come, or (`queued`) runs whose predecessor has ended."""
     row = SiteAutomationSettings
-    starts = select(row.site_id, row.next_run_at).where(row.next_run_at <= now).order_by(row.next_run_at).limit(limit)
-    # Written out, not bound: only so is the partial index of live runs seen to hold them all.
-    words: BindParameter[Any] = bindparam("live", list(LIVE_RUNS), expanding=True, literal_execute=True)
-    live = select(Run.id).where(Run.site_id == row.site_id, Run.status.in_(words)).exists()
-    waiting = select(row.site_id, row.queued_for).where(row.queued_for.is_not(None), ~live).order_by(row.queued_for)
-    found = [Due(site_id, at) for site_id, at in session.execute(starts) if at is not None]
-    ended = session.execute(waiting.limit(limit)).all()
-    return [*found, *(Due(site_id, at, queued=True) for site_id, at in ended if at is not None)]
+    query = _due(select(row.site_id, _instant(queued=queued)), now=now, queued=queued).limit(limit)
+    return [Due(site_id, at, queued) for site_id, at in session.execute(query)]
 
 
-def next_due(session: Session) -> datetime | None:
-    """When the next start is due; None where no schedule is on."""
-    next_run_at = SiteAutomationSettings.next_run_at
-    # Said aloud, so that SQLite takes the partial index too.
-    return session.scalar(select(func.min(next_run_at)).where(next_run_at.is_not(None)))
+def next_due(session: Session, *, now: datetime) -> datetime | None:
+    """When the next start is due, now where a run that waited may start; None where no schedule is on."""
+    start_at, may_start = session.execute(_LOOK).one()
+    return now if may_start else start_at
+
+
+def start_chunk(session: Session, *, now: datetime, limit: int, queued: bool) -> list[int]:
+    """Do what is due of up to `limit` schedules that nobody else is at: for each what `start_due` does for one.
+
+    The stage runs to send after the commit. Whatever is raised, nothing of the transaction may stand.
+    """
+    row = SiteAutomationSettings
+    query = _due(select(row, Site).join(Site, Site.id == row.site_id), now=now, queued=queued).limit(limit)
+    return _start_claimed(session, _locked(session, query, queued=queued), now=now)
 
 
 def start_due(session: Session, entry: Due, *, now: datetime) -> int | None:
@@ -60,38 +87,61 @@ def start_due(session: Session, entry: Due, *, now: datetime) -> int | None:
     The stage run to send after the commit; None where no run started, which is a recorded decision, or where
     somebody else did it or changes the schedule right now.
     """
-    row = _claimed(session, entry)
-    if row is None:
-        return None
-    site = session.get_one(Site, row.site_id)
-    if entry.queued:
-        row.queued_for = None
-        return _start(session, site, row, scheduled_for=entry.at, now=now)
-    instant = _move_on(session, site, row, entry, now=now)
-    return None if instant is None else _start(session, site, row, scheduled_for=instant, now=now)
+    return next(iter(_start_claimed(session, _claimed(session, entry), now=now)), None)
 
 
 def set_aside(session: Session, entry: Due, *, reason: str, now: datetime) -> None:
     """Skip what is due of a schedule that could not be started for a fault of ours, so that it holds up no other."""
-    row = _claimed(session, entry)
-    if row is None:
-        return
-    site = session.get_one(Site, row.site_id)
-    instant: datetime | None = entry.at
-    if entry.queued:
-        row.queued_for = None
-    else:
-        instant = _move_on(session, site, row, entry, now=now)
-    if instant is not None:
-        decisions.record(session, site, kind="skipped", reason=reason, scheduled_for=instant, now=now)
+    for claimed in _claimed(session, entry):
+        instant = _instant_to_run(session, claimed, now=now)
+        if instant is not None:
+            decisions.record(session, claimed.site, kind="skipped", reason=reason, scheduled_for=instant, now=now)
 
 
-def _claimed(session: Session, entry: Due) -> SiteAutomationSettings | None:
+def _instant(*, queued: bool) -> Any:
+    return SiteAutomationSettings.queued_for if queued else SiteAutomationSettings.next_run_at
+
+
+def _due(query: Any, *, now: datetime, queued: bool) -> Any:
+    row = SiteAutomationSettings
+    if not queued:
+        return query.where(row.next_run_at <= now).order_by(row.next_run_at)
+    return query.where(_MAY_START).order_by(row.queued_for)
+
+
+def _claimed(session: Session, entry: Due) -> list[_Claimed]:
     """The schedule, locked, if it still is as it was read."""
     row = SiteAutomationSettings
-    same = row.queued_for == entry.at if entry.queued else row.next_run_at == entry.at
-    query = select(row).where(row.site_id == entry.site_id, same)
-    return session.scalar(query.with_for_update(skip_locked=True).execution_options(populate_existing=True))
+    same: ColumnElement[bool] = _instant(queued=entry.queued) == entry.at
+    query = select(row, Site).join(Site, Site.id == row.site_id).where(row.site_id == entry.site_id, same)
+    return _locked(session, query, queued=entry.queued)
+
+
+def _locked(session: Session, query: Any, *, queued: bool) -> list[_Claimed]:
+    """Those of the query's schedules that nobody else has locked, as they are now."""
+    alone = query.with_for_update(skip_locked=True, of=SiteAutomationSettings)
+    rows = session.execute(alone.execution_options(populate_existing=True)).all()
+    return [
+        _Claimed(Due(site.id, row.queued_for if queued else row.next_run_at, queued), site, row) for row, site in rows
+    ]
+
+
+def _start_claimed(session: Session, claimed: Sequence[_Claimed], *, now: datetime) -> list[int]:
+    """Move each schedule on, and start the runs of those whose instant is not too late; the stage runs to send."""
+    wanted = []
+    for each in claimed:
+        instant = _instant_to_run(session, each, now=now)
+        if instant is not None:
+            wanted.append(Wanted(each.site, each.row, instant))
+    return _start(session, wanted, now=now)
+
+
+def _instant_to_run(session: Session, claimed: _Claimed, *, now: datetime) -> datetime | None:
+    """Take what is due from the schedule; the instant to run for, None where it is too late for any."""
+    if claimed.due.queued:
+        claimed.row.queued_for = None
+        return claimed.due.at
+    return _move_on(session, claimed.site, claimed.row, claimed.due, now=now)
 
 
 def _move_on(
@@ -106,7 +156,7 @@ def _move_on(
         start = schedule.latest_start(since=max(entry.at, earliest), until=now)
     except InvalidValueError as error:
         schedule_pauses.pause_row(session, site, row, reason=error.message, actor=schedule_pauses.SCHEDULER, now=now)
-        schedule_pauses.alert(site, reason=error.message)
+        schedule_pauses.alert(session, site, reason=error.message, now=now)
         return None
     # Zone rules may have changed since the instant was computed: it stands as it was promised.
     start = start or (entry.at if entry.at >= earliest else None)
@@ -127,28 +177,48 @@ def _miss(
     decisions.record(session, site, kind="missed", reason=reason, scheduled_for=instant, now=now)
 
 
-def _start(
-    session: Session, site: Site, row: SiteAutomationSettings, *, scheduled_for: datetime, now: datetime
-) -> int | None:
-    """Start the run of an instant; why not is recorded."""
-    before = session.scalar(select(Run.id).where(Run.site_id == site.id, Run.scheduled_for == scheduled_for))
-    if before is not None:
-        reason = f"run {before} was started for this instant already"
-    else:
-        try:
-            started = runs.start(session, site=site, now=now, origin="scheduled", scheduled_for=scheduled_for)
-        except LiveRunError as live:
-            if row.automation_overlap == "queue" and row.queued_for is None:
-                row.queued_for = scheduled_for
-                return None
-            waits = ", and another run waits for its end already" if row.queued_for is not None else ""
-            reason = f"run {live.run_id} was still live{waits}"
-        except NotReadyError as error:
-            reason = error.message
-        else:
-            return started.stage_run_id
-    decisions.record(session, site, kind="skipped", reason=reason, scheduled_for=scheduled_for, now=now)
-    return None
+def _start(session: Session, wanted: Sequence[Wanted], *, now: datetime) -> list[int]:
+    """Start the runs of these instants, the stage runs to send; why not is recorded."""
+    if not wanted:
+        return []
+    before = _started_before(session, wanted)
+    for each in wanted:
+        if each.site.id in before:
+            _skip(session, each, reason=f"run {before[each.site.id]} was started for this instant already", now=now)
+    fresh = [each for each in wanted if each.site.id not in before]
+    to_send = []
+    for each, outcome in zip(fresh, run_starts.start_many(session, fresh, origin="scheduled", now=now), strict=True):
+        if isinstance(outcome, LiveRunError):
+            _wait_or_skip(session, each, outcome, now=now)
+        elif isinstance(outcome, PipelineError):
+            _skip(session, each, reason=outcome.message, now=now)
+        elif outcome.stage_run_id is not None:
+            to_send.append(outcome.stage_run_id)
+    return to_send
+
+
+def _started_before(session: Session, wanted: Sequence[Wanted]) -> dict[int, int]:
+    """Site -> the run of the instant that is wanted, of those that have it already."""
+    query = select(Run.site_id, Run.scheduled_for, Run.id).where(
+        is_one_of(session, Run.site_id, [each.site.id for each in wanted]),
+        Run.scheduled_for.in_({each.scheduled_for for each in wanted}),
+    )
+    found = {(site_id, instant): run_id for site_id, instant, run_id in session.execute(query)}
+    instants = [(each.site.id, each.scheduled_for) for each in wanted]
+    return {key[0]: found[key] for key in instants if key in found}
+
+
+def _wait_or_skip(session: Session, wanted: Wanted, live: LiveRunError, *, now: datetime) -> None:
+    row = wanted.row
+    if row.automation_overlap == "queue" and row.queued_for is None:
+        row.queued_for = wanted.scheduled_for
+        return
+    waits = ", and another run waits for its end already" if row.queued_for is not None else ""
+    _skip(session, wanted, reason=f"run {live.run_id} was still live{waits}", now=now)
+
+
+def _skip(session: Session, wanted: Wanted, *, reason: str, now: datetime) -> None:
+    decisions.record(session, wanted.site, kind="skipped", reason=reason, scheduled_for=wanted.scheduled_for, now=now)
 
 
 def _catch_up(frequency: str) -> timedelta:

@@ -13,7 +13,7 @@ from pipeline.core.calendar import parse_timezone
 from pipeline.core.errors import Fault, InvalidValueError, NotFoundError
 from pipeline.core.normal import display_text
 from pipeline.models import Site
-from pipeline.services import settings
+from pipeline.services import settings, site_health
 
 MAX_NAME_CHARACTERS: Final = 100
 _NAMES_SHOWN: Final = 5
@@ -30,6 +30,7 @@ def add_site(session: Session, *, account_id: int, name: str, timezone: str, now
     site = Site(account_id=account_id, name=name, timezone=timezone, created_at=now)
     session.add(site)
     session.flush()
+    site.next_check_at = site_health.next_check(site.id, after=now)
     settings.make(session, site, now=now)
     return site
 

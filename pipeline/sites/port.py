@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -71,6 +72,8 @@ class Article:
     pictures: tuple[Picture, ...]
     #: Aware, UTC.
     published_at: datetime
+    #: Raised by every edit.
+    version: int = 1
 
     def __post_init__(self) -> None:
         """Raise ValueError for an instant without a zone: it would be shown at a wrong hour."""
@@ -92,22 +95,51 @@ class Placed:
     url: str
 
 
+class Standing(StrEnum):
+    """How an article that was published stands on its site now."""
+
+    #: As it was published.
+    HERE = "here"
+    #: It is not to be seen any more.
+    DELETED = "deleted"
+    #: Somebody changed it there.
+    EDITED = "edited"
+
+
 class SiteTarget(Protocol):
     """A place that articles are published to. Every method may raise a `SiteError`."""
 
     @property
-    def has_lookup(self) -> bool:
-        """Whether the site can be asked if a publication whose answer never came took place."""
+    def needs_lookup(self) -> bool:
+        """Whether what may have been placed must be looked up before it is placed again, or it could stand there twice.
+
+        False where placing again shows it once, whatever became of the first time.
+        """
         ...
 
     def publish(self, article: Article, *, remote_id: str | None) -> Placed:
-        """Make the article visible; `remote_id` names an earlier placement to overwrite. Safe to repeat."""
+        """Make the article visible; `remote_id` names an earlier placement to overwrite, made anew where it is gone.
+
+        Safe to repeat, given the `remote_id` of what `look_up` finds where `needs_lookup`.
+        """
         ...
 
     def withdraw(self, remote_id: str) -> None:
         """Take the article away; nothing happens where it is not there."""
         ...
 
+    def look_up(self, content_id: int) -> Placed | None:
+        """Answer where the site has the content, visible or not; None where it has not, or cannot be asked."""
+        ...
+
     def read_back(self, remote_id: str) -> Placed | None:
         """Answer where the article visibly stands; None where it does not."""
+        ...
+
+    def check(self) -> None:
+        """Ask, cheaply and changing nothing, whether the site could take an article now."""
+        ...
+
+    def standing(self, remote_id: str) -> Standing:
+        """Answer how the article stands, cheaply and changing nothing."""
         ...

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.core.states import CallStatus
 from pipeline.db.session import Database
+from pipeline.engine import gateway
 from pipeline.models import AiCall, StageRun
 from pipeline.services import credits as ledger
 from pipeline.services.credits import CallHandle, Refusal, Refused, Settlement
@@ -122,16 +123,37 @@ def test_many_writers_leave_sound_books_and_pass_no_cap_on_the_way(database: Dat
 
 
 def _write(database: Database, world: LedgerWorld, writer: int) -> None:
-    """One worker's life: hold, then settle, void, lose or die; its own lane is recovered where it died."""
+    """One worker's life: hold, then settle, pass on, void, lose or die; its own lane is recovered where it died."""
     chance = random.Random(writer)
+    call: CallHandle | Refused | None = None
     for _ in range(ROUNDS):
-        stage = chance.randrange(len(CAPS))
-        with database.transaction() as session:
-            call = ledgers.open_call(session, world, stage=stage, lane=writer, amount=chance.randint(1, 150))
+        stage, amount = chance.randrange(len(CAPS)), chance.randint(1, 150)
+        if not isinstance(call, CallHandle):
+            with database.transaction() as session:
+                call = ledgers.open_call(session, world, stage=stage, lane=writer, amount=amount)
         if not isinstance(call, CallHandle):
             continue
+        how = chance.choice(("settle", "pass on", "pass on", "void", "lose", "die"))
         with database.transaction() as session:
-            _resolve(session, call, how=chance.choice(("settle", "settle", "void", "lose", "die")), lane=writer)
+            if how == "pass on":
+                call = _pass_on(session, world, call, amount=amount, lane=writer)
+            else:
+                _resolve(session, call, how=how, lane=writer)
+                call = None
+    if isinstance(call, CallHandle):
+        with database.transaction() as session:
+            _resolve(session, call, how="settle", lane=writer)
+
+
+def _pass_on(session: Session, world: LedgerWorld, call: CallHandle, *, amount: int, lane: int) -> CallHandle | Refused:
+    """Settle a call and hold for the next of its stage, as a lane does between two questions."""
+    stage = world.stage_run_ids.index(call.stage_run_id)
+    question = ledgers.prepared(prompt=amount, useful=0, most=0)
+    last = gateway.Settling(call, Settlement("answer", call.held_ucr // 3, 1))
+    got = gateway.reserve(
+        session, ledgers.context(world, stage), ledgers.grip(world, stage, lane), question, last=last, now=NOW
+    )
+    return got.call if isinstance(got, gateway.Dispatched) else got
 
 
 def _resolve(session: Session, call: CallHandle, *, how: str, lane: int) -> None:

@@ -173,13 +173,13 @@ class LedgerMachine(RuleBasedStateMachine):
     ) -> Any:
         """The engine's usual transaction: answer k is settled and question k + 1 is held, together or not at all."""
         stage, lane = self.model.calls[call.id].stage, self.model.calls[call.id].lane
-        charged = got = None
+        last = gateway.Settling(call, Settlement("answer", charge, 7))
+        got = None
         with self.transaction(crash) as session:
-            charged = ledger.settle(session, call, Settlement("answer", charge, 7), now=NOW)
-            got = self._reserve(session, stage, lane, size)
+            got = self._reserve(session, stage, lane, size, last=last)
         if crash is not None:
             return multiple()
-        assert charged == self.model.settle(call.id, charge=charge, cost=7)
+        self.model.settle(call.id, charge=charge, cost=7)
         return self._dispatched(got, stage, lane, size)
 
     @rule(target=calls, call=calls, size=sizes, crash=crashes)
@@ -264,13 +264,18 @@ class LedgerMachine(RuleBasedStateMachine):
             assert found == self.model.recover(stage, lane)
 
     def _reserve(
-        self, session: Session, stage: int, lane: int, size: tuple[int, int, int]
+        self,
+        session: Session,
+        stage: int,
+        lane: int,
+        size: tuple[int, int, int],
+        *,
+        last: gateway.Settling | None = None,
     ) -> gateway.Dispatched | ledger.Refused:
         prompt, useful, more = size
         question = ledgers.prepared(prompt=prompt, useful=useful, most=useful + more)
-        return gateway.reserve(
-            session, ledgers.context(self.world, stage), ledgers.grip(self.world, stage, lane), question
-        )
+        context, grip = ledgers.context(self.world, stage), ledgers.grip(self.world, stage, lane)
+        return gateway.reserve(session, context, grip, question, last=last, now=NOW)
 
     def _dispatched(
         self, got: gateway.Dispatched | ledger.Refused | None, stage: int, lane: int, size: tuple[int, int, int]

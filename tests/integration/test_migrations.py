@@ -3,22 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import CheckConstraint, inspect, text
+from alembic.script import ScriptDirectory
+from sqlalchemy import CheckConstraint, MetaData, insert, inspect, select, text
 
 from pipeline.core.errors import NotReadyError
+from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.db.migrate import SchemaState, _alembic, require_current, schema_state, upgrade
 from pipeline.db.session import Database
-from pipeline.models import Base
+from pipeline.models import Base, Publication, Site
+from tests.support.builders import make_content, make_site
 from tests.support.postgres import PostgresServer
 
 _NAME = "igny8_migrations"
+_A_SITE_WITH_A_SLOT = (
+    "INSERT INTO accounts (id, name, balance, held, created_at) VALUES (1, 'a', 0, 0, '2026-11-04')",
+    (
+        "INSERT INTO sites (id, account_id, name, target, timezone, sync_status, created_at) "
+        "VALUES (1, 1, 's', 'folder', 'Europe/Berlin', 'never', '2026-11-04')"
+    ),
+    (
+        "INSERT INTO site_calendars (site_id, version, zone, tzdata, days, time_slots, skip_dates) "
+        "VALUES (1, 1, 'Europe/Berlin', '2026a', '[]', '[]', '[]')"
+    ),
+    (
+        "INSERT INTO calendar_slots (site_id, slot_at, local_date, local_time, pinned) "
+        "VALUES (1, '2026-11-04 13:00:00', '2026-11-04', '14:00', false)"
+    ),
+)
 _SETTINGS = "igny8_site_ai_automation_settings"
+#: Whatever revision the one of alerts follows.
+_BEFORE_ALERTS = str(ScriptDirectory.from_config(_alembic()).get_revision("0006").down_revision)
 
 
 @pytest.fixture(params=("sqlite", "postgresql"))
@@ -109,6 +130,82 @@ def test_schedules_come_and_go_without_touching_what_is_there(empty: Database) -
         assert inspect(connection).get_check_constraints(_SETTINGS) == checks
         columns = {column["name"] for column in inspect(connection).get_columns(_SETTINGS)}
     assert columns.isdisjoint({"queued_for", "paused_at", "paused_reason", "failed_in_a_row"})
+
+
+def test_what_was_published_before_is_known_to_stand_there_in_its_version(migrated: Database) -> None:
+    with migrated.transaction() as session:
+        content = make_content(session, site=make_site(session), status=ContentStatus.PUBLISHED)
+        content.version = 3
+        owners = {"account_id": content.account_id, "site_id": content.site_id, "content_id": content.id}
+        session.add(Publication(**owners, status=PublicationStatus.PUBLISHED, remote_id="content-1"))
+    with migrated.engine.begin() as connection:
+        command.downgrade(_alembic(connection), "0002")
+
+    upgrade(migrated)
+
+    with migrated.reading() as session:
+        assert session.scalars(select(Publication)).one().placed_version == 3
+
+
+def test_alerts_come_and_go_without_touching_what_is_there(empty: Database) -> None:
+    def checks() -> list[object]:
+        with empty.engine.connect() as connection:
+            there = inspect(connection)
+            return [there.get_check_constraints(name) for name in ("sites", "publications")]
+
+    with empty.engine.begin() as connection:
+        command.upgrade(_alembic(connection), _BEFORE_ALERTS)
+    before = checks()
+    upgrade(empty)
+
+    with empty.engine.begin() as connection:
+        command.downgrade(_alembic(connection), _BEFORE_ALERTS)
+
+    assert checks() == before
+    with empty.engine.connect() as connection:
+        there = inspect(connection)
+        assert "notifications" not in there.get_table_names()
+        assert "drift" not in {column["name"] for column in there.get_columns("publications")}
+
+
+def test_sites_that_are_there_are_looked_at_within_the_hour_not_all_at_once(empty: Database) -> None:
+    with empty.engine.begin() as connection:
+        command.upgrade(_alembic(connection), _BEFORE_ALERTS)
+        before = MetaData()
+        before.reflect(connection, only=["accounts", "sites"])
+        made = {"created_at": datetime(2026, 11, 4)}  # noqa: DTZ001 - as the reflected column has it
+        connection.execute(insert(before.tables["accounts"]), {"id": 1, "name": "a", "balance": 0, "held": 0, **made})
+        site = {"account_id": 1, "target": "folder", "timezone": "UTC", "sync_status": "never", **made}
+        rows = [{"id": site_id, "name": f"site {site_id}", **site} for site_id in range(1, 121)]
+        connection.execute(insert(before.tables["sites"]), rows)
+
+    upgrade(empty)
+
+    with empty.reading() as session:
+        due = session.scalars(select(Site.next_check_at)).all()
+    now = empty.now()
+    assert len(set(due)) == 60
+    assert all(at is not None and now - timedelta(minutes=1) <= at <= now + timedelta(hours=1) for at in due)
+
+
+def test_calendar_moves_come_and_go_without_touching_what_is_there(empty: Database) -> None:
+    with empty.engine.begin() as connection:
+        command.upgrade(_alembic(connection), "0002")
+        for statement in _A_SITE_WITH_A_SLOT:
+            connection.execute(text(statement))
+    upgrade(empty)
+    with empty.engine.connect() as connection:
+        made_by = connection.execute(text("SELECT zone, tzdata FROM calendar_slots")).all()
+    assert [tuple(row) for row in made_by] == [("Europe/Berlin", "2026a")]
+
+    with empty.engine.begin() as connection:
+        command.downgrade(_alembic(connection), "0002")
+
+    with empty.engine.connect() as connection:
+        inspected = inspect(connection)
+        assert "undo_records" not in inspected.get_table_names()
+        assert "queue_position" not in {column["name"] for column in inspected.get_columns("contents")}
+        assert connection.scalar(text("SELECT count(*) FROM calendar_slots")) == 1
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(migrated: Database) -> None:

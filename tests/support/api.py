@@ -143,7 +143,8 @@ def statements_of(database: Database) -> Iterator[list[str]]:
         if not statement.startswith("BEGIN"):
             seen.append(statement)
 
-    engines = {database.engine, database.reader}
+    # On PostgreSQL the reader is the engine in another mode, and hands its events on.
+    engines = {database.engine, database.reader} if database.is_sqlite else {database.engine}
     for engine in engines:
         event.listen(engine, "before_cursor_execute", note)
     try:

@@ -72,7 +72,7 @@ class Driver:
             self.chains.append([("batch", (outcome.stage_run_id, outcome.lane, outcome.ticket)), *rest])
         elif isinstance(outcome, Cut):
             if outcome.send is not None:
-                self.send_stage(outcome.send)
+                self.send(Message(outcome.send.stage_run_id, outcome.send.key, admitted=False))
         elif rest:
             self.chains.append(rest)
         return True

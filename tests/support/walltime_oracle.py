@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
@@ -63,18 +64,11 @@ def slots_between(
     skip_dates: Collection[date] = (),
 ) -> list[datetime]:
     """Give the instants in (after, until] that are slots. `time_slots` are "HH:MM" with two digits each."""
-    shown: dict[datetime, list[datetime]] = {}
-    jumped_over: list[tuple[datetime, datetime, datetime]] = []
-    previous: tuple[datetime, datetime] | None = None
-    for instant, wall in watch(zone, after - LEAD, until + LEAD):
-        if previous is not None:
-            expected = previous[1] + (instant - previous[0])
-            jumped_over += [(w, w + (wall - expected), instant) for w in _whole_minutes(expected, wall)]
-        shown.setdefault(wall, []).append(instant)
-        previous = instant, wall
+    times = {(int(text[:2]), int(text[3:])) for text in time_slots}
+    shown, jumped_over = _seen(zone, after - LEAD, until + LEAD)
 
     def wanted(wall: datetime) -> bool:
-        named = DAY_NAMES[wall.weekday()] in days and f"{wall:%H:%M}" in time_slots
+        named = (wall.hour, wall.minute) in times and DAY_NAMES[wall.weekday()] in days
         return named and wall.second == 0 and wall.date() not in skip_dates
 
     found = {instants[0] for wall, instants in shown.items() if wanted(wall)}
@@ -88,6 +82,35 @@ def minutes_between(zone: tzinfo, *, minute: int, after: datetime, until: dateti
     """Give the instants in (after, until] at which the clock in the zone turns to that minute of any hour."""
     seen = watch(zone, after, until)
     return [instant for instant, wall in seen if (wall.minute, wall.second) == (minute, 0) and after < instant]
+
+
+def clock_changes(zone: tzinfo, *, after: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
+    """Give (naive wall time that was to come, the one that came) for each time the clock was moved."""
+    changes = []
+    previous: tuple[datetime, datetime] | None = None
+    for instant, wall in watch(zone, after, until):
+        if previous is not None and wall != (expected := previous[1] + (instant - previous[0])):
+            changes.append((expected, wall))
+        previous = instant, wall
+    return changes
+
+
+# A year is watched once for all that is asked of it; more than one would be a lot of memory.
+@lru_cache(maxsize=1)
+def _seen(
+    zone: tzinfo, start: datetime, end: datetime
+) -> tuple[dict[datetime, list[datetime]], list[tuple[datetime, datetime, datetime]]]:
+    """Give the instants at which each wall time was shown; and (wall time, where it moved, when) for each left out."""
+    shown: dict[datetime, list[datetime]] = {}
+    jumped_over: list[tuple[datetime, datetime, datetime]] = []
+    previous: tuple[datetime, datetime] | None = None
+    for instant, wall in watch(zone, start, end):
+        if previous is not None:
+            expected = previous[1] + (instant - previous[0])
+            jumped_over += [(w, w + (wall - expected), instant) for w in _whole_minutes(expected, wall)]
+        shown.setdefault(wall, []).append(instant)
+        previous = instant, wall
+    return shown, jumped_over
 
 
 def _whole_minutes(start: datetime, end: datetime) -> Iterator[datetime]:

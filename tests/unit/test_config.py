@@ -190,3 +190,30 @@ def test_every_field_has_a_name_of_its_own() -> None:
 
     assert len(names) == len(Config.model_fields)
     assert all(re.fullmatch(r"IGNY8_[A-Z_]+", name) for name in names)
+
+
+@pytest.mark.parametrize("url", ["smtp://mail.example", "smtp://me:pass@mail.example:587", "smtps://mail.example/"])
+def test_mail_servers_are_allowed(url: str) -> None:
+    assert load_config({"IGNY8_SMTP_URL": url}).smtp_url == url
+
+
+@pytest.mark.parametrize("url", ["mail.example", "http://mail.example", "smtp://me:hidden@", "smtp://a b"])
+def test_what_is_no_mail_server_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(InvalidValueError, match="IGNY8_SMTP_URL: this address is not allowed") as refused:
+        load_config({"IGNY8_SMTP_URL": url})
+
+    assert "hidden" not in refused.value.message
+
+
+@pytest.mark.parametrize("address", ["nobody", "a@b@c", "Ann <ann@example.com>", "a b@example.com"])
+def test_a_sender_that_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(InvalidValueError, match=r"give an address like igny8@example\.com"):
+        load_config({"IGNY8_MAIL_FROM": address})
+
+
+def test_a_switch_is_1_or_true() -> None:
+    assert [load_config({"IGNY8_ALLOW_PRIVATE_SITES": text}).allow_private_sites for text in ("1", "true", "")] == [
+        True,
+        True,
+        False,
+    ]

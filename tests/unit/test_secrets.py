@@ -5,7 +5,17 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pipeline.secrets import ENCRYPTION_KEY, FLOWER_PASSWORD, ensure_secrets, read_secrets
+import pytest
+
+from pipeline.core.errors import NotReadyError
+from pipeline.secrets import (
+    ENCRYPTION_KEY,
+    FLOWER_PASSWORD,
+    decrypted,
+    encrypted,
+    ensure_secrets,
+    read_secrets,
+)
 
 
 def test_secrets_are_made_once_and_kept(tmp_path: Path) -> None:
@@ -53,3 +63,20 @@ def test_two_at_once_agree_on_one_value(tmp_path: Path) -> None:
 
 def test_installation_without_secrets_has_none(tmp_path: Path) -> None:
     assert read_secrets(tmp_path) == {}
+
+
+def test_what_is_encrypted_is_read_again_and_shows_nothing(tmp_path: Path) -> None:
+    kept = encrypted("a long secret", home=tmp_path)
+
+    assert decrypted(kept, home=tmp_path) == "a long secret"
+    assert b"secret" not in kept
+    assert kept != encrypted("a long secret", home=tmp_path)
+
+
+def test_what_was_encrypted_elsewhere_or_changed_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    kept = encrypted("a long secret", home=tmp_path / "here")
+    ensure_secrets(tmp_path / "there")
+
+    for home, token in ((tmp_path / "there", kept), (tmp_path / "nowhere", kept), (tmp_path / "here", kept[:-9])):
+        with pytest.raises(NotReadyError, match="Put back the file that belongs to this database"):
+            decrypted(token, home=home)

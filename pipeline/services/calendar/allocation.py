@@ -1,10 +1,12 @@
 """Owns who gets which slot: the one allocator, for a single content and in bulk.
 
-The earliest free slot after now, holes before the tail; in bulk in the order (approved_at, id). Never: commits.
+The earliest free slot after now, holes before the tail; in bulk in the order of the queue
+(queue_position, approved_at, id). Never: commits.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -20,6 +22,8 @@ from pipeline.services.calendar.reflow import current_rules, share
 from pipeline.services.calendar.rules import SlotRules
 
 _CONTENTS: Final = cast("Table", Content.__table__)
+#: The queue; the id decides last.
+_ORDER: Final = (_CONTENTS.c.queue_position, _CONTENTS.c.approved_at)
 _FROM: Final = (ContentStatus.APPROVED, ContentStatus.READY)
 
 
@@ -35,17 +39,19 @@ def schedule_next(session: Session, content: Content, *, now: datetime) -> datet
     """Put an approved content on the earliest free slot after `now` and plan its publication; a ready one anew.
 
     None, and nothing changed, where the site has no slots. Any number of writers get distinct slots without holes.
-    Raises TransitionError where the content is not approved or ready.
+    So is one whose publication got stuck or was missed. Raises TransitionError where the content is none of these.
     """
     if not (rules := share(session, content.site_id, now=now)).has_slots:
         return None
-    planned_before = placing.lock_publication(session, content.id) is not None
-    if not placing.move_content(session, content.id, ContentStatus.SCHEDULED, of=_FROM, held_back=False):
+    planned = placing.lock_to_schedule(session, content.id)
+    of = (*_FROM, ContentStatus.NEEDS_ATTENTION) if planned in placing.STUCK else _FROM
+    new = {"held_back": False, "queue_position": 0}
+    if not placing.move_content(session, content.id, ContentStatus.SCHEDULED, of=of, **new):
         raise TransitionError(
             f"Content {content.id} is {content.status}: only approved or ready content can be scheduled. "
             "Approve it first, or look at what became of it."
         )
-    if planned_before:
+    if planned is not None:
         rows.release(session, content.id, site_id=content.site_id, now=now)
     slot_at = _take(session, content, rules, now=now)
     if slot_at is None:
@@ -64,12 +70,14 @@ def fill(session: Session, site_id: int, *, now: datetime, limit: int) -> int:
     if not current_rules(session, site_id, now=now).has_slots or not rows.lock_alone_or_leave(session, site_id):
         return 0
     rules = current_rules(session, site_id, now=now)
-    waiting = session.scalar(select(func.count()).select_from(_waiting(site_id).limit(limit).subquery())) or 0
-    if waiting == 0 or not rules.has_slots:
+    if not rules.has_slots:
         return 0
     rows.remove_free(session, site_id, until=now)
-    _refill(session, site_id, rules, now=now, until_free=waiting)
-    _pair(session, site_id, now=now, limit=limit)
+    free = rows.count_free(session, site_id, now=now, up_to=limit)
+    if free:
+        _pair(session, site_id, now=now, limit=free)
+    behind = _locked_without_slot(session, site_id, limit=limit - free)
+    rows.add_taken(session, site_id, rules, behind, now=now)
     placing.plan_selected(session, _plans(site_id, now))
     return _schedule_paired(session, site_id)
 
@@ -92,7 +100,7 @@ def _refill(session: Session, site_id: int, rules: SlotRules, *, now: datetime, 
 
 
 def _waiting(site_id: int) -> Select[*tuple[Any, ...]]:
-    return select(_CONTENTS.c.id, _CONTENTS.c.approved_at).where(
+    return select(_CONTENTS.c.id, *_ORDER).where(
         _CONTENTS.c.site_id == site_id,
         # The literal lets the partial index serve it.
         _CONTENTS.c.status == ContentStatus.APPROVED,
@@ -102,11 +110,10 @@ def _waiting(site_id: int) -> Select[*tuple[Any, ...]]:
 
 def _pair(session: Session, site_id: int, *, now: datetime, limit: int) -> None:
     """The n-th waiting content gets the n-th free slot; the contents are locked."""
-    first = _waiting(site_id).order_by(_CONTENTS.c.approved_at, _CONTENTS.c.id).limit(limit)
+    first = _waiting(site_id).order_by(*_ORDER, _CONTENTS.c.id).limit(limit)
     waiting = first.with_for_update().cte("waiting")
-    queue = select(
-        waiting.c.id, func.row_number().over(order_by=(waiting.c.approved_at, waiting.c.id)).label("place")
-    ).cte("queue")
+    order = (waiting.c.queue_position, waiting.c.approved_at, waiting.c.id)
+    queue = select(waiting.c.id, func.row_number().over(order_by=order).label("place")).cte("queue")
     free = (
         select(rows.SLOTS.c.slot_at, func.row_number().over(order_by=rows.SLOTS.c.slot_at).label("place"))
         .where(rows.SLOTS.c.site_id == site_id, rows.SLOTS.c.content_id.is_(None), rows.SLOTS.c.slot_at > now)
@@ -119,6 +126,14 @@ def _pair(session: Session, site_id: int, *, now: datetime, limit: int) -> None:
         .where(rows.SLOTS.c.site_id == site_id, rows.SLOTS.c.slot_at == free.c.slot_at, free.c.place == queue.c.place)
         .values(content_id=queue.c.id)
     )
+
+
+def _locked_without_slot(session: Session, site_id: int, *, limit: int) -> Sequence[int]:
+    """Waiting contents that hold no slot, locked, in the order of the queue."""
+    holds_slot = select(rows.SLOTS.c.content_id).where(rows.SLOTS.c.content_id == _CONTENTS.c.id).exists()
+    waiting = _waiting(site_id).where(~holds_slot)
+    _, *order = waiting.selected_columns
+    return session.scalars(waiting.order_by(*order, _CONTENTS.c.id).limit(limit).with_for_update(of=_CONTENTS)).all()
 
 
 def _plans(site_id: int, now: datetime) -> Select[*tuple[Any, ...]]:
@@ -147,6 +162,6 @@ def _schedule_paired(session: Session, site_id: int) -> int:
     statement = (
         update(_CONTENTS)
         .where(_CONTENTS.c.site_id == site_id, _CONTENTS.c.status == ContentStatus.APPROVED, holds_slot)
-        .values(status=ContentStatus.SCHEDULED)
+        .values(status=ContentStatus.SCHEDULED, queue_position=0)
     )
     return cast("CursorResult[Any]", session.execute(statement)).rowcount

@@ -1,37 +1,51 @@
 """Owns what happens to a calendar when its slots change: rows made anew, and scheduled items moved or left.
 
-What a person pinned, what is being published and what is overdue never moves. Never: commits; touches a site.
+What is being published and what is overdue never moves, a pin only with its wall time. Never: commits; touches a site.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, cast
+from typing import Final
 
-from sqlalchemy import Table, bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from pipeline.core import calendar as arithmetic
-from pipeline.core.calendar import ReflowItem, Slot
-from pipeline.core.states import ContentStatus, PublicationStatus
-from pipeline.models import CalendarSlot, Content, Publication, Site
+from pipeline.core.calendar import tzdata_version
+from pipeline.core.states import ContentStatus
+from pipeline.models import Content, Publication, Site
+from pipeline.models.base import table_of
 from pipeline.services import placing
-from pipeline.services.calendar import rows
+from pipeline.services.calendar import dealing, rows
+from pipeline.services.calendar.dealing import Item, Place
 from pipeline.services.calendar.rules import CalendarState, SlotRules, read_state
 
-_PUBLICATIONS: Final = cast("Table", Publication.__table__)
+_PUBLICATIONS: Final = table_of(Publication)
+_CONTENTS: Final = table_of(Content)
 
 
 @dataclass(frozen=True)
 class Move:
-    """An item that a reflow moved."""
+    """An item that was moved, or would be."""
 
     content_id: int
-    was_at: datetime
-    #: None: there is no slot for it any more; it is approved again.
-    now_at: datetime | None
+    title: str
+    #: None: it stood on no slot.
+    was: Place | None
+    #: None: it stands on no slot any more; it is approved again.
+    now: Place | None
+
+    @property
+    def was_at(self) -> datetime | None:
+        """The instant it stood at."""
+        return None if self.was is None else self.was.at
+
+    @property
+    def now_at(self) -> datetime | None:
+        """The instant it stands at."""
+        return None if self.now is None else self.now.at
 
 
 def current_rules(session: Session, site_id: int, *, now: datetime) -> SlotRules:
@@ -48,6 +62,14 @@ def share(session: Session, site_id: int, *, now: datetime) -> SlotRules:
             return state.wanted
 
 
+def alone(session: Session, site_id: int, *, now: datetime) -> SlotRules:
+    """As `current_rules`, and nobody else is at the calendar until the transaction ends."""
+    current_rules(session, site_id, now=now)
+    rows.lock_alone(session, site_id)
+    # Settings may have been saved while the lock was waited for.
+    return current_rules(session, site_id, now=now)
+
+
 def reflow(session: Session, site: Site, *, now: datetime) -> Sequence[Move]:
     """Deal the slots after `now` again by the settings as they are, in the order of the queue; what moved, and whereto.
 
@@ -57,12 +79,74 @@ def reflow(session: Session, site: Site, *, now: datetime) -> Sequence[Move]:
     return _reflow(session, site.id, now=now)
 
 
-def keep(session: Session, site: Site, *, now: datetime) -> None:
-    """Take the settings for free slots only: what is scheduled stays where it is."""
+def reflow_around(session: Session, site_id: int, reserved: Collection[datetime], *, now: datetime) -> Sequence[Move]:
+    """As `reflow`, and nothing gets an instant of `reserved`."""
+    return _reflow(session, site_id, now=now, reserved=reserved)
+
+
+def keep(session: Session, site: Site, *, now: datetime) -> Sequence[Move]:
+    """Take the settings for free slots only: what is scheduled stays where it is, but pins keep their wall time."""
     rows.make(session, site.id, read_state(session, site.id).wanted)
     rows.lock_alone(session, site.id)
     rules = read_state(session, site.id).wanted
-    _make_anew(session, site.id, rules, now=now, made_to=now)
+    items = dealing.read(session, site.id, now=now, lock=True)
+    kept = dealing.keep(items, rules, now=now)
+    rows.remove_free(session, site.id)
+    put_dealt(session, site.id, items, kept, zone=rules.zone, now=now)
+    make_anew(session, site.id, rules, now=now, made_to=now)
+    return moves_of(items, kept)
+
+
+def moves_of(items: Sequence[Item], dealt: Mapping[int, Place | None]) -> Sequence[Move]:
+    """Those that stand at another instant, or at none."""
+    moves = (
+        Move(item.content_id, item.title, item.place, dealt[item.content_id])
+        for item in items
+        if item.content_id in dealt
+    )
+    return [move for move in moves if move.now_at != move.was_at]
+
+
+def put_dealt(
+    session: Session,
+    site_id: int,
+    items: Sequence[Item],
+    dealt: Mapping[int, Place | None],
+    *,
+    zone: str,
+    now: datetime,
+) -> None:
+    """Give each content its place. All are cleared first: on the way no two may hold one."""
+    were = {item.content_id: item for item in items}
+    made = (zone, tzdata_version())
+    changed = {
+        content_id: place
+        for content_id, place in dealt.items()
+        if place != were[content_id].place or (were[content_id].zone, were[content_id].tzdata) != made
+    }
+    if not changed:
+        return
+    cleared = delete(rows.SLOTS).where(rows.SLOTS.c.site_id == site_id, rows.SLOTS.c.content_id == bindparam("content"))
+    session.connection().execute(cleared, [{"content": content_id} for content_id in changed])
+    placed = {content_id: place for content_id, place in changed.items() if place is not None}
+    if placed:
+        slots = [
+            rows.slot_row(site_id, place.slot, zone=zone, content_id=content_id, pinned=place.pinned)
+            for content_id, place in placed.items()
+        ]
+        session.execute(insert(rows.SLOTS), slots)
+        moved = [placing.Moved(content_id, place.at, place.at) for content_id, place in placed.items()]
+        placing.move_planned(session, moved)
+    gone = [item.content_id for item in items if changed.get(item.content_id, item) is None]
+    drop(session, site_id, gone, now=now)
+
+
+def make_anew(session: Session, site_id: int, rules: SlotRules, *, now: datetime, made_to: datetime) -> None:
+    """Free slots by `rules` from `made_to` on; up to there every slot is taken."""
+    rows.remove_free(session, site_id)
+    version = read_state(session, site_id).version + 1
+    rows.set_calendar(session, site_id, refilled_to=made_to, version=version, **rows.made_by(rules))
+    rows.add_free(session, site_id, rules, now=now, count=rows.CHUNK)
 
 
 def _current_state(session: Session, site_id: int, *, now: datetime) -> CalendarState:
@@ -76,85 +160,29 @@ def _current_state(session: Session, site_id: int, *, now: datetime) -> Calendar
     return state
 
 
-def _reflow(session: Session, site_id: int, *, now: datetime) -> Sequence[Move]:
+def _reflow(session: Session, site_id: int, *, now: datetime, reserved: Collection[datetime] = ()) -> Sequence[Move]:
     rows.lock_alone(session, site_id)
     rules = read_state(session, site_id).wanted
-    items = _items(session, site_id, now=now)
-    dealt = arithmetic.reflow(
-        items,
-        timezone=rules.zone,
-        days=rules.days,
-        time_slots=rules.time_slots,
-        now=now,
-        skip_dates=rules.skip_dates,
-    )
-    free = {item.id: dealt[item.id] for item in items if not (item.pinned or item.locked)}
-    made_to = max((at for at in free.values() if at is not None), default=now)
+    items = dealing.read(session, site_id, now=now, lock=True)
+    dealt = dealing.deal(items, rules, now=now, reserved=reserved)
+    made_to = max((place.at for place in dealt.values() if place is not None and not place.pinned), default=now)
     rows.remove_free(session, site_id)
-    _put(session, site_id, free, slots=_slots_until(rules, now, made_to))
-    _make_anew(session, site_id, rules, now=now, made_to=made_to)
-    return [
-        Move(item.id, item.at, dealt[item.id]) for item in items if item.at is not None and dealt[item.id] != item.at
-    ]
+    put_dealt(session, site_id, items, dealt, zone=rules.zone, now=now)
+    make_anew(session, site_id, rules, now=now, made_to=made_to)
+    return moves_of(items, dealt)
 
 
-def _items(session: Session, site_id: int, *, now: datetime) -> list[ReflowItem[int]]:
-    """Everything that stands after `now`, in the order of its slots. Its publications are locked."""
-    query = (
-        select(CalendarSlot.content_id, CalendarSlot.slot_at, CalendarSlot.pinned, Content.status, Publication.status)
-        .join(Content, Content.id == CalendarSlot.content_id)
-        .join(Publication, Publication.content_id == CalendarSlot.content_id)
-        .where(CalendarSlot.site_id == site_id, CalendarSlot.slot_at > now)
-        .order_by(CalendarSlot.slot_at)
-        .with_for_update(of=Publication)
-    )
-    waiting = (ContentStatus.SCHEDULED, PublicationStatus.PLANNED)
-    return [
-        ReflowItem(id=content_id, at=slot_at, pinned=pinned, locked=(content, publication) != waiting)
-        for content_id, slot_at, pinned, content, publication in session.execute(query)
-        if content_id is not None
-    ]
-
-
-def _slots_until(rules: SlotRules, after: datetime, last: datetime) -> dict[datetime, Slot]:
-    slots: dict[datetime, Slot] = {}
-    for slot in rules.slots(after=after):
-        if slot.at > last:
-            break
-        slots[slot.at] = slot
-    return slots
-
-
-def _put(session: Session, site_id: int, dealt: dict[int, datetime | None], *, slots: dict[datetime, Slot]) -> None:
-    """Give each content its slot. All are cleared first: on the way no two may hold one."""
-    if not dealt:
+def drop(session: Session, site_id: int, content_ids: Sequence[int], *, now: datetime) -> None:
+    """Approve these again; they wait in their order, before all that waited already."""
+    if not content_ids:
         return
-    cleared = delete(rows.SLOTS).where(rows.SLOTS.c.site_id == site_id, rows.SLOTS.c.content_id == bindparam("content"))
-    session.connection().execute(cleared, [{"content": content_id} for content_id in dealt])
-    placed = {content_id: at for content_id, at in dealt.items() if at is not None}
-    if placed:
-        session.execute(
-            insert(rows.SLOTS),
-            [rows.slot_row(site_id, slots[at], content_id=content_id) for content_id, at in placed.items()],
-        )
-        _move_publications(session, placed)
-    for content_id in dealt.keys() - placed.keys():
-        placing.withdraw(session, content_id)
-        placing.move_content(session, content_id, ContentStatus.APPROVED, of=(ContentStatus.SCHEDULED,))
-
-
-def _move_publications(session: Session, placed: dict[int, datetime]) -> None:
-    moved = (
-        update(_PUBLICATIONS)
-        .where(_PUBLICATIONS.c.content_id == bindparam("content"))
-        .values(slot_at=bindparam("at"), due_at=bindparam("at"), sends=0)
+    waiting = (Content.site_id == site_id, Content.status == ContentStatus.APPROVED)
+    first = min(session.scalar(select(func.min(Content.queue_position)).where(*waiting)) or 0, 0) - len(content_ids)
+    placing.withdraw_many(session, content_ids, now=now)
+    again = (
+        update(_CONTENTS)
+        .where(_CONTENTS.c.id == bindparam("content"), _CONTENTS.c.status == ContentStatus.SCHEDULED)
+        .values(status=ContentStatus.APPROVED, queue_position=bindparam("position"))
     )
-    session.connection().execute(moved, [{"content": content_id, "at": at} for content_id, at in placed.items()])
-
-
-def _make_anew(session: Session, site_id: int, rules: SlotRules, *, now: datetime, made_to: datetime) -> None:
-    """Free slots by `rules` from `made_to` on; up to there every slot is taken."""
-    rows.remove_free(session, site_id)
-    version = read_state(session, site_id).version + 1
-    rows.set_calendar(session, site_id, refilled_to=made_to, version=version, **rows.made_by(rules))
-    rows.add_free(session, site_id, rules, now=now, count=rows.CHUNK)
+    queue = [{"content": content_id, "position": first + place} for place, content_id in enumerate(content_ids)]
+    session.connection().execute(again, queue)

@@ -7,20 +7,22 @@ Lock order: calendar, publication, content, slot. Never: decides who gets a slot
 
 from __future__ import annotations
 
-from datetime import datetime
-from itertools import islice
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from itertools import islice, takewhile
 from typing import Any, Final, cast
 
-from sqlalchemy import CursorResult, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import CursorResult, Table, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.calendar import Slot, tzdata_version
-from pipeline.models import CalendarSlot, SiteCalendar
-from pipeline.models.inserting import insert_into
+from pipeline.models import CalendarSlot, Site, SiteCalendar
+from pipeline.models.inserting import insert_into, insert_rows
 from pipeline.services.calendar.rules import SlotRules, read_state
 
 #: Free slots that are made at once where one is missing.
 CHUNK: Final = 200
+_INSTANT: Final = timedelta(microseconds=1)
 
 SLOTS: Final = cast("Table", CalendarSlot.__table__)
 _CALENDARS: Final = cast("Table", SiteCalendar.__table__)
@@ -28,6 +30,12 @@ _VERSION = select(SiteCalendar.version).where(SiteCalendar.site_id == bindparam(
 _SHARE = _VERSION.with_for_update(read=True, key_share=True)
 _EXTEND = _VERSION.with_for_update(key_share=True)
 _ALONE = _VERSION.with_for_update()
+_ALONE_OF = (
+    select(SiteCalendar.version)
+    .join(Site, Site.id == SiteCalendar.site_id)
+    .where(Site.account_id == bindparam("account"), SiteCalendar.site_id == bindparam("site"))
+    .with_for_update(of=SiteCalendar)
+)
 _ALONE_OR_NOT = _VERSION.with_for_update(skip_locked=True)
 
 _EARLIEST_FREE = (
@@ -62,6 +70,11 @@ def lock_extend(session: Session, site_id: int) -> None:
 def lock_alone(session: Session, site_id: int) -> None:
     """Be the only one at this calendar, until the transaction ends."""
     session.scalar(_ALONE, {"site": site_id})
+
+
+def lock_alone_of(session: Session, *, account_id: int, site_id: int) -> bool:
+    """As `lock_alone`, for the account's own; False where it has no such calendar."""
+    return session.scalar(_ALONE_OF, {"account": account_id, "site": site_id}) is not None
 
 
 def lock_alone_or_leave(session: Session, site_id: int) -> bool:
@@ -102,26 +115,43 @@ def count_free(session: Session, site_id: int, *, now: datetime, up_to: int) -> 
 
 def add_free(session: Session, site_id: int, rules: SlotRules, *, now: datetime, count: int) -> int:
     """Make the next `count` slots behind the last one that was made; how many there were to make. Asks for a lock."""
+    return _add(session, site_id, rules, [None] * count, now=now)
+
+
+def add_taken(session: Session, site_id: int, rules: SlotRules, content_ids: Sequence[int], *, now: datetime) -> int:
+    """As `add_free`, each slot made for one of the contents, in their order. Asks for a lock."""
+    return _add(session, site_id, rules, content_ids, now=now)
+
+
+def _add(session: Session, site_id: int, rules: SlotRules, holders: Sequence[int | None], *, now: datetime) -> int:
     refilled_to = session.scalar(select(SiteCalendar.refilled_to).where(SiteCalendar.site_id == site_id))
     after = max(now, refilled_to or now)
     # What stands beyond the end: items that stayed where they were when the slots changed.
     beyond = session.scalars(select(SLOTS.c.slot_at).where(SLOTS.c.site_id == site_id, SLOTS.c.slot_at > after))
-    slots = list(islice(rules.slots(after=after, taken=beyond.all()), count))
+    slots = list(islice(rules.slots(after=after, taken=beyond.all()), len(holders)))
     if slots:
-        session.execute(insert(SLOTS), [slot_row(site_id, slot) for slot in slots])
+        made = [
+            slot_row(site_id, slot, zone=rules.zone, content_id=holder)
+            for slot, holder in zip(slots, holders, strict=False)
+        ]
+        insert_rows(session, SLOTS, made)
         set_calendar(session, site_id, refilled_to=slots[-1].at)
     return len(slots)
 
 
-def slot_row(site_id: int, slot: Slot, *, content_id: int | None = None) -> dict[str, Any]:
-    """The columns of a slot."""
+def slot_row(
+    site_id: int, slot: Slot, *, zone: str, content_id: int | None = None, pinned: bool = False
+) -> dict[str, Any]:
+    """The columns of a slot whose wall time is that of `zone`."""
     return {
         "site_id": site_id,
         "slot_at": slot.at,
         "content_id": content_id,
         "local_date": slot.local_date,
         "local_time": slot.local_time,
-        "pinned": False,
+        "zone": zone,
+        "tzdata": tzdata_version(),
+        "pinned": pinned,
     }
 
 
@@ -146,15 +176,29 @@ def release(session: Session, content_id: int, *, site_id: int, now: datetime) -
     if slot_at is None:
         return
     here = (SLOTS.c.site_id == site_id, SLOTS.c.slot_at == slot_at, SLOTS.c.content_id == content_id)
-    if slot_at > now and _would_be_made(session, site_id, slot_at):
+    if _made_at(session, site_id, slot_at, now=now) is not None:
         session.execute(update(SLOTS).where(*here).values(content_id=None, pinned=False))
     else:
         session.execute(delete(SLOTS).where(*here))
 
 
-def _would_be_made(session: Session, site_id: int, slot_at: datetime) -> bool:
+def offer(session: Session, site_id: int, instants: Collection[datetime], *, now: datetime) -> None:
+    """Make free slots where nothing stands any more, if slots would stand there if made now. Asks to be alone."""
     refilled_to = session.scalar(select(SiteCalendar.refilled_to).where(SiteCalendar.site_id == site_id))
-    if refilled_to is None or slot_at > refilled_to:
-        return False
     made = read_state(session, site_id).made_by
-    return made is not None and made.contain(slot_at)
+    wanted = {at for at in instants if refilled_to is not None and now < at <= refilled_to}
+    if made is None or not wanted:
+        return
+    until = takewhile(lambda slot: slot.at <= max(wanted), made.slots(after=min(wanted) - _INSTANT))
+    free = [slot_row(site_id, slot, zone=made.zone) for slot in until if slot.at in wanted]
+    if free:
+        session.connection().execute(insert_into(session, CalendarSlot).on_conflict_do_nothing(), free)
+
+
+def _made_at(session: Session, site_id: int, slot_at: datetime, *, now: datetime) -> Slot | None:
+    """The slot that making slots now gives at the instant."""
+    refilled_to = session.scalar(select(SiteCalendar.refilled_to).where(SiteCalendar.site_id == site_id))
+    if slot_at <= now or refilled_to is None or slot_at > refilled_to:
+        return None
+    made = read_state(session, site_id).made_by
+    return None if made is None else made.slot_at(slot_at)

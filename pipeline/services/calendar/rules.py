@@ -5,10 +5,10 @@ Never: writes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
@@ -31,6 +31,22 @@ class SlotRules:
     #: Dates at the site on which nothing appears.
     skip_dates: tuple[date, ...]
 
+    def as_json(self) -> dict[str, Any]:
+        """A JSON object that `of_json` reads."""
+        skip_dates = [day.isoformat() for day in self.skip_dates]
+        return {
+            "timezone": self.zone,
+            "publish_days": list(self.days),
+            "time_slots": list(self.time_slots),
+            "skip_dates": skip_dates,
+        }
+
+    @classmethod
+    def of_json(cls, data: Mapping[str, Any]) -> Self:
+        """What `as_json` wrote."""
+        skip_dates = tuple(map(date.fromisoformat, data["skip_dates"]))
+        return cls(data["timezone"], tuple(data["publish_days"]), tuple(data["time_slots"]), skip_dates)
+
     @property
     def has_slots(self) -> bool:
         """Whether there is any slot at all."""
@@ -47,10 +63,10 @@ class SlotRules:
             skip_dates=self.skip_dates,
         )
 
-    def contain(self, instant: datetime) -> bool:
-        """Whether a slot stands at the instant."""
+    def slot_at(self, instant: datetime) -> Slot | None:
+        """The slot that stands at the instant; None where none does."""
         following = next(self.slots(after=instant - _INSTANT_BEFORE), None)
-        return following is not None and following.at == instant
+        return following if following is not None and following.at == instant else None
 
 
 @dataclass(frozen=True)

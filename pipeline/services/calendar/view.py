@@ -14,12 +14,13 @@ from itertools import islice, takewhile
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from pipeline.core.calendar import slot_wall_time
+from pipeline.core.calendar import Slot, clock_change_note, slot_wall_time
 from pipeline.core.states import ContentStatus
 from pipeline.models import CalendarSlot, Content, Site
 from pipeline.services.calendar.rules import SlotRules, read_state
 
 _A_DAY = timedelta(days=1)
+_THREE_DAYS = timedelta(days=3)
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Entry:
     title: str | None = None
     status: ContentStatus | None = None
     pinned: bool = False
+    #: What a clock change does to it: "29 Mar: 02:30 will publish at 03:30".
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def unscheduled(session: Session, site: Site, *, limit: int = 100) -> Sequence[U
     query = (
         select(Content.id, Content.title, Content.held_back)
         .where(Content.site_id == site.id, Content.status == ContentStatus.APPROVED)
-        .order_by(Content.approved_at, Content.id)
+        .order_by(Content.queue_position, Content.approved_at, Content.id)
         .limit(limit)
     )
     others = Reason.WAITING if read_state(session, site.id).wanted.has_slots else Reason.NO_SLOTS
@@ -115,28 +118,48 @@ def _free_rows(site: Site, now: datetime) -> Select[datetime]:
 
 
 def _held(session: Session, site: Site, dates: Sequence[date]) -> dict[date, list[Entry]]:
+    held: dict[date, list[Entry]] = {}
+    if not dates:
+        return held
     query = (
         select(CalendarSlot, Content.title, Content.status)
         .join(Content, Content.id == CalendarSlot.content_id)
-        .where(CalendarSlot.site_id == site.id, CalendarSlot.local_date.in_(dates))
+        .where(
+            CalendarSlot.site_id == site.id,
+            CalendarSlot.slot_at > _before(dates[0]),
+            CalendarSlot.slot_at < _before(dates[-1]) + _THREE_DAYS,
+        )
     )
-    held: dict[date, list[Entry]] = {}
-    for slot, title, status in session.execute(query):
-        entry = Entry(slot.slot_at, slot.local_time, slot.content_id, title, status, slot.pinned)
+    for row, title, status in session.execute(query):
+        slot = _told(row, site.timezone)
+        note = clock_change_note(slot, site.timezone)
+        entry = Entry(slot.at, slot.local_time, row.content_id, title, status, pinned=row.pinned, note=note)
         held.setdefault(slot.local_date, []).append(entry)
     return held
+
+
+def _told(row: CalendarSlot, timezone: str) -> Slot:
+    """The slot as it was asked for; one from before the site's zone was changed as the clocks show it now."""
+    if row.zone == timezone:
+        return Slot(row.slot_at, row.local_date, row.local_time)
+    return Slot(row.slot_at, *slot_wall_time(row.slot_at, timezone))
 
 
 def _free(rules: SlotRules, dates: Sequence[date], *, now: datetime, taken: set[datetime]) -> dict[date, list[Entry]]:
     free: dict[date, list[Entry]] = {}
     if not dates:
         return free
-    # No zone is a day away from UTC.
-    before = datetime.combine(dates[0], time.min, tzinfo=UTC) - _A_DAY
-    for slot in takewhile(lambda slot: slot.local_date <= dates[-1], rules.slots(after=max(now, before), taken=taken)):
+    after = max(now, _before(dates[0]))
+    for slot in takewhile(lambda slot: slot.local_date <= dates[-1], rules.slots(after=after, taken=taken)):
         if slot.local_date >= dates[0]:
-            free.setdefault(slot.local_date, []).append(Entry(slot.at, slot.local_time))
+            entry = Entry(slot.at, slot.local_time, note=clock_change_note(slot, rules.zone))
+            free.setdefault(slot.local_date, []).append(entry)
     return free
+
+
+def _before(day: date) -> datetime:
+    """An instant before that date begins anywhere: no zone is a day away from UTC."""
+    return datetime.combine(day, time.min, tzinfo=UTC) - _A_DAY
 
 
 def _by_instant(entry: Entry) -> datetime:

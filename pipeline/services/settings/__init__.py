@@ -1,13 +1,16 @@
 """Owns a site's settings: read, change, save, and where an inherited value comes from.
 
-Never: commits; reads the environment.
+What people save goes through `calendar.save_settings`, which has the calendar follow. Never: commits; reads the
+environment.
 """
 
 from pipeline.services.settings.changes import apply, changed
 from pipeline.services.settings.check import checked
 from pipeline.services.settings.document import as_json, document, find_json
 from pipeline.services.settings.fields import FIELDS, Field
+from pipeline.services.settings.freezing import Frozen, freeze
 from pipeline.services.settings.incoming import laid_over
+from pipeline.services.settings.pages import Page, differences, lock_page
 from pipeline.services.settings.resolution import Origin, ResolvedAi, resolve_ai
 from pipeline.services.settings.rows import (
     load,
@@ -18,22 +21,24 @@ from pipeline.services.settings.rows import (
     save,
     schedule_of,
     settings_of,
+    write,
 )
-from pipeline.services.settings.saving import Page, ScheduleChange, lock_page, store
 
 __all__ = [
     "FIELDS",
     "Field",
+    "Frozen",
     "Origin",
     "Page",
     "ResolvedAi",
-    "ScheduleChange",
     "apply",
     "as_json",
     "changed",
     "checked",
+    "differences",
     "document",
     "find_json",
+    "freeze",
     "laid_over",
     "load",
     "lock_page",
@@ -45,5 +50,5 @@ __all__ = [
     "save",
     "schedule_of",
     "settings_of",
-    "store",
+    "write",
 ]

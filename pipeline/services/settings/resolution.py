@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from pipeline.core.errors import NotReadyError
 from pipeline.core.matrix import Ai
-from pipeline.models import AccountSetting, Site, SystemAiSettings
+from pipeline.models import AccountSetting, Site, SiteAutomationSettings, SystemAiSettings
+from pipeline.models.selecting import is_one_of
 from pipeline.services.settings.rows import row_of
 
 
@@ -35,10 +36,12 @@ class ResolvedAi(NamedTuple):
 
 def resolve_ai(session: Session, site: Site) -> ResolvedAi:
     """Resolve the AI parameters of a site, each by itself. NotReadyError before the system has its defaults."""
-    system = session.get(SystemAiSettings, 1)
-    if system is None:
-        raise NotReadyError("The system's AI settings are not there yet. Run `igny8 init` first.")
-    row, account = row_of(session, site), _account_values(session, site.account_id)
+    system, accounts = system_settings(session), account_values(session, {site.account_id})
+    return resolve(row_of(session, site), account=accounts.get(site.account_id, {}), system=system)
+
+
+def resolve(row: SiteAutomationSettings, *, account: Mapping[str, Any], system: SystemAiSettings) -> ResolvedAi:
+    """Resolve the AI parameters of a site's row by what its account and the system say."""
     values, origins = {}, {}
     for name in Ai.model_fields:
         found = ((Origin.SITE, getattr(row, f"ai_{name}")), (Origin.ACCOUNT, account.get(name)))
@@ -47,10 +50,22 @@ def resolve_ai(session: Session, site: Site) -> ResolvedAi:
     return ResolvedAi(Ai.model_validate(values), origins)
 
 
-def _account_values(session: Session, account_id: int) -> dict[str, Any]:
+def system_settings(session: Session) -> SystemAiSettings:
+    """The system's defaults; NotReadyError before there are any."""
+    system = session.get(SystemAiSettings, 1)
+    if system is None:
+        raise NotReadyError("The system's AI settings are not there yet. Run `igny8 init` first.")
+    return system
+
+
+def account_values(session: Session, account_ids: Collection[int]) -> dict[int, dict[str, Any]]:
+    """Account -> the AI parameters it decides, of those that decide any."""
     rows = session.execute(
-        select(AccountSetting.key, AccountSetting.value).where(
-            AccountSetting.account_id == account_id, AccountSetting.key.startswith("ai.")
+        select(AccountSetting.account_id, AccountSetting.key, AccountSetting.value).where(
+            is_one_of(session, AccountSetting.account_id, account_ids), AccountSetting.key.startswith("ai.")
         )
     )
-    return {key.removeprefix("ai."): value for key, value in rows}
+    found: dict[int, dict[str, Any]] = {}
+    for account_id, key, value in rows:
+        found.setdefault(account_id, {})[key.removeprefix("ai.")] = value
+    return found

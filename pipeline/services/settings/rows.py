@@ -72,7 +72,7 @@ def load(session: Session, site: Site) -> SiteSettings:
 
 
 def settings_of(row: SiteAutomationSettings) -> SiteSettings:
-    """What a stored row says."""
+    """Everything the row says."""
     groups = {group: {name: getattr(row, column) for name, column in names.items()} for group, names in COLUMNS.items()}
     return SiteSettings.model_validate({**groups, "stages": row.stage_config})
 

@@ -76,6 +76,24 @@ class Disk:
             _flush(handle)
         self._reveal(draft, path)
 
+    def try_to_write(self) -> None:
+        """Write a file that nobody sees and take it away again; errors as of `explained`.
+
+        A folder that is not there yet is not made: it is enough that it could be.
+        """
+        with explained(self.root):
+            if not self.root.exists():
+                there = next(folder for folder in self.root.parents if folder.exists())
+                if not os.access(there, os.W_OK | os.X_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
+                return
+            self._drafts.mkdir(parents=True, exist_ok=True)
+            draft = self._drafts / secrets.token_hex(8)
+            with draft.open("xb") as handle:
+                handle.write(b"x")
+            # A publisher that begins just now clears it away as well.
+            draft.unlink(missing_ok=True)
+
     def remove(self, path: Path) -> None:
         """Take one file away; nothing happens where it is not there."""
         path.unlink(missing_ok=True)

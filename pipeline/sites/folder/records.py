@@ -44,6 +44,8 @@ class Record:
     published_at: str = ""
     reading_minutes: int = 1
     cover: Cover | None = None
+    #: SHA-256 of the page as it was written; empty where that was before this was noted.
+    page_sha256: str = ""
 
     @property
     def instant(self) -> datetime:

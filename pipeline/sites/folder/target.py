@@ -6,6 +6,7 @@ next publish or withdraw of the same content. Never: the database, the calendar.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -19,7 +20,7 @@ from pipeline.sites.folder.disk import Disk, explained
 from pipeline.sites.folder.names import ARCHIVE, IMAGES, PAGE, TAGS, checked_slug, folder_names, picture_names
 from pipeline.sites.folder.pages import MARKER, Look, style_sheet
 from pipeline.sites.folder.records import Cover, Record, Records
-from pipeline.sites.port import Article, Picture, Placed, SiteRefusedError
+from pipeline.sites.port import Article, Picture, Placed, SiteRefusedError, Standing
 
 _REMOTE_ID: Final = re.compile(r"content-([0-9]{1,18})")
 _MARKER: Final = re.compile(rf'<meta name="{MARKER}" content="([0-9]+)">')
@@ -30,8 +31,8 @@ _MARKER_WITHIN_BYTES: Final = 4096
 class FolderSite:
     """A static site under `root`: an index, a folder an article, a feed and a sitemap, all links relative."""
 
-    #: A page says which content it shows.
-    has_lookup = True
+    #: A content has one folder: placing it again overwrites it.
+    needs_lookup = False
 
     def __init__(
         self,
@@ -64,8 +65,10 @@ class FolderSite:
             records.save(claimed)
 
             after = _record(article, slug=slug, folder=folder, names=names)
-            self._write_page(article, after, names)
-            after = replace(after, claims=tuple(name for name in claimed.folders if name != folder))
+            page_sha256 = self._write_page(article, after, names)
+            after = replace(
+                after, page_sha256=page_sha256, claims=tuple(name for name in claimed.folders if name != folder)
+            )
             records.save(after)
             self._write_lists({**by_content, article.content_id: after}.values())
 
@@ -91,6 +94,12 @@ class FolderSite:
             self._remove_articles(gone.claims)
             records.remove(gone)
 
+    def look_up(self, content_id: int) -> Placed | None:
+        """Where the content's page is, listed or left half-way; None where nothing of it is there."""
+        with explained(self._root):
+            record = Records(self._disk).find(content_id)
+        return None if record is None else self._placed(record)
+
     def read_back(self, remote_id: str) -> Placed | None:
         """Read the page from disk: None where it is not listed, not there, or shows another content."""
         content_id = _content_id(remote_id)
@@ -101,6 +110,23 @@ class FolderSite:
             if record is None or not record.listed or self._shown_in(record.folder) != content_id:
                 return None
         return self._placed(record)
+
+    def check(self) -> None:
+        """Try to write below the folder; SiteRefusedError or SiteUnavailableError say why it cannot be done."""
+        self._disk.try_to_write()
+
+    def standing(self, remote_id: str) -> Standing:
+        """Compare the page with what was written: deleted where it is not there or shows another content."""
+        content_id = _content_id(remote_id)
+        if content_id is None:
+            return Standing.DELETED
+        with explained(self._root):
+            record = Records(self._disk).find(content_id)
+            if record is None or not record.listed or self._shown_in(record.folder) != content_id:
+                return Standing.DELETED
+            page = (self._root / record.folder / PAGE).read_bytes()
+        is_edited = record.page_sha256 and hashlib.sha256(page).hexdigest() != record.page_sha256
+        return Standing.EDITED if is_edited else Standing.HERE
 
     def _folder_for(self, slug: str, record: Record, others: Iterable[Record]) -> str:
         """The folder the content has, where its slug is the same; else the first free name for the slug."""
@@ -127,12 +153,15 @@ class FolderSite:
             found = _MARKER.search(handle.read(_MARKER_WITHIN_BYTES).decode(errors="replace"))
         return int(found[1]) if found else None
 
-    def _write_page(self, article: Article, record: Record, names: Mapping[Picture, str]) -> None:
+    def _write_page(self, article: Article, record: Record, names: Mapping[Picture, str]) -> str:
+        """The hash of the page as it was written."""
         folder = self._root / record.folder
         self._disk.write(self._root / "style.css", style_sheet())
         for picture, name in names.items():
             self._disk.copy(picture.path, folder / IMAGES / name)
-        self._disk.write(folder / PAGE, self._look.article_page(article, record, names))
+        page = self._look.article_page(article, record, names)
+        self._disk.write(folder / PAGE, page)
+        return hashlib.sha256(page).hexdigest()
 
     def _write_lists(self, records: Iterable[Record]) -> None:
         shown = [record for record in records if record.listed and (self._root / record.folder / PAGE).is_file()]

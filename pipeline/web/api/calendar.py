@@ -32,11 +32,20 @@ _EXAMPLE: Final[dict[str, Any]] = {
                     "title": "How to choose a standing desk",
                     "status": "scheduled",
                     "pinned": False,
+                    "note": None,
                 }
             ],
         }
     ],
     "unscheduled": [{"content_id": 9, "title": "Desk lamps compared", "reason": "held back"}],
+    "next_slot_at": "2026-06-04T12:00:00Z",
+    "forecast": {
+        "queued": 12,
+        "covers_days": 5,
+        "approved_a_week": 10.5,
+        "slots_a_week": 15,
+        "backlog_growth_a_week": -4.5,
+    },
 }
 
 FirstDay = Annotated[
@@ -57,6 +66,8 @@ class SlotEntry(BaseModel):
     title: str | None
     status: ContentStatus | None
     pinned: bool
+    #: What a clock change does to it: "29 Mar: 02:30 will publish at 03:30".
+    note: str | None
 
 
 class CalendarDay(BaseModel):
@@ -76,8 +87,24 @@ class UnscheduledEntry(BaseModel):
     reason: str
 
 
+class QueueForecast(BaseModel):
+    """A site's supply of articles against its slots."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    #: Articles that stand on a slot after now, or wait for one.
+    queued: int
+    #: Dates at the site from today to the last that the queue fills; None: it waits and there is no slot.
+    covers_days: int | None
+    #: Over the last four weeks.
+    approved_a_week: float
+    slots_a_week: int
+    #: Articles a week that find no slot; below 0: slots that find no article.
+    backlog_growth_a_week: float
+
+
 class Calendar(BaseModel):
-    """Some days of a site's calendar, and what waits for a slot."""
+    """Some days of a site's calendar, what waits for a slot, and how far it all reaches."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
@@ -85,12 +112,15 @@ class Calendar(BaseModel):
     timezone: str
     days: list[CalendarDay]
     unscheduled: list[UnscheduledEntry]
+    #: Where an article approved now would appear; None: the site has no slots.
+    next_slot_at: datetime | None
+    forecast: QueueForecast
 
 
 @router.get("", operation_id="get_calendar", response_model=Calendar, responses=problems(401, 403, 404, 422))
 @reads(Scope.CALENDAR)
 def show(unit: Unit, site_id: SiteId, start: FirstDay = None, days: Days = 14) -> dict[str, Any]:
-    """Show a site's calendar: its days, their slots, what stands on them, and what waits for one."""
+    """Show a site's calendar: its days, their slots, what stands on them, what waits, how far the queue reaches."""
     site = sites.get_site(unit.session, account_id=unit.account_id, site_id=site_id)
     found = calendar.entries(unit.session, site, now=unit.now, start=start, days=days)
     return {
@@ -98,4 +128,6 @@ def show(unit: Unit, site_id: SiteId, start: FirstDay = None, days: Days = 14) -
         "timezone": site.timezone,
         "days": [{"date": day.date, "slots": day.entries} for day in found],
         "unscheduled": calendar.unscheduled(unit.session, site),
+        "next_slot_at": calendar.predicted_slot(unit.session, site, now=unit.now),
+        "forecast": calendar.forecast(unit.session, site, now=unit.now),
     }

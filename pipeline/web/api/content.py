@@ -31,9 +31,11 @@ _BRIEF: Final[dict[str, Any]] = {
 _PUBLICATION: Final[dict[str, Any]] = {
     "status": "planned",
     "slot_at": "2026-06-04T07:00:00Z",
+    "due_at": "2026-06-04T07:00:00Z",
     "published_at": None,
     "remote_id": None,
     "remote_url": None,
+    "placed_version": None,
     "error": None,
 }
 _FULL: Final[dict[str, Any]] = {
@@ -82,9 +84,13 @@ class PublicationState(BaseModel):
 
     status: PublicationStatus
     slot_at: datetime | None
+    #: When the site is asked (again); None: nothing is to be done.
+    due_at: datetime | None
     published_at: datetime | None
     remote_id: str | None
     remote_url: str | None
+    #: The version that the site shows; None: none.
+    placed_version: int | None
     error: str | None
 
 

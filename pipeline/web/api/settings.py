@@ -12,8 +12,9 @@ from pipeline.core.errors import StaleError
 from pipeline.core.matrix import SiteSettings
 from pipeline.core.presets import Preset, with_preset
 from pipeline.core.roles import Scope
-from pipeline.services import settings
-from pipeline.services.settings import Page, ScheduleChange
+from pipeline.services import calendar, settings
+from pipeline.services.calendar import Follow
+from pipeline.services.settings import Page
 from pipeline.web.answers import problems
 from pipeline.web.api.parameters import SiteId
 from pipeline.web.operations import Unit, reads, writes
@@ -33,7 +34,7 @@ IfNoneMatch = Annotated[
     str | None, Header(alias="If-None-Match", description="The `ETag` that was read: unchanged settings are not sent.")
 ]
 OnSchedule = Annotated[
-    ScheduleChange,
+    Follow,
     Query(description="Where the slots change, scheduled items move onto the new ones (`reflow`) or stay (`keep`)."),
 ]
 _ETAG: Final = {"ETag": {"description": "Strong: of these very bytes.", "schema": {"type": "string"}}}
@@ -94,7 +95,7 @@ def save(
     site_id: SiteId,
     sent: Annotated[dict[str, Any], Body()],
     if_match: IfMatch = None,
-    schedule_change: OnSchedule = ScheduleChange.REFLOW,
+    schedule_change: OnSchedule = Follow.REFLOW,
 ) -> Response:
     """Save all settings of a site, or none: every fault is told at once. Runs that are live keep those they have."""
     page = _locked(unit, site_id, if_match)
@@ -106,13 +107,13 @@ def save(
 def apply_preset(unit: Unit, site_id: SiteId, chosen: ChosenPreset, if_match: IfMatch = None) -> Response:
     """Set the per-run limits of stages 4 to 7 by a preset; nothing else changes."""
     page = _locked(unit, site_id, if_match)
-    return _stored(unit, page, with_preset(page.settings, chosen.preset), ScheduleChange.REFLOW)
+    return _stored(unit, page, with_preset(page.settings, chosen.preset), Follow.REFLOW)
 
 
 @router.post("/reset", operation_id="reset_settings", response_class=Response, responses=_SAVED)
 @writes(Scope.SETTINGS)
 def reset(
-    unit: Unit, site_id: SiteId, if_match: IfMatch = None, schedule_change: OnSchedule = ScheduleChange.REFLOW
+    unit: Unit, site_id: SiteId, if_match: IfMatch = None, schedule_change: OnSchedule = Follow.REFLOW
 ) -> Response:
     """Give every setting its default, as a new site has it."""
     page = _locked(unit, site_id, if_match)
@@ -121,7 +122,7 @@ def reset(
 
 def _locked(unit: Unit, site_id: int, if_match: str | None) -> Page:
     """The settings, locked; StaleError with the present mark where they are not what the caller read."""
-    page = settings.lock_page(unit.session, account_id=unit.account_id, site_id=site_id)
+    page = calendar.lock_settings(unit.session, account_id=unit.account_id, site_id=site_id)
     if if_match is not None:
         etag = _etag(settings.as_json(page.document()))
         if not _names(if_match, etag, weakly=False):
@@ -129,12 +130,10 @@ def _locked(unit: Unit, site_id: int, if_match: str | None) -> Page:
     return page
 
 
-def _stored(unit: Unit, page: Page, after: SiteSettings, schedule_change: ScheduleChange) -> Response:
-    moved = settings.store(
-        unit.session, page, after, actor=unit.caller.actor, now=unit.now, schedule_change=schedule_change
-    )
+def _stored(unit: Unit, page: Page, after: SiteSettings, follow: Follow) -> Response:
+    changed = calendar.save_settings(unit.session, page, after, follow=follow, actor=unit.caller.actor, now=unit.now)
     body = settings.as_json(page.document())
-    headers = {"ETag": _etag(body), MOVED_HEADER: str(moved)}
+    headers = {"ETag": _etag(body), MOVED_HEADER: str(len(changed.moves))}
     return Response(body, media_type="application/json", headers=headers)
 
 

@@ -23,6 +23,8 @@ _EXAMPLE: Final[dict[str, Any]] = {
     "timezone": "Europe/Berlin",
     "target": "folder",
     "url": None,
+    "sync_status": "never",
+    "last_sync_at": None,
     "created_at": "2026-06-03T10:30:00Z",
 }
 
@@ -38,6 +40,9 @@ class SiteSummary(BaseModel):
     timezone: str
     target: str
     url: str | None
+    #: How the last look at it found it.
+    sync_status: str
+    last_sync_at: datetime | None
     created_at: datetime
 
 

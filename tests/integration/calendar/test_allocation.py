@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.core.calendar import parse_timezone
 from pipeline.core.errors import TransitionError
 from pipeline.core.states import ContentStatus, PublicationStatus
-from pipeline.models import CalendarSlot, Content
+from pipeline.models import CalendarSlot, Content, Site
 from pipeline.services import calendar
 from tests.support.builders import make_site
 from tests.support.publishing import NOW, grid
+from tests.support.walltime_oracle import DAY_NAMES, slots_between
 
 if TYPE_CHECKING:
     from tests.integration.calendar.conftest import World
@@ -115,15 +117,6 @@ def test_the_rows_are_made_anew_when_they_run_out(world: World) -> None:
     assert got == grid(210)
 
 
-def test_writers_side_by_side_get_the_first_slots_of_the_generator(world: World) -> None:
-    contents = world.approve(80)
-
-    with ThreadPoolExecutor(16) as pool:
-        got = list(pool.map(lambda content: _schedule(world, content), contents))
-
-    assert sorted(instant for instant in got if instant is not None) == grid(80)
-
-
 def test_fill_takes_contents_in_the_order_of_their_approval(world: World) -> None:
     contents = world.approve(5)
 
@@ -155,6 +148,67 @@ def test_fill_takes_more_than_one_chunk(world: World) -> None:
         assert calendar.fill(session, world.site.id, now=NOW, limit=1_000) == 450
 
     assert list(world.held()) == grid(450)
+
+
+def test_fill_takes_what_is_free_before_it_makes_more(world: World) -> None:
+    with world.database.transaction() as session:
+        calendar.refill(session, world.site, now=NOW, until_free=10)
+    made = len(world.free())
+    contents = world.approve(made + 5)
+
+    with world.database.transaction() as session:
+        filled = calendar.fill(session, world.site.id, now=NOW, limit=made + 3)
+
+    assert filled == made + 3
+    assert world.held() == dict(zip(grid(made + 3), [content.id for content in contents[: made + 3]], strict=True))
+    assert world.free() == []
+
+
+def test_fill_goes_on_behind_what_it_made_before(world: World) -> None:
+    contents = world.approve(7)
+    for limit in (2, 4, 10):
+        with world.database.transaction() as session:
+            calendar.fill(session, world.site.id, now=NOW, limit=limit)
+
+    assert world.held() == dict(zip(grid(7), [content.id for content in contents], strict=True))
+
+
+def test_a_clock_that_jumps_ten_minutes_gives_no_slot_twice_and_none_that_passed(world: World) -> None:
+    contents = world.approve(9)
+    (first,) = grid(1)
+    ticks = [first - timedelta(minutes=5), first + timedelta(minutes=5), first - timedelta(minutes=5)]
+
+    for now in ticks:
+        with world.database.transaction() as session:
+            assert calendar.fill(session, world.site.id, now=now, limit=3) == 3
+
+    assert world.held() == dict(zip(grid(9), [content.id for content in contents], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("zone", "night"),
+    [
+        ("Europe/Berlin", datetime(2026, 3, 29, tzinfo=UTC)),
+        ("Europe/Berlin", datetime(2026, 10, 25, tzinfo=UTC)),
+        ("Australia/Lord_Howe", datetime(2026, 10, 3, 15, tzinfo=UTC)),
+        ("Pacific/Apia", datetime(2011, 12, 30, tzinfo=UTC)),
+    ],
+)
+def test_rows_around_a_clock_change_are_what_a_watcher_of_the_clock_sees(
+    world: World, zone: str, night: datetime
+) -> None:
+    asked = {"days": DAY_NAMES, "time_slots": ("01:45", "02:15", "02:30", "12:00")}
+    world.settings(publish_days=list(asked["days"]), publish_time_slots=list(asked["time_slots"]))
+    with world.database.transaction() as session:
+        session.get_one(Site, world.site.id).timezone = zone
+    start, end = night - timedelta(days=1), night + timedelta(days=2)
+    expected = slots_between(parse_timezone(zone), after=start, until=end, **asked)
+    world.approve(len(expected))
+
+    with world.database.transaction() as session:
+        calendar.fill(session, world.site.id, now=start, limit=100)
+
+    assert list(world.held()) == expected
 
 
 def test_fill_leaves_other_sites_alone(world: World) -> None:

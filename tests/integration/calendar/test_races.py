@@ -1,18 +1,39 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pipeline.core.errors import ConflictError
 from pipeline.core.states import ContentStatus
 from pipeline.models import Content, Site
 from pipeline.services import calendar, publications
+from tests.support.approved import add_approved
 from tests.support.publishing import NOW, grid
 
 if TYPE_CHECKING:
     from tests.integration.calendar.conftest import World
 
 TIMES = ["08:00", "14:00", "20:00"]
+
+
+def test_sixteen_writers_get_the_first_slots_of_the_generator_each_once(world: World) -> None:
+    each = 5 if world.database.is_sqlite else 250
+    with world.database.transaction() as session:
+        ids = add_approved(session, session.get_one(Site, world.site.id), 16 * each, now=NOW)
+
+    def write(number: int) -> list[datetime | None]:
+        got = []
+        for content_id in ids[number::16]:
+            with world.database.transaction() as session:
+                got.append(calendar.schedule_next(session, session.get_one(Content, content_id), now=NOW))
+        return got
+
+    with ThreadPoolExecutor(16) as pool:
+        got = [slot_at for slots in pool.map(write, range(16)) for slot_at in slots]
+
+    assert sorted(slot_at for slot_at in got if slot_at is not None) == grid(16 * each)
+    assert list(world.held()) == grid(16 * each)
 
 
 def test_a_reflow_among_writers_leaves_everything_on_the_new_slots(world: World) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import icalendar
 import pytest
 from sqlalchemy import func, select
 
@@ -106,6 +107,20 @@ def test_a_calendar_shows_its_free_slots(igny8: Igny8, ready: Database) -> None:
     assert {slot["local_time"] for day in shown["days"] for slot in day["slots"]} == {"09:00", "14:00", "18:00"}
 
 
+def test_a_calendar_leaves_as_a_file_with_nothing_around_it(igny8: Igny8, ready: Database) -> None:
+    printed = igny8("calendar", "Desks", "--ical")
+
+    assert (printed.code, printed.err) == (0, "")
+    assert str(icalendar.Calendar.from_ical(printed.out)["x-wr-calname"]) == "Desks"
+
+
+def test_a_calendar_has_one_form_at_a_time(igny8: Igny8, ready: Database) -> None:
+    refused = igny8("calendar", "Desks", "--ical", "--json")
+
+    assert (refused.code, refused.out) == (2, "")
+    assert "Give one of them." in refused.err
+
+
 def test_credits_are_granted_once_a_key(igny8: Igny8, ready: Database) -> None:
     for _ in range(2):
         granted = igny8("credits", "grant", "12.5", "--key", "april", "--json")
@@ -162,7 +177,7 @@ def test_contents_of_a_new_site_are_an_empty_list(igny8: Igny8, ready: Database)
 def test_tables_for_people_are_plain_outside_a_terminal(igny8: Igny8, ready: Database) -> None:
     shown = igny8("site", "list")
 
-    assert shown.out.splitlines()[0].split() == ["id", "name", "time", "zone", "target"]
+    assert shown.out.splitlines()[0].split() == ["id", "name", "time", "zone", "target", "health"]
     assert "\x1b" not in shown.out
     assert all(line == line.rstrip() for line in shown.out.splitlines())
 

@@ -14,9 +14,14 @@ ISSUED = {
     "init", "up", "demo", "doctor", "db upgrade", "worker", "beat", "flower", "site add", "site list", "site show",
     "keywords import", "keywords add", "keywords list", "settings show", "settings set", "run", "runs", "run-show",
     "pause", "resume", "cancel", "retry", "schedule show", "schedule pause",
-    "schedule resume", "decisions", "calendar", "content list", "content show", "publish", "credits show",
-    "credits grant", "settings preset", "settings reset", "account add", "api-keys create", "api-keys list",
-    "api-keys revoke", "web",
+    "settings preset", "settings reset", "account add", "api-keys create", "api-keys list", "api-keys revoke", "web",
+    "schedule resume", "decisions", "content list", "content show", "content approve",
+    "content reject", "content edit", "content withdraw", "content delete", "publish", "credits show",
+    "credits grant",
+    "site test", "site sync", "notifications list", "notifications read", "webhooks add",
+    "webhooks list", "webhooks remove", "webhooks test",
+    "calendar show", "calendar move", "calendar pin", "calendar unpin", "calendar swap",
+    "calendar unschedule", "calendar schedule", "calendar undo", "site set",
 }  # fmt: skip
 
 

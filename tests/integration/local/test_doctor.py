@@ -124,6 +124,23 @@ def test_living_worker_and_beat_are_healthy(settings: Config, installed: Databas
     assert by_name(run_checks(settings))["heartbeats"].ok
 
 
+@pytest.mark.usefixtures("old_stack")
+@pytest.mark.parametrize(("minutes", "ok"), [(14, True), (16, False)])
+def test_worker_that_lives_and_executes_nothing_is_told(
+    settings: Config, installed: Database, *, minutes: int, ok: bool
+) -> None:
+    now = datetime.now(UTC)
+    executed = {"executed_at": (now - timedelta(minutes=minutes)).isoformat(), "began_at": None}
+    with installed.transaction() as session:
+        session.add(Heartbeat(name="beat:host:1", at=now))
+        session.add(Heartbeat(name="worker:host:2", at=now, details=executed))
+
+    check = by_name(run_checks(settings))["heartbeats"]
+
+    assert check.ok is ok
+    assert ("no worker executed anything of late" in check.detail) is not ok
+
+
 def test_probe_that_breaks_is_a_finding_and_hides_no_other(settings: Config) -> None:
     def break_down(_config: Config) -> Check:
         raise ZeroDivisionError("no")

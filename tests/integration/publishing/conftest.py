@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from pipeline.config import load_config, use_config
-from pipeline.core.states import ContentStatus
+from pipeline.config import config, load_config, use_config
+from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.db.session import Database
+from pipeline.engine import articles, publisher
+from pipeline.engine.media import MediaStore
 from pipeline.models import CalendarSlot, Content, Publication, SiteAutomationSettings
 from pipeline.services import calendar, publications
 from pipeline.services.publications import Claim, Limits
+from pipeline.sites.port import Article, SiteTarget
 from tests.support.builders import make_content, make_site
 from tests.support.publishing import NOW
 
@@ -58,9 +61,15 @@ class World:
         with self.database.transaction() as session:
             return publications.claim(session, publication.id, limits=LIMITS, now=now)
 
-    def auto_publish(self, *, enabled: bool) -> None:
+    def settings(self, **values: object) -> None:
         with self.database.transaction() as session:
-            session.execute(update(SiteAutomationSettings).values(auto_publish_enabled=enabled))
+            session.execute(update(SiteAutomationSettings).values(values))
+
+    def auto_publish(self, *, enabled: bool) -> None:
+        self.settings(auto_publish_enabled=enabled)
+
+    def statuses(self, content_id: int) -> tuple[ContentStatus, PublicationStatus]:
+        return self.content(content_id).status, self.publication(content_id).status
 
     def content(self, content_id: int) -> Content:
         with self.database.reading() as session:
@@ -73,6 +82,55 @@ class World:
     def slot_of(self, content_id: int) -> datetime | None:
         with self.database.reading() as session:
             return session.scalar(select(CalendarSlot.slot_at).where(CalendarSlot.content_id == content_id))
+
+
+class Line:
+    """Beat and one worker on a clock that moves when a test says so."""
+
+    def __init__(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.world = world
+        self.now = NOW
+        monkeypatch.setattr(world.database, "now", lambda: self.now)
+
+    def play(self, site: SiteTarget, *, until: datetime | timedelta) -> None:
+        """Send what is due when it is due, and carry it out, up to an instant."""
+        end = self.now + until if isinstance(until, timedelta) else until
+        while (due := self._next()) is not None and due[1] <= end:
+            self.now = max(self.now, due[1])
+            self.send(due[0])
+            self.carry_out(due[0], site)
+        self.now = end
+
+    def send(self, publication_id: int) -> None:
+        """As beat does."""
+        with self.world.database.transaction() as session:
+            row = session.get_one(Publication, publication_id)
+            row.sends, row.due_at = row.sends + 1, self.now + timedelta(seconds=30)
+
+    def carry_out(self, publication_id: int, site: SiteTarget) -> None:
+        """As a worker does with one copy of the message."""
+        publisher.publish(self.world.database, publication_id, open_target=lambda _: site, sleep=lambda _: None)
+
+    def carry_out_in_folder(self, publication_id: int) -> None:
+        """As `carry_out`, on the site's own folder."""
+        publisher.publish(self.world.database, publication_id, sleep=lambda _: None)
+
+    def article(self, publication: Publication) -> Article:
+        """What a site is handed."""
+        with self.world.database.reading() as session:
+            media = MediaStore(config().home / "media")
+            return articles.article(session, publication.content_id, media=media, published_at=self.now)
+
+    def _next(self) -> tuple[int, datetime] | None:
+        query = select(Publication.id, Publication.due_at).where(Publication.due_at.is_not(None))
+        with self.world.database.reading() as session:
+            found = session.execute(query.order_by(Publication.due_at, Publication.id).limit(1)).one_or_none()
+        return None if found is None else (found[0], found[1])
+
+
+@pytest.fixture
+def line(world: World, home: Path, monkeypatch: pytest.MonkeyPatch) -> Line:
+    return Line(world, monkeypatch)
 
 
 @pytest.fixture

@@ -206,8 +206,9 @@ def test_publish_now_refuses_what_is_published(world: World) -> None:
 
 
 def test_late_ones_go_out_one_a_spacing_and_never_in_a_burst(world: World) -> None:
+    world.settings(publish_time_slots=["14:00", "14:10", "14:20"])
     late = world.schedule(3)
-    back = NOW + timedelta(days=3)
+    back = SLOT + timedelta(minutes=90)
     first = world.claim(late[0], now=back)
     assert first is not None
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 from celery import Celery
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from pipeline.core.states import ContentStatus
 from pipeline.db.session import Database
 from pipeline.models import Content, Heartbeat
 from scheduler.beat import PipelineScheduler
+from scheduler.publishing import publish_due
 from scheduler.sending import Message, Sender
 from tests.integration.scheduler.conftest import Clock, RecordingSender
 
@@ -95,6 +97,37 @@ def test_a_database_that_is_away_is_survived_with_growing_waits(stage: Stage) ->
         stage.clock.seconds += min(beat.tick(), 0.25)
 
     assert [seconds - start for seconds in opened] == [0, 1, 3]
+
+
+def test_an_outage_of_the_database_is_said_once_and_so_is_its_end(stage: Stage) -> None:
+    databases = [_away(), _away(), stage.database]
+    beat = stage.beat(database=lambda: databases.pop(0))
+
+    with capture_logs() as lines:
+        while databases:
+            stage.clock.seconds += beat.tick()
+
+    said = [(line["event"], line["what"], line["log_level"]) for line in lines if line.get("what") == "database"]
+    assert said == [("away", "database", "error"), ("still_away", "database", "warning"), ("back", "database", "info")]
+
+
+def test_an_outage_of_the_broker_is_said_and_waited_for(stage: Stage) -> None:
+    stage.sender.accepts = 0
+    stage.plan(1, due_at=stage.database.now() - timedelta(seconds=1))
+    beat = stage.beat(duties={"publishing": publish_due})
+
+    with capture_logs() as lines:
+        for _ in range(4):
+            beat.tick()
+            stage.clock.seconds += 1
+        stage.sender.accepts = None
+        for _ in range(4):
+            beat.tick()
+            stage.clock.seconds += 1
+
+    said = [(line["event"], line["log_level"]) for line in lines if line.get("what") == "broker"]
+    assert said == [("away", "error"), ("still_away", "warning"), ("still_away", "warning"), ("back", "info")]
+    assert len(stage.sender.sent) == 1
 
 
 def test_a_broker_that_is_away_does_not_keep_the_calendar_from_being_filled(stage: Stage) -> None:

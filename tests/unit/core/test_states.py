@@ -16,6 +16,7 @@ from pipeline.core.states import (
     ClusterStatus,
     ContentStatus,
     ContentTaskStatus,
+    DeliveryStatus,
     IdeaStatus,
     ImagePromptStatus,
     ItemStatus,
@@ -40,6 +41,7 @@ FIRST: dict[type[StrEnum], StrEnum] = {
     ImagePromptStatus: ImagePromptStatus.NEW,
     ContentStatus: ContentStatus.DRAFT,
     PublicationStatus: PublicationStatus.PLANNED,
+    DeliveryStatus: DeliveryStatus.PENDING,
 }
 #: What nothing follows. Statuses of subjects end only where their work is done.
 FINAL: dict[type[StrEnum], set[StrEnum]] = {
@@ -55,6 +57,7 @@ FINAL: dict[type[StrEnum], set[StrEnum]] = {
     ImagePromptStatus: {ImagePromptStatus.DONE},
     ContentStatus: set(),
     PublicationStatus: set(),
+    DeliveryStatus: {DeliveryStatus.DELIVERED, DeliveryStatus.GIVEN_UP},
 }
 
 kinds = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)

@@ -11,15 +11,19 @@ from hypothesis import strategies as st
 
 from pipeline.core.calendar import (
     Slot,
+    WallTime,
+    clock_change_note,
     parse_days,
     parse_time_slot,
     parse_time_slots,
     parse_timezone,
+    parse_wall_time,
     slot_instant,
     slot_wall_time,
     tzdata_version,
     upcoming_slot_details,
     upcoming_slots,
+    wall_slot,
 )
 from pipeline.core.errors import InvalidValueError
 from tests.support.process_timezone import PROCESS_TIMEZONES, process_timezone
@@ -292,3 +296,59 @@ class TestWallTime:
         assert back is not None
         assert back <= instant
         assert slot_wall_time(back, zone) == shown
+
+
+class TestWallTimesOfPeople:
+    @pytest.mark.parametrize("text", ["2026-03-29 2:30", " 2026-03-29 02:30 "])
+    def test_a_date_and_time_are_read(self, text: str) -> None:
+        assert parse_wall_time(text) == WallTime(date(2026, 3, 29), "02:30")
+
+    @pytest.mark.parametrize(
+        "text",
+        ["", "2026-03-29", "02:30", "2026-02-30 02:30", "2026-03-29 24:00", "29.3.2026 02:30", "2026-03-29 02:30:00"],
+    )
+    def test_anything_else_is_refused(self, text: str) -> None:
+        with pytest.raises(InvalidValueError, match="Use YYYY-MM-DD HH:MM"):
+            parse_wall_time(text)
+
+    def test_a_wall_time_has_a_place_on_the_grid_or_not(self) -> None:
+        found = wall_slot(WallTime(date(2026, 7, 1), "11:17"), "Europe/Berlin")
+
+        assert found == Slot(at("2026-07-01T09:17"), date(2026, 7, 1), "11:17")
+
+    def test_a_date_that_is_left_out_has_no_place(self) -> None:
+        assert wall_slot(WallTime(date(2011, 12, 30), "11:17"), "Pacific/Apia") is None
+
+
+class TestNotesOfClockChanges:
+    @pytest.mark.parametrize(
+        ("zone", "day", "clock_time", "note"),
+        [
+            ("Europe/Berlin", date(2026, 3, 29), "02:30", "29 Mar: 02:30 will publish at 03:30"),
+            ("Australia/Lord_Howe", date(2026, 10, 4), "02:15", "4 Oct: 02:15 will publish at 02:45"),
+            ("Europe/Berlin", date(2026, 3, 29), "01:59", None),
+            ("Europe/Berlin", date(2026, 3, 29), "03:00", None),
+            ("Europe/Berlin", date(2026, 10, 25), "02:30", None),
+        ],
+    )
+    def test_only_a_time_that_the_clock_skips_is_noted(
+        self, zone: str, day: date, clock_time: str, note: str | None
+    ) -> None:
+        slot = wall_slot(WallTime(day, clock_time), zone)
+
+        assert slot is not None
+        assert clock_change_note(slot, zone) == note
+
+    @settings(max_examples=100, deadline=None)
+    @given(st.sampled_from(CLOCK_CHANGES), st.integers(0, 23), st.integers(0, 59))
+    def test_a_note_names_what_the_clock_shows(self, change: tuple[str, date], hour: int, minute: int) -> None:
+        zone, day = change
+        slot = wall_slot(WallTime(day, f"{hour:02}:{minute:02}"), zone)
+        if slot is None:
+            return
+
+        shown = slot_wall_time(slot.at, zone)[1]
+        note = clock_change_note(slot, zone)
+
+        assert (note is None) == (shown == slot.local_time)
+        assert note is None or note.endswith(f"{slot.local_time} will publish at {shown}")

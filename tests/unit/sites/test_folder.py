@@ -286,3 +286,12 @@ def test_feed_and_sitemap_carry_the_public_address(root: Path, make_article: Mak
     assert links == ["https://example.com/blog/article-2/", placed.url]
     assert feed.findtext(f"{ATOM}updated") == (NOON + timedelta(hours=2)).isoformat()
     assert [place.text for place in sitemap.iter(f"{SITEMAP}loc")] == ["https://example.com/blog/", *links]
+
+
+def test_what_it_has_is_found_by_the_content(site: FolderSite, make_article: MakeArticle) -> None:
+    before = site.look_up(7)
+    placed = site.publish(make_article(7), remote_id=None)
+    there = site.look_up(7)
+    site.withdraw(placed.remote_id)
+
+    assert (before, there, site.look_up(7)) == (None, placed, None)

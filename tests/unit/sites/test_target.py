@@ -17,7 +17,7 @@ from tests.unit.sites.conftest import MakeArticle
 def test_folder_kind_gives_a_folder_site(root: Path, make_article: MakeArticle) -> None:
     site: SiteTarget = target("folder", site_name="x", timezone="UTC", folder=root, base_url="https://example.com")
 
-    assert site.has_lookup
+    assert not site.needs_lookup
     assert site.publish(make_article(), remote_id=None).url == "https://example.com/article-1/"
 
 

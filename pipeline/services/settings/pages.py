@@ -1,14 +1,12 @@
-"""Owns saving a site's settings with all that follows: the audit trail, and the calendar that follows its slots.
+"""Owns a site with its settings as one page: locked, read as the one document, compared with what it is to become.
 
-Never: commits.
+Never: commits; saves. Saving, with all that follows, is `calendar.save_settings`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import bindparam, select
@@ -17,9 +15,8 @@ from sqlalchemy.orm import Session
 from pipeline.core.errors import NotFoundError
 from pipeline.core.matrix import SiteSettings
 from pipeline.models import Site, SiteAutomationSettings
-from pipeline.services import audit, calendar
 from pipeline.services.settings.document import available_models, written
-from pipeline.services.settings.rows import settings_of, write
+from pipeline.services.settings.rows import settings_of
 
 _LOCKED: Final = (
     select(Site, SiteAutomationSettings)
@@ -28,15 +25,6 @@ _LOCKED: Final = (
     .with_for_update(of=SiteAutomationSettings)
     .execution_options(populate_existing=True)
 )
-
-
-class ScheduleChange(StrEnum):
-    """What becomes of scheduled items when the slots change."""
-
-    #: They are dealt onto the new slots, in their order.
-    REFLOW = "reflow"
-    #: They stay where they are.
-    KEEP = "keep"
 
 
 @dataclass(frozen=True)
@@ -66,46 +54,7 @@ def lock_page(session: Session, *, account_id: int, site_id: int) -> Page:
     return Page(*found, models=available_models(session))
 
 
-def store(
-    session: Session,
-    page: Page,
-    after: SiteSettings,
-    *,
-    actor: str,
-    now: datetime,
-    schedule_change: ScheduleChange = ScheduleChange.REFLOW,
-) -> int:
-    """Save settings that were checked, where they differ at all. How many scheduled items moved to other slots."""
-    before = page.settings
-    changes = _changes(before, after)
-    if not changes:
-        return 0
-    write(session, page.site, page.row, after, now=now)
-    audit.record(
-        session,
-        account_id=page.site.account_id,
-        actor=actor,
-        action="settings.changed",
-        subject_kind="site",
-        subject_id=page.site.id,
-        now=now,
-        details=changes,
-    )
-    if _slots(before) == _slots(after):
-        return 0
-    if schedule_change is ScheduleChange.KEEP:
-        calendar.keep(session, page.site, now=now)
-        return 0
-    return len(calendar.reflow(session, page.site, now=now))
-
-
-def _slots(settings: SiteSettings) -> tuple[object, ...]:
-    """What the calendar is made by."""
-    publishing = settings.publishing
-    return publishing.publish_days, publishing.time_slots, publishing.skip_dates
-
-
-def _changes(before: SiteSettings, after: SiteSettings) -> dict[str, Any]:
+def differences(before: SiteSettings, after: SiteSettings) -> dict[str, Any]:
     """What differs: dotted key -> its new value."""
     old, new = _flat(before.model_dump(mode="json")), _flat(after.model_dump(mode="json"))
     return {key: value for key, value in new.items() if old.get(key) != value}

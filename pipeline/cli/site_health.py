@@ -1,0 +1,80 @@
+"""Owns `site test|sync`: a look at a site now, and what stands there otherwise than it was published."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import typer
+
+from pipeline.cli.edge import account_of, ready_database
+from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, SiteArgument
+from pipeline.cli.output import document, note, say, table
+from pipeline.core.errors import ConflictError
+from pipeline.db.session import Database
+from pipeline.models import Site
+from pipeline.services import site_health, sites
+from pipeline.services.site_health import Health
+
+#: A test looks at so many articles, and goes on where the last look ended.
+_ARTICLES_OF_A_TEST: Final = 50
+_DRIFTED_SHOWN: Final = 1_000
+
+
+def look(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
+    """Look whether a site could take an article, and at some that stand there; exit 1 where it fails."""
+    database = ready_database()
+    with database.reading() as session:
+        row = sites.find_site(session, account_of(session, account).id, site)
+    health = _look(database, row, most=_ARTICLES_OF_A_TEST)
+    if as_json:
+        document({"id": row.id, **_health_json(health)})
+    elif health.error is None:
+        say(f"{row.name} answers ({health.status}); {_counted(health.looked_at)}.")
+        for news in health.news:
+            say(news)
+    _fail_where_it_fails(row, health)
+
+
+def look_at_all(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
+    """Look at everything that was published to a site, and list what stands there otherwise; exit 1 where it fails."""
+    database = ready_database()
+    with database.reading() as session:
+        row = sites.find_site(session, account_of(session, account).id, site)
+        published = site_health.count_published(session, row)
+    health = _look(database, row, most=published + 1)
+    if health.looked_at < published:
+        # It went on where the last look had ended, to the end: now from the first.
+        health = _look(database, row, most=published + 1)
+    with database.reading() as session:
+        drifted = site_health.drifted(session, row, limit=_DRIFTED_SHOWN)
+    if as_json:
+        listed = [{"content_id": content_id, "title": title, "drift": drift} for content_id, title, drift in drifted]
+        document({"id": row.id, **_health_json(health), "published": published, "drifted": listed})
+    elif health.error is None:
+        say(f"{row.name}: {_counted(published)}, {len(drifted)} stand otherwise than published.")
+        if drifted:
+            table(["content", "title", "at the site"], drifted, right=["content"])
+    _fail_where_it_fails(row, health)
+
+
+def _look(database: Database, site: Site, *, most: int) -> Health:
+    from pipeline.engine import site_checks
+
+    health = site_checks.check(database, site.id, most=most)
+    if health is None:
+        raise ConflictError(f"{site.name} is being looked at right now. Try again in a minute.")
+    return health
+
+
+def _health_json(health: Health) -> dict[str, Any]:
+    return {"status": health.status, "error": health.error, "looked_at": health.looked_at, "news": list(health.news)}
+
+
+def _counted(articles: int) -> str:
+    return "1 article was looked at" if articles == 1 else f"{articles:,} articles were looked at"
+
+
+def _fail_where_it_fails(site: Site, health: Health) -> None:
+    if health.error is not None:
+        note(f"{site.name} takes no articles: {health.error}")
+        raise typer.Exit(1)

@@ -1,0 +1,164 @@
+"""Owns requests to addresses that customers set: none reaches a private network, none follows a redirect.
+
+The address that was checked is the one that is connected to, so that a name cannot be resolved twice to two places.
+Never: retries; credentials; an answer kept longer than its first lines.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Final
+from urllib.parse import SplitResult, quote, urlsplit
+
+from pipeline.core.errors import InvalidValueError, PipelineError
+
+MOST_URL_CHARACTERS: Final = 2_000
+#: What is kept of an answer.
+_KEPT_BYTES: Final = 2_000
+_PORTS: Final = {"http": 80, "https": 443}
+_LARGEST_PORT: Final = 65_535
+
+
+class UnreachableError(PipelineError):
+    """The address could not be reached."""
+
+
+class PrivateAddressError(PipelineError):
+    """The address lies in a private network."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was answered: the status, the headers by lower-case name, the first characters of the body."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+
+def checked_url(url: str) -> str:
+    """The address without white space around it. InvalidValueError unless it is http(s) with a host, no user in it."""
+    url = url.strip()
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise InvalidValueError(_not_an_address(url)) from None
+    has_strange = any(character.isspace() or not character.isprintable() for character in url)
+    if parts.scheme not in _PORTS or not parts.hostname or has_strange or len(url) > MOST_URL_CHARACTERS:
+        raise InvalidValueError(_not_an_address(url))
+    if parts.username is not None or parts.password is not None:
+        raise InvalidValueError("An address may hold no user and no password: they would stand in logs. Remove them.")
+    if port is not None and not 0 < port <= _LARGEST_PORT:
+        raise InvalidValueError(_not_an_address(url))
+    return url
+
+
+def post(url: str, body: bytes, *, headers: Mapping[str, str], timeout_seconds: float, allow_private: bool) -> Answer:
+    """Post once, connecting and talking each within `timeout_seconds`; whatever status is answered is an answer.
+
+    UnreachableError where none came, PrivateAddressError where the host is in a private network.
+    """
+    parts = urlsplit(checked_url(url))
+    connection = _connection(parts, pinned_address(parts, allow_private=allow_private), timeout_seconds)
+    target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+    try:
+        connection.connect()
+        with _cut_after(connection.sock, timeout_seconds):
+            # As a browser would send it: the request line is ASCII.
+            connection.request("POST", quote(target, safe="!#$%&'()*+,/:;=?@[]~"), body=body, headers=dict(headers))
+            response = connection.getresponse()
+            text = response.read(_KEPT_BYTES).decode(errors="replace")
+            named = {name.lower(): value for name, value in response.getheaders()}
+    except (OSError, HTTPException, ValueError) as error:
+        raise UnreachableError(f"{parts.hostname} did not answer: {_said(error)}.") from None
+    finally:
+        connection.close()
+    return Answer(response.status, named, text)
+
+
+def pinned_address(parts: SplitResult, *, allow_private: bool) -> str:
+    """The one IP address to connect to. UnreachableError for an unknown name, PrivateAddressError for a private one."""
+    host = parts.hostname or ""
+    try:
+        found = socket.getaddrinfo(host, parts.port or _PORTS[parts.scheme], type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise UnreachableError(f"There is no host {host}: {_said(error)}.") from None
+    addresses = [str(entry[4][0]) for entry in found]
+    # All of them: a name with a public and a private address is no mistake.
+    if not allow_private and not all(_is_public(address) for address in addresses):
+        raise PrivateAddressError(
+            f"{host} lies in a private network, where nothing is sent. Use a public address, or set "
+            "IGNY8_ALLOW_PRIVATE_SITES=1 where everybody may reach what this installation reaches."
+        )
+    return addresses[0]
+
+
+def _is_public(address: str) -> bool:
+    found = ipaddress.ip_address(address.partition("%")[0])
+    mapped = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None) or found
+    return bool(mapped.is_global and not mapped.is_multicast and found.is_global)
+
+
+def _connection(parts: SplitResult, address: str, timeout_seconds: float) -> HTTPConnection:
+    host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+    if parts.scheme == "https":
+        return _PinnedHttps(host, port, address=address, timeout_seconds=timeout_seconds)
+    return _Pinned(host, port, address=address, timeout_seconds=timeout_seconds)
+
+
+class _Pinned(HTTPConnection):
+    """A connection to one address, whatever its host's name means by now."""
+
+    def __init__(self, host: str, port: int, *, address: str, timeout_seconds: float) -> None:
+        super().__init__(host, port, timeout=timeout_seconds)
+        self._address = address
+
+    def connect(self) -> None:
+        self.sock = socket.create_connection((self._address, self.port), self.timeout)
+
+
+class _PinnedHttps(HTTPSConnection):
+    """The same over TLS; the certificate is the name's."""
+
+    def __init__(self, host: str, port: int, *, address: str, timeout_seconds: float) -> None:
+        self._trust = ssl.create_default_context()
+        super().__init__(host, port, timeout=timeout_seconds, context=self._trust)
+        self._address = address
+
+    def connect(self) -> None:
+        plain = socket.create_connection((self._address, self.port), self.timeout)
+        self.sock = self._trust.wrap_socket(plain, server_hostname=self.host)
+
+
+@contextmanager
+def _cut_after(sock: socket.socket, seconds: float) -> Iterator[None]:
+    """End the connection at the deadline, however slowly its other end goes on."""
+
+    def cut() -> None:
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _said(error: BaseException) -> str:
+    return str(getattr(error, "strerror", None) or error or type(error).__name__).strip().rstrip(".") or "no reason"
+
+
+def _not_an_address(url: str) -> str:
+    shown = f"{url[:80]}…" if len(url) > len(url[:80]) else url
+    return f"{shown!r} is no address. Use one like https://example.com/hooks, at most {MOST_URL_CHARACTERS} characters."

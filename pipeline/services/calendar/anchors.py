@@ -1,0 +1,74 @@
+"""Owns keeping slots at their wall times when the rules of zones change with a new release.
+
+Pins stay at their instants: a person was told those. Only a newer release moves anything, so that machines with two of
+them do not move slots to and fro. Never: commits; does anything where the release is that of the slots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from pipeline.core.calendar import Slot, WallTime, slot_wall_time, tzdata_version, wall_slot
+from pipeline.models import SiteCalendar
+from pipeline.services.calendar import dealing, rows
+from pipeline.services.calendar.dealing import Item, Place
+from pipeline.services.calendar.reflow import Move, make_anew, moves_of, put_dealt
+from pipeline.services.calendar.rules import SlotRules, read_state
+
+
+def outdated(session: Session, *, limit: int) -> Sequence[int]:
+    """Sites whose slots follow from an older release of the zones' rules than is installed; one look into an index."""
+    query = select(SiteCalendar.site_id).where(SiteCalendar.tzdata < tzdata_version()).order_by(SiteCalendar.tzdata)
+    return session.scalars(query.limit(limit)).all()
+
+
+def re_anchor(session: Session, site_id: int, *, now: datetime) -> Sequence[Move]:
+    """Move future unpinned items and free slots to the instants that their wall times have now; what moved.
+
+    A wall time that is gone or taken gives its item the next slot behind it. Nothing where the release is the same.
+    """
+    rows.lock_alone(session, site_id)
+    stands = session.scalar(select(SiteCalendar.tzdata).where(SiteCalendar.site_id == site_id))
+    if stands is None or stands >= tzdata_version():
+        return ()
+    rules = read_state(session, site_id).made_by
+    if rules is None:
+        return ()
+    items = dealing.read(session, site_id, now=now, lock=True)
+    anchored = _anchored(items, rules, now=now)
+    rows.remove_free(session, site_id)
+    put_dealt(session, site_id, items, anchored, zone=rules.zone, now=now)
+    make_anew(session, site_id, rules, now=now, made_to=now)
+    return moves_of(items, anchored)
+
+
+def _anchored(items: Sequence[Item], rules: SlotRules, *, now: datetime) -> dict[int, Place | None]:
+    """The place of every item that may move, each at an instant of its own."""
+    movable = [item for item in items if not item.locked]
+    places: dict[int, Place | None] = {item.content_id: _as_told(item) for item in movable if item.place.pinned}
+    taken = {item.place.at for item in items if item.locked or item.place.pinned}
+    homeless = []
+    for item in movable:
+        if item.place.pinned:
+            continue
+        slot = wall_slot(WallTime(item.place.slot.local_date, item.place.slot.local_time), item.zone)
+        if slot is None or slot.at <= now or slot.at in taken:
+            homeless.append(item)
+            continue
+        taken.add(slot.at)
+        places[item.content_id] = replace(item.place, slot=slot)
+    for item in homeless:
+        slot = next(rules.slots(after=max(now, item.place.at), taken=taken), item.place.slot)
+        taken.add(slot.at)
+        places[item.content_id] = replace(item.place, slot=slot)
+    return places
+
+
+def _as_told(item: Item) -> Place:
+    """Its instant, at the wall time that the clocks show then by the rules in use."""
+    return replace(item.place, slot=Slot(item.place.at, *slot_wall_time(item.place.at, item.zone)))

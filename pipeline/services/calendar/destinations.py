@@ -1,0 +1,92 @@
+"""Owns where a person may put an item: the place of an instant or wall time, or why it cannot be had.
+
+Its caller is alone at the calendar. Never: writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from pipeline.core.calendar import Slot, WallTime, slot_wall_time, wall_slot
+from pipeline.core.errors import ConflictError, InvalidValueError
+from pipeline.models import CalendarSlot, Content
+from pipeline.services.calendar.dealing import Place
+from pipeline.services.calendar.rules import SlotRules
+
+#: An instant, or what the clocks of the site show then.
+To = datetime | WallTime
+
+
+def place(session: Session, site_id: int, rules: SlotRules, to: To, *, moving: Collection[int], now: datetime) -> Place:
+    """The place of `to`; pinned where it is no slot of the site. `moving` are the contents that leave their places.
+
+    Raises InvalidValueError for what has passed, does not exist or is a skipped date, ConflictError for what is taken.
+    """
+    wanted = _slot(rules, to)
+    on_grid = rules.slot_at(wanted.at)
+    slot = on_grid or wanted
+    when = _told(slot)
+    if slot.at <= now:
+        raise InvalidValueError(f"{when} has passed at the site. Choose a later time.")
+    if slot.local_date in rules.skip_dates:
+        raise InvalidValueError(
+            f"{when} is on a date that the site skips. Choose another date, or take it out of publishing.skip_dates."
+        )
+    holder = _holder(session, site_id, slot.at)
+    if holder is not None and holder[0] not in moving:
+        content_id, title = holder
+        raise ConflictError(
+            f"{when} is taken by content {content_id}, {title!r}. Swap the two, or choose another time."
+        )
+    return Place(slot, pinned=on_grid is None)
+
+
+def next_free(session: Session, site_id: int, rules: SlotRules, *, now: datetime) -> Place:
+    """The earliest free slot after `now`; ConflictError where the site has none."""
+    after_now = (CalendarSlot.site_id == site_id, CalendarSlot.slot_at > now)
+    row = session.scalar(
+        select(CalendarSlot)
+        .where(*after_now, CalendarSlot.content_id.is_(None))
+        .order_by(CalendarSlot.slot_at)
+        .limit(1)
+        .execution_options(populate_existing=True)
+    )
+    if row is not None:
+        return Place(Slot(row.slot_at, row.local_date, row.local_time))
+    held = session.scalars(select(CalendarSlot.slot_at).where(*after_now)).all()
+    slot = next(rules.slots(after=now, taken=held), None)
+    if slot is None:
+        raise ConflictError(
+            "The site has no slots: nothing can be scheduled. "
+            "`igny8 settings set SITE publishing.publish_days=… publishing.time_slots=…` gives it some."
+        )
+    return Place(slot)
+
+
+def _slot(rules: SlotRules, to: To) -> Slot:
+    if isinstance(to, datetime):
+        return Slot(to, *slot_wall_time(to, rules.zone))
+    slot = wall_slot(to, rules.zone)
+    if slot is None:
+        raise InvalidValueError(
+            f"{to.day} {to.time} does not exist in {rules.zone}: a clock change leaves it out. Choose another time."
+        )
+    return slot
+
+
+def _holder(session: Session, site_id: int, slot_at: datetime) -> tuple[int, str] | None:
+    query = (
+        select(Content.id, Content.title)
+        .join(CalendarSlot, CalendarSlot.content_id == Content.id)
+        .where(CalendarSlot.site_id == site_id, CalendarSlot.slot_at == slot_at)
+    )
+    row = session.execute(query).one_or_none()
+    return None if row is None else (row.id, row.title)
+
+
+def _told(slot: Slot) -> str:
+    return f"{slot.local_date:%a} {slot.local_date} {slot.local_time}"

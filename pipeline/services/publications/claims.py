@@ -1,0 +1,87 @@
+"""Owns the shape of a claim: what is to be done at the site, by whom, until when, and within which limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from pipeline.core.states import PublicationStatus
+
+
+class Work(StrEnum):
+    """What a claimed publication wants of its site."""
+
+    #: To become visible.
+    PLACE = "place"
+    #: To show a later version of what is visible.
+    UPDATE = "update"
+    #: To show it no longer.
+    TAKE_AWAY = "take_away"
+
+    @property
+    def under_way_as(self) -> PublicationStatus:
+        """The publication's status while it is being done."""
+        return _UNDER_WAY_AS[self]
+
+    @property
+    def put_off_as(self) -> PublicationStatus:
+        """The publication's status while it waits to be tried again."""
+        return PublicationStatus.PLANNED if self is Work.PLACE else _UNDER_WAY_AS[self]
+
+    @property
+    def given_up_as(self) -> PublicationStatus:
+        """The publication's status when a person must look; an article that is visible stays published."""
+        return PublicationStatus.PUBLISHED if self is Work.UPDATE else PublicationStatus.NEEDS_ATTENTION
+
+
+_UNDER_WAY_AS = {
+    Work.PLACE: PublicationStatus.PUBLISHING,
+    Work.UPDATE: PublicationStatus.PUBLISHED,
+    Work.TAKE_AWAY: PublicationStatus.WITHDRAWN,
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long and how often a publication is tried; values of the configuration."""
+
+    lease: timedelta
+    #: Pauses before each further try.
+    retries: Sequence[timedelta]
+    #: Least distance of two late publications of one site.
+    spacing: timedelta
+    #: How late it may still go out; later than that, it takes a later slot.
+    grace: timedelta = timedelta(hours=2)
+    #: How long an answer that never came is looked up before anything is made again.
+    lookup_window: timedelta = timedelta(minutes=10)
+    #: Most publications of one site under way at once: a site that hangs holds no more of the workers than this.
+    places: int = 2
+    #: When one that found no place asks again.
+    place_wait: timedelta = timedelta(seconds=2)
+
+    @property
+    def most_attempts(self) -> int:
+        """The first try and its repetitions."""
+        return len(self.retries) + 1
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A publication that is this publisher's until its lease ends."""
+
+    publication_id: int
+    ticket: int
+    content_id: int
+    site_id: int
+    work: Work
+    #: Counts from 1.
+    attempt: int
+    lease_until: datetime
+    #: The site's name for what stands there already.
+    remote_id: str | None
+    #: Since when an answer of the site is missing: it may show the article without our knowing.
+    unknown_since: datetime | None
+    #: What the article is dated: its slot, or when it first appeared, or now.
+    published_at: datetime

@@ -1,0 +1,159 @@
+"""Owns what becomes of a publication after its site was asked: done, tried again, looked up again, given up.
+
+Whoever lost its claim writes nothing, but lets go of its lease, so that what was wanted since then need not wait for
+it. Never: commits; talks to a site.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
+
+from sqlalchemy import CursorResult, case, select, update
+from sqlalchemy.orm import Session
+
+from pipeline.core.states import ContentStatus, PublicationStatus
+from pipeline.models import Content, Publication
+from pipeline.models.base import table_of
+from pipeline.services import placing
+from pipeline.services.publications.claims import Claim, Limits, Work
+
+_PUBLICATIONS: Final = table_of(Publication)
+_TO_BE_PUBLISHED: Final = (ContentStatus.SCHEDULED, ContentStatus.PUBLISHING)
+
+
+def finalise(
+    session: Session, claim: Claim, *, remote_id: str, remote_url: str, now: datetime, version: int | None = None
+) -> bool:
+    """Write down that the site shows the content in `version` (None: as it is now); its slot stays taken.
+
+    Edited since: due again. False: somebody else has claimed it since.
+    """
+    values: dict[str, Any] = {"remote_id": remote_id, "remote_url": remote_url, "unknown_since": None, "error": None}
+    if claim.work is Work.PLACE:
+        values["published_at"] = now
+    if not _end(session, claim, status=PublicationStatus.PUBLISHED, due_at=None, **values):
+        return False
+    current = session.scalar(select(Content.version).where(Content.id == claim.content_id))
+    shown = current if version is None else version
+    again = {"due_at": now, "attempts": 0} if shown != current else {}
+    _write(session, claim.publication_id, placed_version=shown, **again)
+    if claim.work is Work.UPDATE:
+        return True
+    return placing.move_content(session, claim.content_id, ContentStatus.PUBLISHED, of=(ContentStatus.PUBLISHING,))
+
+
+def taken_away(session: Session, claim: Claim) -> bool:
+    """Write down that nothing of the content stands on the site. False: somebody else has claimed it since."""
+    nothing = ("remote_id", "remote_url", "placed_version", "published_at", "unknown_since", "error")
+    return _end(session, claim, status=PublicationStatus.WITHDRAWN, due_at=None, **dict.fromkeys(nothing))
+
+
+def try_later(
+    session: Session,
+    claim: Claim,
+    error: str,
+    *,
+    limits: Limits,
+    pause: timedelta | None,
+    now: datetime,
+    **learnt: Any,
+) -> bool:
+    """Try again after the next pause (`pause` where that is longer); after the last one a person must look.
+
+    `learnt`: what became known on the way (`remote_id`, `remote_url`, `unknown_since`). False: somebody else has
+    claimed it since.
+    """
+    if claim.attempt >= limits.most_attempts:
+        return give_up(session, claim, f"{error} It was tried {claim.attempt} times.", **learnt)
+    wait = max(limits.retries[claim.attempt - 1], pause or timedelta())
+    return _end(session, claim, status=claim.work.put_off_as, due_at=now + wait, error=error, **learnt)
+
+
+def look_again(session: Session, claim: Claim, *, limits: Limits, now: datetime) -> bool:
+    """The site does not show yet what it may have taken: look again soon, which spends no attempt.
+
+    False: somebody else has claimed it since.
+    """
+    until = (claim.unknown_since or now) + limits.lookup_window
+    due_at = min(now + limits.retries[0], max(until, now))
+    return _end(session, claim, status=claim.work.put_off_as, due_at=due_at, attempts=claim.attempt - 1)
+
+
+def give_up(session: Session, claim: Claim, error: str, **learnt: Any) -> bool:
+    """A person must look; `error` is the sentence for them. An article that is visible stays published.
+
+    `learnt` as in `try_later`. False: somebody else has claimed it since.
+    """
+    if not _end(session, claim, status=claim.work.given_up_as, due_at=None, error=error, **learnt):
+        return False
+    if claim.work is not Work.PLACE:
+        return True
+    return placing.move_content(
+        session, claim.content_id, ContentStatus.NEEDS_ATTENTION, of=(ContentStatus.PUBLISHING,)
+    )
+
+
+def set_aside(session: Session, publication_id: int, error: str) -> None:
+    """It could not even be claimed: a person must look, and its message is not sent for ever."""
+    known = _PUBLICATIONS.c
+    is_published = known.status == PublicationStatus.PUBLISHED
+    _write(
+        session,
+        publication_id,
+        status=case((is_published, known.status), else_=PublicationStatus.NEEDS_ATTENTION.value),
+        error=error,
+        due_at=None,
+        lease_until=None,
+        sends=0,
+        ticket=known.ticket + 1,
+    )
+    content_id = session.scalar(select(known.content_id).where(known.id == publication_id))
+    if content_id is not None:
+        placing.move_content(session, content_id, ContentStatus.NEEDS_ATTENTION, of=_TO_BE_PUBLISHED)
+
+
+def stop(session: Session, publication: Publication, error: str, *, work: Work) -> None:
+    """End a locked publication that nobody holds; `error` is the sentence for a person."""
+    publication.status, publication.error = work.given_up_as, error
+    publication.due_at, publication.lease_until, publication.sends = None, None, 0
+    if work is Work.PLACE:
+        placing.move_content(session, publication.content_id, ContentStatus.NEEDS_ATTENTION, of=_TO_BE_PUBLISHED)
+
+
+def disown(session: Session, claim: Claim, *, remote_id: str | None, now: datetime) -> bool:
+    """A publisher that lost its claim has changed the site after all: what is wanted since then is due once more.
+
+    `remote_id` is what it placed, None where it took away. Whether that is a second copy, which it must take away.
+    """
+    row = session.get_one(Publication, claim.publication_id, with_for_update=True, populate_existing=True)
+    is_second = remote_id is not None and row.remote_id not in {None, remote_id}
+    stands_in_vain = row.status is PublicationStatus.WITHDRAWN and remote_id is not None
+    # It may have put an older version in the place of a newer one.
+    is_outdated = row.status is PublicationStatus.PUBLISHED and not is_second
+    if stands_in_vain or is_outdated:
+        row.remote_id, row.ticket = row.remote_id or remote_id, row.ticket + 1
+        row.due_at, row.sends, row.attempts = max(now, row.lease_until or now), 0, 0
+    return is_second
+
+
+def _end(session: Session, claim: Claim, **values: Any) -> bool:
+    """End the claim, unless another took its place."""
+    held = (
+        _PUBLICATIONS.c.id == claim.publication_id,
+        _PUBLICATIONS.c.ticket == claim.ticket,
+        _PUBLICATIONS.c.status == claim.work.under_way_as,
+    )
+    statement = update(_PUBLICATIONS).where(*held).values(lease_until=None, sends=0, **values)
+    if cast("CursorResult[Any]", session.execute(statement)).rowcount == 1:
+        return True
+    session.execute(
+        update(_PUBLICATIONS)
+        .where(_PUBLICATIONS.c.id == claim.publication_id, _PUBLICATIONS.c.lease_until == claim.lease_until)
+        .values(lease_until=None)
+    )
+    return False
+
+
+def _write(session: Session, publication_id: int, **values: Any) -> None:
+    session.execute(update(_PUBLICATIONS).where(_PUBLICATIONS.c.id == publication_id).values(**values))

@@ -1,0 +1,45 @@
+"""Owns what a person wants of a publication: to look at it, to have it at once even where it got stuck or was missed.
+
+Never: commits; talks to a site.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from pipeline.core.errors import ConflictError
+from pipeline.core.states import ContentStatus
+from pipeline.models import Content, Publication
+from pipeline.services import placing
+from pipeline.services.calendar import rows
+
+_PUBLISHABLE: Final = (ContentStatus.APPROVED, ContentStatus.SCHEDULED, ContentStatus.READY)
+
+
+def of_content(session: Session, content: Content) -> Publication | None:
+    """The content's publication; None before anything was planned."""
+    return session.scalar(select(Publication).where(Publication.content_id == content.id))
+
+
+def publish_now(session: Session, content: Content, *, now: datetime) -> Publication:
+    """Have the content published at once, as a person wants it; its slot is free for others.
+
+    From approved, scheduled or ready, and from needs attention where publishing was what got stuck or was missed.
+    Auto-publish does not matter. Raises ConflictError otherwise.
+    """
+    rows.lock_share(session, content.site_id)
+    is_stuck = placing.lock_publication(session, content.id) in placing.STUCK
+    of = (*_PUBLISHABLE, ContentStatus.NEEDS_ATTENTION) if is_stuck else _PUBLISHABLE
+    if not placing.move_content(session, content.id, ContentStatus.PUBLISHING, of=of):
+        raise ConflictError(
+            f"Content {content.id} is {content.status}: only approved, scheduled or ready content can be published "
+            "now. Approve it first, or wait until what is under way has ended."
+        )
+    rows.release(session, content.id, site_id=content.site_id, now=now)
+    placing.plan(session, content, slot_at=None, due_at=now, now=now)
+    planned = select(Publication).where(Publication.content_id == content.id)
+    return session.scalars(planned.execution_options(populate_existing=True)).one()

@@ -1,0 +1,131 @@
+"""Owns what people decide about an article: yes, no, off the site, away altogether. Audited.
+
+Lock order: calendar, publication, content, slot. Never: commits; talks to a site: what stands there is due to be taken
+away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy.orm import Session
+
+from pipeline.core.errors import ConflictError
+from pipeline.core.states import ContentStatus, PublicationStatus, sources
+from pipeline.models import Content, Site
+from pipeline.services import audit, placing
+from pipeline.services.calendar import predicted_slot, rows
+
+_REJECTABLE: Final = frozenset(ContentStatus(status) for status in sources(ContentStatus.REJECTED))
+_ON_THE_SITE: Final = frozenset({PublicationStatus.PUBLISHED, *placing.STUCK})
+
+
+def approve(
+    session: Session, content: Content, *, actor: str, now: datetime, note: str | None = None
+) -> datetime | None:
+    """Say yes to an article in review: when it will be published, None where its site has no slots.
+
+    ConflictError where it is not in review.
+    """
+    expected = predicted_slot(session, session.get_one(Site, content.site_id), now=now)
+    values = {"approved_at": now, "held_back": False}
+    if not placing.move_content(session, content.id, ContentStatus.APPROVED, of=(ContentStatus.REVIEW,), **values):
+        raise ConflictError(f"Content {content.id} is {content.status}: only content in review can be approved.")
+    _record(session, content, "content.approved", actor=actor, now=now, note=note)
+    return expected
+
+
+def reject(session: Session, content: Content, *, actor: str, now: datetime, note: str | None = None) -> bool:
+    """Say no to an article: its slot is free, and it is taken off its site. Whether anything may stand there.
+
+    ConflictError where it is rejected already, or just being published.
+    """
+    taken_off = _leave(session, content, ContentStatus.REJECTED, of=_REJECTABLE, now=now)
+    _record(session, content, "content.rejected", actor=actor, now=now, note=note)
+    return taken_off
+
+
+def withdraw(session: Session, content: Content, *, actor: str, now: datetime, note: str | None = None) -> bool:
+    """Take a published article off its site; it is approved again and held back until a person schedules it.
+
+    So is one whose publication got stuck or was missed; ConflictError otherwise. Whether anything may stand there.
+    """
+    rows.lock_share(session, content.site_id)
+    if placing.lock_publication(session, content.id) not in _ON_THE_SITE:
+        raise ConflictError(
+            f"Content {content.id} is {content.status}: nothing of it is to be taken off its site. Unschedule what is "
+            "scheduled; if it is just being published, wait until it is published or needs attention."
+        )
+    taken_off = _leave(
+        session,
+        content,
+        ContentStatus.APPROVED,
+        of=(ContentStatus.PUBLISHED, ContentStatus.NEEDS_ATTENTION),
+        or_in=(ContentStatus.APPROVED, ContentStatus.REJECTED),
+        now=now,
+        held_back=True,
+    )
+    _record(session, content, "content.withdrawn", actor=actor, now=now, note=note)
+    return taken_off
+
+
+def delete(session: Session, content: Content, *, actor: str, now: datetime) -> bool:
+    """Show the article to nobody any more: its slot is free, its site is cleared. Whether anything may stand there.
+
+    Its row stays, with all it came from, its calls and what they cost; so its title and slug stay taken. ConflictError
+    where it is just being published.
+    """
+    taken_off = _leave(
+        session,
+        content,
+        ContentStatus.REJECTED,
+        of=_REJECTABLE,
+        or_in=(ContentStatus.REJECTED,),
+        now=now,
+        deleted_at=now,
+    )
+    _record(session, content, "content.deleted", actor=actor, now=now, note=None)
+    return taken_off
+
+
+def _leave(
+    session: Session,
+    content: Content,
+    new: ContentStatus,
+    *,
+    of: Collection[ContentStatus],
+    now: datetime,
+    or_in: Collection[ContentStatus] = (),
+    **values: Any,
+) -> bool:
+    """Take the content off calendar and site, and move it out of `of`; in one of `or_in` it stays what it is."""
+    rows.lock_share(session, content.site_id)
+    is_under_way = placing.lock_publication(session, content.id) is PublicationStatus.PUBLISHING
+    if is_under_way or not (
+        placing.move_content(session, content.id, new, of=of, **values)
+        or placing.change_content(session, content.id, within=or_in, **values)
+    ):
+        session.refresh(content)
+        raise ConflictError(
+            f"Content {content.id} is {content.status}: it cannot become {new} now. "
+            "If it is just being published, wait until it is published or needs attention."
+        )
+    placing.withdraw(session, content.id, now=now, also_published=True)
+    rows.release(session, content.id, site_id=content.site_id, now=now)
+    return placing.is_due(session, content.id)
+
+
+def _record(session: Session, content: Content, action: str, *, actor: str, now: datetime, note: str | None) -> None:
+    session.refresh(content)
+    audit.record(
+        session,
+        account_id=content.account_id,
+        actor=actor,
+        action=action,
+        subject_kind="content",
+        subject_id=content.id,
+        now=now,
+        details={"note": note} if note else None,
+    )

@@ -1,0 +1,33 @@
+"""Owns what a run carries for ever of its site's settings: all of them, with the AI parameters resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy.orm import Session
+
+from pipeline.core.matrix import SiteSettings
+from pipeline.models import SiteAutomationSettings
+from pipeline.services.settings.resolution import Origin, account_values, resolve, system_settings
+from pipeline.services.settings.rows import settings_of
+
+
+class Frozen(NamedTuple):
+    """A site's settings with none of the AI parameters left open, and who decided each of those."""
+
+    settings: SiteSettings
+    origins: Mapping[str, Origin]
+
+
+def freeze(session: Session, rows: Sequence[SiteAutomationSettings]) -> dict[int, Frozen]:
+    """Site -> its frozen settings, two statements for any number. NotReadyError before the system has its defaults."""
+    if not rows:
+        return {}
+    system, accounts = system_settings(session), account_values(session, {row.account_id for row in rows})
+    found = {}
+    for row in rows:
+        resolved = resolve(row, account=accounts.get(row.account_id, {}), system=system)
+        settings = settings_of(row).model_copy(update={"ai": resolved.values})
+        found[row.site_id] = Frozen(settings, resolved.origins)
+    return found

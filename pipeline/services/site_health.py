@@ -1,0 +1,201 @@
+"""Owns what is known of a site's health: when it is looked at, what was found, what people read of it.
+
+A look goes through what was published a portion at a time and goes on where the last one ended. Nothing at the site is
+changed: what somebody edited or took away there is written down. Lock order: publications, site.
+Never: commits; asks a site.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, cast
+
+from sqlalchemy import CursorResult, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from pipeline.core.states import PublicationStatus
+from pipeline.models import Content, Publication, Site, SyncEvent
+from pipeline.models.base import table_of
+from pipeline.services import alerts
+from pipeline.sites.port import Standing
+
+#: Pause between two looks at a site.
+EVERY: Final = timedelta(hours=1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+#: Spreads ids that follow each other over the whole hour; prime, so that every second is used.
+_SPREAD: Final = 2_654_435_761
+_SITES, _PUBLICATIONS = table_of(Site), table_of(Publication)
+_IS_PUBLISHED: Final = Publication.status == PublicationStatus.PUBLISHED
+_TOLD: Final[Mapping[Standing, str]] = {
+    Standing.DELETED: "“{title}” is not on the site any more. It is not put back by itself.",
+    Standing.EDITED: "“{title}” was edited at the site. It is left as it is there.",
+    Standing.HERE: "“{title}” stands on the site again as it was published.",
+}
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A published article as it was known when the look began."""
+
+    publication_id: int
+    ticket: int
+    content_id: int
+    title: str
+    remote_id: str | None
+    drift: str | None
+
+
+@dataclass(frozen=True)
+class Look:
+    """A look at a site that was begun: its lease proves that it is the only one."""
+
+    site_id: int
+    lease_until: datetime
+    placements: Sequence[Placement]
+    #: Where the next look goes on.
+    next_position: int
+
+
+@dataclass(frozen=True)
+class Health:
+    """What is known of a site after a look."""
+
+    status: str
+    #: What the site said when it failed.
+    error: str | None
+    #: How many articles were looked at now.
+    looked_at: int
+    #: What was found now and was not known before.
+    news: Sequence[str]
+
+
+def next_check(site_id: int, *, after: datetime) -> datetime:
+    """The first instant after `after` at which the site is looked at: every hour, a second of its own."""
+    offset = timedelta(seconds=site_id * _SPREAD % int(EVERY.total_seconds()))
+    return _EPOCH + offset + ((after - _EPOCH - offset) // EVERY + 1) * EVERY
+
+
+def begin(session: Session, site_id: int, *, most: int, lease: timedelta, now: datetime) -> Look | None:
+    """Begin a look at the next `most` articles of the site; None where another is under way, or there is no site."""
+    is_free = or_(_SITES.c.check_lease_until.is_(None), _SITES.c.check_lease_until <= now)
+    statement = update(_SITES).where(_SITES.c.id == site_id, is_free).values(check_lease_until=now + lease)
+    position = session.scalar(statement.returning(_SITES.c.check_position))
+    if position is None:
+        return None
+    query = (
+        select(
+            Publication.id,
+            Publication.ticket,
+            Publication.content_id,
+            Content.title,
+            Publication.remote_id,
+            Publication.drift,
+        )
+        .join(Content, Content.id == Publication.content_id)
+        .where(
+            Publication.site_id == site_id,
+            Publication.id > position,
+            _IS_PUBLISHED,
+        )
+        .order_by(Publication.id)
+        .limit(most)
+    )
+    found = [Placement(*row) for row in session.execute(query)]
+    return Look(site_id, now + lease, found, found[-1].publication_id if len(found) == most else 0)
+
+
+def answered(session: Session, look: Look, found: Mapping[int, Standing], *, now: datetime) -> Health | None:
+    """Write down how the articles stand, by publication id. None: another look took this one's place."""
+    site = _held(session, look)
+    if site is None:
+        return None
+    news = [
+        _event(session, site, kind=_kind(found[placement.publication_id]), placement=placement, now=now)
+        for placement in look.placements
+        if _is_news(session, placement, found[placement.publication_id])
+    ]
+    if site.sync_error is not None:
+        news.insert(0, f"{site.name} answers again.")
+        session.add(_row(site, kind="recovered", message=news[0], content_id=None, now=now))
+        alerts.site_recovered(session, site.id, now=now)
+    status = "drifted" if drifted(session, site, limit=1) else "ok"
+    values = {"sync_status": status, "sync_error": None, "last_sync_at": now, "check_position": look.next_position}
+    return Health(status, None, len(look.placements), news) if _written(session, look, values) else None
+
+
+def failed(session: Session, look: Look, error: str, *, now: datetime) -> Health | None:
+    """Write down that the site could not be looked at, and tell its account. None: another look took its place."""
+    site = _held(session, look)
+    if site is None:
+        return None
+    news = [] if site.sync_error == error else [error]
+    if news:
+        session.add(_row(site, kind="failing", message=error, content_id=None, now=now))
+    alerts.site_failing(session, site, error=error, now=now)
+    is_ours = _written(session, look, {"sync_status": "failing", "sync_error": error})
+    return Health("failing", error, 0, news) if is_ours else None
+
+
+def drifted(session: Session, site: Site, *, limit: int = 50) -> Sequence[tuple[int, str, str]]:
+    """Articles that do not stand on the site as they were published: content id, title, `deleted` or `edited`."""
+    query = (
+        select(Publication.content_id, Content.title, Publication.drift)
+        .join(Content, Content.id == Publication.content_id)
+        .where(Publication.site_id == site.id, Publication.drift.is_not(None), _IS_PUBLISHED)
+        .order_by(Publication.id)
+        .limit(limit)
+    )
+    return [(content_id, title, str(drift)) for content_id, title, drift in session.execute(query)]
+
+
+def count_published(session: Session, site: Site) -> int:
+    """How many articles a whole round looks at."""
+    return session.scalar(select(func.count()).where(Publication.site_id == site.id, _IS_PUBLISHED)) or 0
+
+
+def _held(session: Session, look: Look) -> Site | None:
+    """The site, while the look is still its only one."""
+    query = select(Site).where(Site.id == look.site_id, Site.check_lease_until == look.lease_until)
+    return session.scalar(query.execution_options(populate_existing=True))
+
+
+def _is_news(session: Session, placement: Placement, standing: Standing) -> bool:
+    """Whether it stands otherwise than was known, nobody published it meanwhile, and this is written down now."""
+    drift = None if standing is Standing.HERE else standing.value
+    if drift == placement.drift:
+        return False
+    same = (
+        _PUBLICATIONS.c.id == placement.publication_id,
+        _PUBLICATIONS.c.ticket == placement.ticket,
+        _PUBLICATIONS.c.status == PublicationStatus.PUBLISHED,
+        _PUBLICATIONS.c.drift.is_(None) if placement.drift is None else _PUBLICATIONS.c.drift == placement.drift,
+    )
+    moved = session.execute(update(_PUBLICATIONS).where(*same).values(drift=drift))
+    return cast("CursorResult[Any]", moved).rowcount == 1
+
+
+def _kind(standing: Standing) -> str:
+    return "back" if standing is Standing.HERE else standing.value
+
+
+def _event(session: Session, site: Site, *, kind: str, placement: Placement, now: datetime) -> str:
+    standing = Standing.HERE if kind == "back" else Standing(kind)
+    message = _TOLD[standing].format(title=placement.title)
+    session.add(_row(site, kind=kind, message=message, content_id=placement.content_id, now=now))
+    return message
+
+
+def _row(site: Site, *, kind: str, message: str, content_id: int | None, now: datetime) -> SyncEvent:
+    return SyncEvent(
+        account_id=site.account_id, site_id=site.id, kind=kind, message=message, content_id=content_id, at=now
+    )
+
+
+def _written(session: Session, look: Look, values: Mapping[str, Any]) -> bool:
+    """Let go of the site with what was found, if the look is still its only one."""
+    session.flush()
+    ours = (_SITES.c.id == look.site_id, _SITES.c.check_lease_until == look.lease_until)
+    statement = update(_SITES).where(*ours).values(check_lease_until=None, **values)
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1

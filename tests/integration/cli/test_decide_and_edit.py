@@ -1,0 +1,132 @@
+"""Commands on one article: approve, reject, edit, withdraw, delete; the site follows at once where no stack runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from pipeline.core.states import ContentStatus
+from pipeline.db.session import Database
+from pipeline.models import Content, Site
+from tests.integration.cli.conftest import Igny8
+from tests.support.builders import make_content, make_site
+
+
+def _content(database: Database, status: ContentStatus = ContentStatus.APPROVED) -> str:
+    with database.transaction() as session:
+        site = session.scalars(select(Site)).one()
+        return str(make_content(session, site=site, status=status, slug="choose-a-desk").id)
+
+
+def _page(home: Path) -> Path:
+    return home / "sites" / "1-desks" / "choose-a-desk" / "index.html"
+
+
+def test_approving_says_when_it_publishes(igny8: Igny8, ready: Database) -> None:
+    content_id = _content(ready, ContentStatus.REVIEW)
+
+    told = igny8("content", "approve", content_id, "--note", "Good.")
+
+    assert told.code == 0, told.err
+    assert "It publishes on " in told.out
+    assert "(Europe/Berlin)" in told.out
+    assert igny8("content", "show", content_id, "--json").json["status"] == "approved"
+
+
+def test_approving_twice_is_refused_with_a_sentence(igny8: Igny8, ready: Database) -> None:
+    content_id = _content(ready, ContentStatus.REVIEW)
+    assert igny8("content", "approve", content_id, "--json").json["publishes_at"]
+
+    again = igny8("content", "approve", content_id)
+
+    assert (again.code, again.err) == (
+        1,
+        f"Error: Content {content_id} is approved: only content in review can be approved.\n",
+    )
+
+
+def test_an_edit_of_a_published_article_is_on_its_page(
+    igny8: Igny8, ready: Database, home: Path, tmp_path: Path
+) -> None:
+    content_id, body = _content(ready), tmp_path / "body.html"
+    igny8("publish", content_id, "--now")
+    body.write_text("<h2>Height</h2><p>Measure your elbow first.</p>")
+
+    told = igny8(
+        "content", "edit", content_id, "--title", "A desk that fits", "--body-file", str(body), "--version", "1"
+    )
+
+    assert told.code == 0, told.err
+    assert "Its site shows version 2" in told.out
+    page = _page(home).read_text()
+    assert "A desk that fits" in page
+    assert "Measure your elbow first." in page
+
+
+def test_a_stale_edit_is_refused(igny8: Igny8, ready: Database) -> None:
+    content_id = _content(ready)
+    igny8("content", "edit", content_id, "--title", "One")
+
+    stale = igny8("content", "edit", content_id, "--title", "Two", "--version", "1")
+
+    assert stale.code == 1
+    assert "somebody else changed it" in stale.err
+    assert igny8("content", "show", content_id, "--json").json["title"] == "One"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "Say what to change"),
+        (("--title", " "), "title: it must not be empty."),
+        (("--body-file", "nowhere.html"), "--body-file: nowhere.html cannot be read"),
+    ],
+)
+def test_a_wrong_edit_is_wrong_usage(igny8: Igny8, ready: Database, arguments: tuple[str, ...], said: str) -> None:
+    told = igny8("content", "edit", _content(ready), *arguments)
+
+    assert (told.code, said in told.err) == (2, True)
+
+
+def test_withdrawing_takes_the_page_away_at_once_where_no_stack_runs(igny8: Igny8, ready: Database, home: Path) -> None:
+    content_id = _content(ready)
+    igny8("publish", content_id, "--now")
+    assert _page(home).is_file()
+
+    told = igny8("content", "withdraw", content_id, "--json")
+
+    assert told.code == 0, told.err
+    assert (told.json["status"], told.json["site"]["status"], told.json["site"]["pending"]) == (
+        "approved",
+        "withdrawn",
+        False,
+    )
+    assert not _page(home).exists()
+
+
+def test_rejecting_and_deleting_take_the_page_away(igny8: Igny8, ready: Database, home: Path) -> None:
+    content_id = _content(ready)
+    igny8("publish", content_id, "--now")
+
+    rejected = igny8("content", "reject", content_id, "--note", "No.")
+
+    assert (rejected.code, _page(home).exists()) == (0, False)
+    assert igny8("content", "delete", content_id).code == 0
+    assert igny8("content", "show", content_id).code == 1
+    assert igny8("content", "list", "Desks", "--json").json == []
+
+
+@pytest.mark.parametrize("command", ["approve", "reject", "edit", "withdraw", "delete"])
+def test_another_accounts_article_is_not_there(igny8: Igny8, ready: Database, command: str) -> None:
+    with ready.transaction() as session:
+        foreign = make_content(session, site=make_site(session), status=ContentStatus.REVIEW)
+
+    told = igny8("content", command, str(foreign.id), *(("--title", "Mine") if command == "edit" else ()))
+
+    assert told.code == 1
+    assert f"There is no content {foreign.id} in this account." in told.err
+    with ready.reading() as session:
+        row = session.get_one(Content, foreign.id)
+    assert (row.status, row.version, row.deleted_at) == (ContentStatus.REVIEW, 1, None)

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import socket
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from pipeline.core.errors import InvalidValueError
+from pipeline.net import PrivateAddressError, checked_url, pinned_address
+
+PRIVATE = [
+    "127.0.0.1",
+    "10.1.2.3",
+    "172.16.0.1",
+    "192.168.1.1",
+    "169.254.169.254",
+    "0.0.0.0",  # noqa: S104 - an address that is refused
+    "100.64.0.1",
+    "224.0.0.1",
+    "[::1]",
+    "[fe80::1]",
+    "[fd00::1]",
+    "[::ffff:10.0.0.1]",
+    "[2002:0a00:0001::]",
+]
+
+
+def _names_mean(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    def resolve(_host: str, port: int, **_: Any) -> list[tuple[Any, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+
+@pytest.mark.parametrize("host", PRIVATE)
+def test_an_address_in_a_private_network_is_refused(host: str) -> None:
+    with pytest.raises(PrivateAddressError, match="private network"):
+        pinned_address(urlsplit(f"http://{host}/"), allow_private=False)
+
+
+def test_a_laboratory_may_allow_them() -> None:
+    assert pinned_address(urlsplit("http://127.0.0.1/"), allow_private=True) == "127.0.0.1"
+
+
+@pytest.mark.parametrize("host", ["93.184.216.34", "[2606:4700:4700::1111]"])
+def test_a_public_address_is_the_one_to_connect_to(host: str) -> None:
+    assert pinned_address(urlsplit(f"https://{host}/"), allow_private=False) == host.strip("[]")
+
+
+def test_a_name_with_a_public_and_a_private_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    _names_mean(monkeypatch, "93.184.216.34", "10.0.0.1")
+
+    with pytest.raises(PrivateAddressError, match=r"hooks\.example lies in a private network"):
+        pinned_address(urlsplit("https://hooks.example/"), allow_private=False)
+
+
+@pytest.mark.parametrize("url", ["https://example.com/x", " http://example.com:8080 ", "https://example.com/?a=b#c"])
+def test_web_addresses_are_allowed(url: str) -> None:
+    assert checked_url(url) == url.strip()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "example.com", "ftp://example.com", "https://", "http://a b.example", "https://example.com:99999",
+     "https://example.com/\r\nX-Evil:1", "https://example.com:0", "https://[::1", "https://e.example/" + "x" * 2_000],
+)  # fmt: skip
+def test_what_is_no_web_address_is_refused_with_an_example(url: str) -> None:
+    with pytest.raises(InvalidValueError, match=r"Use one like https://example\.com/hooks"):
+        checked_url(url)
+
+
+def test_an_address_with_a_password_is_refused() -> None:
+    with pytest.raises(InvalidValueError, match="no user and no password") as refused:
+        checked_url("https://me:secret@example.com/")
+
+    assert "secret" not in refused.value.message
