@@ -27,9 +27,9 @@ class Scope(StrEnum):
     SETTINGS = "settings"
     #: Runs: start, look, pause, resume, cancel, retry.
     RUNS = "runs"
-    #: Articles: list, show, publish.
+    #: Articles: list, show, decide, edit, publish.
     CONTENT = "content"
-    #: The calendar of a site.
+    #: The calendar of a site: show it, move what stands on it.
     CALENDAR = "calendar"
     #: The account's credits.
     CREDITS = "credits"

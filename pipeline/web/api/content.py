@@ -5,17 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy.orm import Session
 
 from pipeline.core.roles import Scope
 from pipeline.core.states import ContentStatus, PublicationStatus
-from pipeline.models import Publication
+from pipeline.models import Content, Publication
 from pipeline.services import audit, content, publications, sites
 from pipeline.web.answers import problems
 from pipeline.web.api.parameters import After, ContentId, Limit, SiteId
 from pipeline.web.operations import Unit, reads, writes
 
+CONTENT_ETAG: Final = {"ETag": {"description": "Of its version: what it says.", "schema": {"type": "string"}}}
 router = APIRouter(tags=[Scope.CONTENT.value])
 _BRIEF: Final[dict[str, Any]] = {
     "id": 3,
@@ -168,20 +170,31 @@ def list_some(
     return {"items": page, "next": page[-1].id if len(found) > limit else None}
 
 
+def details(session: Session, article: Content) -> ContentDetails:
+    """An article as it is shown."""
+    publication = publications.of_content(session, article)
+    return ContentDetails.model_validate(article).model_copy(
+        update={"publication": None if publication is None else PublicationState.model_validate(publication)}
+    )
+
+
+def etag_of(article: Content) -> str:
+    """The mark of what an article says: its version, whatever becomes of its status meanwhile."""
+    return f'"{article.version}"'
+
+
 @router.get(
     "/content/{content_id}",
     operation_id="get_content",
     response_model=ContentDetails,
-    responses=problems(401, 403, 404, 422),
+    responses={200: {"headers": CONTENT_ETAG}, **problems(401, 403, 404, 422)},
 )
 @reads(Scope.CONTENT)
-def show(unit: Unit, content_id: ContentId) -> ContentDetails:
+def show(unit: Unit, response: Response, content_id: ContentId) -> ContentDetails:
     """Show an article, and where it is published."""
     article = content.get_content(unit.session, account_id=unit.account_id, content_id=content_id)
-    publication = publications.of_content(unit.session, article)
-    return ContentDetails.model_validate(article).model_copy(
-        update={"publication": None if publication is None else PublicationState.model_validate(publication)}
-    )
+    response.headers["ETag"] = etag_of(article)
+    return details(unit.session, article)
 
 
 @router.get(

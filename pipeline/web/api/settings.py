@@ -1,4 +1,4 @@
-"""Owns `…/unified-settings/`: everything a site decides under one GET and one PUT; presets; back to the defaults."""
+"""Owns `…/unified-settings/`: everything a site decides under one GET and one PUT; a preview; presets; defaults."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from pipeline.core.errors import StaleError
 from pipeline.core.matrix import SiteSettings
 from pipeline.core.presets import Preset, with_preset
 from pipeline.core.roles import Scope
-from pipeline.services import calendar, settings
+from pipeline.services import calendar, settings, sites
 from pipeline.services.calendar import Follow
 from pipeline.services.settings import Page
 from pipeline.web.answers import problems
+from pipeline.web.api.moves import MOVE_EXAMPLE, MovedItem, moved_items
 from pipeline.web.api.parameters import SiteId
 from pipeline.web.operations import Unit, reads, writes
 from pipeline.web.settings_schema import READ, SENT
@@ -68,6 +69,15 @@ class ChosenPreset(BaseModel):
     preset: Preset
 
 
+class SettingsPreview(BaseModel):
+    """What would move, told in the zone of the site."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"timezone": "Europe/Berlin", "moves": [MOVE_EXAMPLE]}]})
+
+    timezone: str
+    moves: list[MovedItem]
+
+
 @router.get(
     "/",
     operation_id="get_unified_settings",
@@ -100,6 +110,24 @@ def save(
     """Save all settings of a site, or none: every fault is told at once. Runs that are live keep those they have."""
     page = _locked(unit, site_id, if_match)
     return _stored(unit, page, settings.laid_over(page.settings, sent), schedule_change)
+
+
+@router.post(
+    "/preview",
+    operation_id="preview_unified_settings",
+    response_model=SettingsPreview,
+    responses=problems(401, 403, 404, 413, 422),
+    openapi_extra=_BODY,
+)
+@reads(Scope.SETTINGS)
+def preview(
+    unit: Unit, site_id: SiteId, sent: Annotated[dict[str, Any], Body()], schedule_change: OnSchedule = Follow.REFLOW
+) -> SettingsPreview:
+    """Tell what a PUT of this document would move on the calendar; nothing is changed."""
+    site = sites.get_site(unit.session, account_id=unit.account_id, site_id=site_id)
+    new = settings.laid_over(settings.load(unit.session, site), sent)
+    moves = calendar.preview(unit.session, site, follow=schedule_change, now=unit.now, settings=new)
+    return SettingsPreview(timezone=site.timezone, moves=moved_items(moves, site.timezone))
 
 
 @router.post("/preset", operation_id="apply_preset", response_class=Response, responses=_SAVED)

@@ -33,8 +33,10 @@ def _schemas(operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The schemas of what is sent and of what is answered."""
     bodies = [operation["requestBody"]] if "requestBody" in operation else []
     for described in [*bodies, *operation["responses"].values()]:
-        for media in described.get("content", {}).values():
-            yield media["schema"]
+        for kind, media in described.get("content", {}).items():
+            if kind.endswith("json"):
+                choices = media["schema"].get("anyOf", [media["schema"]])
+                yield from (choice for choice in choices if choice != {"type": "null"})
 
 
 def _resolved(schema: dict[str, Any]) -> dict[str, Any]:

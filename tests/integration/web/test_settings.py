@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -325,6 +325,77 @@ def test_the_calendar_follows_its_slots_or_is_kept(api: Api, how: str | None, mo
     assert answer.headers["x-moved-items"] == str(int(moves))
     assert (after != before, status) == (moves, ContentStatus.SCHEDULED.value)
     assert after.minute == (7 if moves else 0)
+
+
+def test_a_preview_tells_what_a_save_moves_and_changes_nothing(api: Api) -> None:
+    sent = _read(api)
+    before, _ = _slot(api)
+    sent["publishing"]["time_slots"] = ["09:07", "14:07", "18:07"]
+
+    kept = api.client.post(f"{api.settings_path}preview", json=sent, params={"schedule_change": "keep"}).json()
+    told = api.client.post(f"{api.settings_path}preview", json=sent).json()
+    unchanged = (_slot(api)[0], _row(api).version)
+    api.client.put(api.settings_path, json=sent)
+
+    (move,) = told["moves"]
+    assert kept == {"timezone": "Europe/Berlin", "moves": []}
+    assert unchanged == (before, 1)
+    assert (move["content_id"], told["timezone"]) == (api.mine.content_id, "Europe/Berlin")
+    assert (datetime.fromisoformat(move["was_at"]), datetime.fromisoformat(move["now_at"])) == (before, _slot(api)[0])
+
+
+def test_a_preview_of_a_wrong_document_tells_every_fault(sqlite_api: Api) -> None:
+    sent = _read(sqlite_api)
+    sent["publishing"]["time_slots"] = ["24:00"]
+    sent["colour"] = "blue"
+
+    answer = sqlite_api.client.post(f"{sqlite_api.settings_path}preview", json=sent)
+
+    assert set(_faults(answer)) == {"publishing.time_slots", "colour"}
+
+
+@pytest.mark.parametrize("how", ["reflow", "keep"])
+def test_a_save_that_changed_slots_is_undone_as_a_whole(api: Api, how: str) -> None:
+    before, slot = _read(api), _slot(api)
+    sent = json.loads(json.dumps(before))
+    sent["publishing"]["time_slots"] = ["09:07", "14:07", "18:07"]
+    api.client.put(api.settings_path, json=sent, params={"schedule_change": how})
+
+    undone = api.client.post(f"/api/v1/sites/{api.mine.site_id}/calendar/undo")
+
+    assert (undone.status_code, undone.json()["action"]) == (200, "changed")
+    assert (_read(api), _slot(api)) == (before, slot)
+
+
+def test_saves_and_undos_at_once_wait_for_each_other(api: Api) -> None:
+    read = _read(api)
+
+    def act(number: int) -> int:
+        if number % 2:
+            return api.client.post(f"/api/v1/sites/{api.mine.site_id}/calendar/undo").status_code
+        publishing = {**read["publishing"], "time_slots": [f"09:{number:02}"]}
+        return api.client.put(api.settings_path, json={**read, "publishing": publishing}).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(act, range(16)))
+
+    assert set(statuses[::2]) == {200}
+    assert set(statuses[1::2]) <= {200, 409}
+
+
+def test_auto_publish_switched_on_again_leaves_what_became_due_to_people(api: Api) -> None:
+    sent = _read(api)
+    sent["publishing"]["auto_publish_enabled"] = False
+    api.client.put(api.settings_path, json=sent)
+    with api.database.transaction() as session:
+        passed = api.database.now() - timedelta(minutes=1)
+        session.scalars(select(Publication).where(Publication.content_id == api.mine.content_id)).one().slot_at = passed
+
+    sent["publishing"]["auto_publish_enabled"] = True
+    answer = api.client.put(api.settings_path, json=sent)
+
+    assert answer.status_code == 200
+    assert api.client.get(f"/api/v1/content/{api.mine.content_id}").json()["status"] == "ready"
 
 
 def test_a_word_that_says_nothing_of_the_schedule_is_refused(sqlite_api: Api) -> None:

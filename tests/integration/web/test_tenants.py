@@ -11,6 +11,12 @@ from sqlalchemy import select
 from pipeline.models import Base
 from tests.support.api import Api, the_app
 
+#: What some operations have to be sent.
+BODIES: dict[str, dict[str, Any]] = {
+    "preset": {"preset": "balanced"},
+    "move": {"to": "2100-01-04 14:00"},
+    "{content_id}": {"title": "Another title"},
+}
 #: No row has it.
 NOBODYS = 2**63 - 1
 
@@ -45,8 +51,10 @@ def test_every_path_with_an_id_is_tried() -> None:
 def _ask(api: Api, place: Place, an_id: int) -> Any:
     ids = api.mine.ids | {place.name: an_id}
     query = {place.name: an_id} if place.within == "query" else {}
-    body = {"preset": "balanced"} if place.path.endswith("preset") else None
-    if place.method == "put":
+    body: dict[str, Any] | None = BODIES.get(place.path.rpartition("/")[2])
+    if place.path.endswith("swap"):
+        body = {"other_id": api.mine.content_id}
+    if place.method == "put" or place.path.endswith("preview"):
         body = api.client.get(api.settings_path).json() | {"delays": {"within_stage": 1, "between_stage": 1}}
     return api.client.request(place.method, place.path.format(**ids), params=query, json=body)
 
@@ -84,6 +92,29 @@ def test_anothers_id_is_not_there(sqlite_api: Api, place: Place) -> None:
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: f"{place.method} {place.path} {place.name}")
 def test_my_own_id_is_there(sqlite_api: Api, place: Place) -> None:
     assert _ask(sqlite_api, place, sqlite_api.mine.ids[place.name]).status_code != 404
+
+
+def test_anothers_article_in_a_body_is_not_there(sqlite_api: Api) -> None:
+    api = sqlite_api
+    path = f"/api/v1/content/{api.mine.content_id}/swap"
+    theirs = _rows_of(api, api.other.account_id)
+
+    answers = [api.client.post(path, json={"other_id": an_id}) for an_id in (api.other.content_id, NOBODYS)]
+
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert answers[0].text.replace(str(api.other.content_id), "N") == answers[1].text.replace(str(NOBODYS), "N")
+    assert _rows_of(api, api.other.account_id) == theirs
+
+
+def test_anothers_action_is_not_undone(sqlite_api: Api) -> None:
+    api = sqlite_api
+    moved = api.client.post(f"/api/v1/content/{api.other.content_id}/pin", headers=api.other.headers).json()
+    theirs = _rows_of(api, api.other.account_id)
+
+    answer = api.client.post(f"/api/v1/sites/{api.mine.site_id}/calendar/undo", json={"undo_id": moved["undo_id"]})
+
+    assert answer.status_code == 409
+    assert _rows_of(api, api.other.account_id) == theirs
 
 
 def test_lists_hold_only_what_is_mine(api: Api) -> None:
