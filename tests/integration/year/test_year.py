@@ -114,7 +114,7 @@ def _a_beat_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _a_start_that_is_recorded_but_is_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schedules, "_start", lambda *_, **__: None)
+    monkeypatch.setattr(schedules, "_start", lambda *_, **__: [])
 
 
 @pytest.mark.parametrize(
