@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from pipeline import contract
 from pipeline.ai import ADAPTERS
 from pipeline.db.session import Database
 from pipeline.models import Base
+from tests.support.emptying import empty
 from tests.support.postgres import PostgresServer, postgres_server
 
 BACKENDS = ("sqlite", "postgresql")
@@ -23,6 +23,16 @@ _PROVIDERS = dict(ADAPTERS)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="also run what needs more than PyPI or more than ten minutes")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is marked `extended` says again, at length, what a shorter test says: it runs with `--all`."""
+    if config.getoption("--all"):
+        return
+    extended = [item for item in items if item.get_closest_marker("extended")]
+    if extended:
+        config.hook.pytest_deselected(items=extended)
+        items[:] = [item for item in items if not item.get_closest_marker("extended")]
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -55,9 +65,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         yield from _sqlite_database(tmp_path)
         return
     database: Database = request.getfixturevalue("_postgres_database")
-    tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
     with database.engine.begin() as connection:
-        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+        empty(connection)
     yield database  # noqa: PT022 - the other backend has something to tear down
 
 

@@ -15,7 +15,7 @@ from pipeline.engine import publisher
 from pipeline.engine.articles import Destination
 from pipeline.models import Run
 from pipeline.services import schedules
-from pipeline.sites.port import Article, Placed
+from pipeline.sites.port import Article, Placed, Standing
 from scheduler import publishing
 from scheduler.calendar import fill_calendars
 from scheduler.duty import Context, Duty
@@ -36,8 +36,6 @@ _MOST_PASSES: Final = 50
 class Journal:
     """A place that articles are published to, for every site: what it was handed, and when it was asked."""
 
-    has_lookup = True
-
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         #: By site: (content, the instant it is dated, the instant it came).
@@ -55,7 +53,7 @@ class Journal:
 class _Page:
     """One site's part of the journal; what is placed is shown."""
 
-    has_lookup = True
+    needs_lookup = False
 
     def __init__(self, journal: Journal, site_id: int) -> None:
         self._journal = journal
@@ -68,8 +66,17 @@ class _Page:
     def withdraw(self, remote_id: str) -> None:
         raise NotImplementedError("nothing is withdrawn in this year")
 
+    def look_up(self, content_id: int) -> Placed | None:
+        raise NotImplementedError("every answer arrives in this year")
+
     def read_back(self, remote_id: str) -> Placed | None:
         return self._shown(remote_id)
+
+    def check(self) -> None:
+        raise NotImplementedError("nobody looks at sites in this year")
+
+    def standing(self, remote_id: str) -> Standing:
+        raise NotImplementedError("nobody looks at sites in this year")
 
     def _shown(self, remote_id: str) -> Placed:
         return Placed(remote_id, f"https://site.example/{self._site_id}/{remote_id}")
@@ -135,7 +142,8 @@ class Driver:
     def _due(self) -> dict[Duty, datetime]:
         """When each duty has something to do; in a week at the latest, which is when articles are approved."""
         with self._world.database.reading() as session:
-            due = {start_due_runs: schedules.next_due(session), publish_due: publishing.next_due(session)}
+            start_at = schedules.next_due(session, now=self._clock.now)
+            due = {start_due_runs: start_at, publish_due: publishing.next_due(session)}
         return {duty: at or self._clock.now + A_WEEK for duty, at in due.items()}
 
     def _tick(self, duties: Sequence[Duty]) -> None:

@@ -56,7 +56,8 @@ def test_every_action_on_one_item_is_taken_back(world: World) -> None:
     for state in reversed(before):
         world.undo()
         assert _as_it_is(world) == state
-    assert world.free()[0] == grid(4)[3]
+    world.scheduled(1)
+    assert world.at(fourth.id) == grid(4)[3]
 
 
 def test_a_withdrawn_publication_is_planned_again(world: World) -> None:

@@ -220,11 +220,3 @@ def test_a_clock_change_is_noted(igny8: Igny8, articles: list[int]) -> None:
     pinned = igny8("calendar", "pin", str(articles[0]), "--at", f"{year}-03-{sunday} 02:30")
 
     assert pinned.err == f"Clock change: {sunday} Mar: 02:30 will publish at 03:30.\n"
-
-
-def test_an_article_is_deleted(igny8: Igny8, articles: list[int]) -> None:
-    deleted = igny8("content", "delete", str(articles[0]), "--json")
-
-    assert deleted.json["deleted"] == articles[0]
-    assert articles[0] not in _places(igny8)
-    assert igny8("content", "show", str(articles[0])).code == 1

@@ -40,7 +40,8 @@ def _statements(stage: Stage) -> Iterator[list[str]]:
     def note(*given: Any) -> None:
         asked.append(given[2])
 
-    engines = {stage.database.reader, stage.database.engine}
+    # PostgreSQL's reader is a view of the same engine, and hears what it hears.
+    engines = {stage.database.engine, *([stage.database.reader] if stage.database.is_sqlite else [])}
     for engine in engines:
         event.listen(engine, "before_cursor_execute", note)
     yield asked

@@ -1,6 +1,6 @@
 """Beat finds cancelled runs by an index of their own, however many runs are live.
 
-Revision ID: 0003_beat_indexes
+Revision ID: 0003
 Revises: 0002
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003_beat_indexes"
+revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
