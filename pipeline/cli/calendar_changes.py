@@ -48,4 +48,4 @@ def note_moves(moves: Sequence[Move], site_name: str) -> None:
     """How many moved, and how to take it back."""
     if moves:
         many = "1 scheduled article" if len(moves) == 1 else f"{len(moves)} scheduled articles"
-        note(f'{many} moved. `igny8 calendar undo "{site_name}"` takes it back, with the settings.')
+        note(f'{many} moved. `igny8 calendar undo "{site_name}"` takes it back, with days, times and zone.')

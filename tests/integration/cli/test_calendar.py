@@ -195,6 +195,22 @@ def test_settings_are_followed_by_new_articles_only_where_people_say_keep(igny8:
     assert igny8("calendar", "Desks", "--json").json["next_slot_at"].endswith(":34:00Z")
 
 
+def test_a_reset_is_previewed_then_followed_then_taken_back(igny8: Igny8, articles: list[int]) -> None:
+    igny8("settings", "set", "Desks", "publishing.time_slots=06:15", "content.tone=dry")
+    before = _places(igny8)
+
+    shown = igny8("settings", "reset", "Desks", "--preview", "--json").json
+    unchanged = _places(igny8)
+    igny8("settings", "reset", "Desks")
+    after = _places(igny8)
+    igny8("calendar", "undo", "Desks")
+
+    assert {move["content_id"] for move in shown["moves"]} == set(articles)
+    assert unchanged == before != after
+    assert _places(igny8) == before
+    assert igny8("settings", "show", "Desks", "--json").json["publishing"]["time_slots"] == ["06:15"]
+
+
 def test_a_zone_is_previewed_then_changed_then_taken_back(igny8: Igny8, articles: list[int]) -> None:
     before = _places(igny8)
     change = ("site", "set", "Desks", "--timezone", "America/New_York")
