@@ -17,17 +17,18 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from pipeline.db.session import Database, database
 from pipeline.logs import get_logger
 from scheduler.calendar import fill_calendars
-from scheduler.deliveries import DeliveriesDuty
+from scheduler.deliveries import deliver_due
 from scheduler.dispatch import DispatchDuty
 from scheduler.duty import Context, Duty
 from scheduler.entries import EntriesDuty
+from scheduler.glance import Glancing
 from scheduler.heartbeat import HeartbeatDuty
 from scheduler.housekeeping import HousekeepingDuty
 from scheduler.outage import Outage
 from scheduler.publishing import publish_due
 from scheduler.runs import start_due_runs
 from scheduler.sending import Sender
-from scheduler.sites import SitesDuty
+from scheduler.sites import check_due_sites
 from scheduler.zones import ZonesDuty
 
 IDLE_SECONDS: Final = 1.0
@@ -70,8 +71,8 @@ class PipelineScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no typ
             "dispatch": DispatchDuty(),
             "calendar": fill_calendars,
             "publishing": publish_due,
-            "deliveries": DeliveriesDuty(),
-            "sites": SitesDuty(),
+            "deliveries": Glancing(deliver_due),
+            "sites": Glancing(check_due_sites),
             "housekeeping": HousekeepingDuty(self.app),
             "zones": ZonesDuty(),
             "entries": EntriesDuty(self.app),
