@@ -11,10 +11,9 @@ from typing import Any, Final
 
 from celery import Celery
 from celery.beat import Scheduler
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline.db.session import Database, database
+from pipeline.db.session import DATABASE_AWAY, Database, database
 from pipeline.logs import get_logger
 from scheduler.calendar import fill_calendars
 from scheduler.deliveries import deliver_due
@@ -35,7 +34,6 @@ IDLE_SECONDS: Final = 1.0
 #: A duty with more to do at once lets the others have their turn.
 LEAST_SECONDS: Final = 0.01
 _log = get_logger(__name__)
-_DATABASE_AWAY: Final = (OperationalError, InterfaceError, PoolTimeoutError)
 
 
 class PipelineScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types.
@@ -85,7 +83,7 @@ class PipelineScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no typ
             return min(self._outage.wait_seconds, IDLE_SECONDS)
         try:
             seconds = self._perform_due(self._open_database())
-        except _DATABASE_AWAY as error:
+        except DATABASE_AWAY as error:
             self._outage.failed(error)
             return IDLE_SECONDS
         self._outage.ended()
@@ -111,7 +109,7 @@ class PipelineScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no typ
         """In how many seconds the duty wants to be called. One that fails waits, and keeps no other from its work."""
         try:
             following = duty(context)
-        except _DATABASE_AWAY:
+        except DATABASE_AWAY:
             raise
         except Exception as error:  # noqa: BLE001 - the loop must outlive any fault of one duty
             _log.exception("duty_failed", duty=name)
