@@ -14,7 +14,7 @@ from typing import Final
 from pipeline.config import Config, config
 from pipeline.db.session import DATABASE_AWAY, Database
 from pipeline.engine import articles, visits
-from pipeline.engine.articles import Destination
+from pipeline.engine.articles import Destination, Opener
 from pipeline.engine.media import MediaStore
 from pipeline.engine.visits import Visit
 from pipeline.logs import get_logger
@@ -26,15 +26,12 @@ from pipeline.sites.port import (
     SiteError,
     SiteOutcomeUnknownError,
     SiteRefusedError,
-    SiteTarget,
     SiteUnavailableError,
 )
 
 _log = get_logger(__name__)
 #: No site is waited for longer, whatever it asks for.
 _LONGEST_PAUSE_SECONDS: Final = 86_400
-
-Opener = Callable[[Destination], SiteTarget]
 
 
 def publish(

@@ -50,7 +50,7 @@ def claim(session: Session, publication_id: int, *, limits: Limits, now: datetim
         return None
     if work is Work.PLACE and _waits(session, publication, limits=limits, now=now):
         return None
-    if not _finds_place(session, publication, limits=limits, now=now):
+    if _is_crowded(session, publication, limits=limits, now=now):
         return None
     return _take(session, publication, work, limits=limits, now=now)
 
@@ -136,15 +136,15 @@ def _is_put_off(session: Session, publication: Publication, *, limits: Limits, n
     return True
 
 
-def _finds_place(session: Session, publication: Publication, *, limits: Limits, now: datetime) -> bool:
-    """Whether fewer of its site are under way than may be; else it asks again in a moment."""
+def _is_crowded(session: Session, publication: Publication, *, limits: Limits, now: datetime) -> bool:
+    """Whether as many of its site are under way as may be: then it asks again in a moment."""
     under_way = select(func.count()).where(
         Publication.site_id == publication.site_id, Publication.id != publication.id, Publication.lease_until > now
     )
-    if (session.scalar(under_way) or 0) < limits.places:
-        return True
-    publication.due_at, publication.sends = now + limits.place_wait, 0
-    return False
+    if (session.scalar(under_way) or 0) < limits.most_at_once:
+        return False
+    publication.due_at, publication.sends = now + limits.crowded_wait, 0
+    return True
 
 
 def _take(session: Session, publication: Publication, work: Work, *, limits: Limits, now: datetime) -> Claim | None:
