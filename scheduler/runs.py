@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipeline.db.session import DATABASE_AWAY
-from pipeline.engine.dispatch import Message as Chain
+from pipeline.engine.dispatch import Chain
 from pipeline.logs import get_logger
 from pipeline.models import StageRun
 from pipeline.models.selecting import is_one_of
