@@ -1,7 +1,7 @@
 """Owns what is known of a site's health: when it is looked at, what was found, what people read of it.
 
 A check goes through what was published a portion at a time and goes on where the last one ended. Nothing at the site is
-changed: what somebody edited or took away there is written down. Lock order: publications, site.
+changed: what somebody edited or took away there is written down. Lock order: site, publications.
 Never: commits; asks a site.
 """
 
@@ -156,9 +156,9 @@ def count_published(session: Session, site: Site) -> int:
 
 
 def _held(session: Session, check: Check) -> Site | None:
-    """The site, while the check is still its only one."""
+    """The site, locked, while the check is still its only one."""
     query = select(Site).where(Site.id == check.site_id, Site.check_lease_until == check.lease_until)
-    return session.scalar(query.execution_options(populate_existing=True))
+    return session.scalar(query.with_for_update(key_share=True).execution_options(populate_existing=True))
 
 
 def _is_news(session: Session, placement: Placement, standing: Standing) -> bool:

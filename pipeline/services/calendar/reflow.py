@@ -64,7 +64,11 @@ def share(session: Session, site_id: int, *, now: datetime) -> SlotRules:
 
 
 def alone(session: Session, site_id: int, *, now: datetime) -> SlotRules:
-    """As `current_rules`, and nobody else is at the calendar until the transaction ends."""
+    """As `current_rules`, and nobody else is at the calendar until the transaction ends.
+
+    The site is locked before it: a publisher that puts items back has it locked, and a change of zone writes it.
+    """
+    rows.lock_site(session, site_id)
     current_rules(session, site_id, now=now)
     rows.lock_alone(session, site_id)
     # Settings may have been saved while the lock was waited for.

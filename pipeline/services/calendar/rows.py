@@ -2,7 +2,7 @@
 
 Three locks on the calendar's row. *Share* is every allocator's; *extend* adds slots at the end and goes together with
 share (so that an allocator may ask for it while others hold share: no deadlock); *alone* goes with nothing.
-Lock order: calendar, publication, content, slot. Never: decides who gets a slot.
+Lock order: site, calendar, publication, content, slot. Never: decides who gets a slot.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sqlalchemy import CursorResult, Table, bindparam, delete, func, select, upd
 from sqlalchemy.orm import Session
 
 from pipeline.core.calendar import Slot, tzdata_version
-from pipeline.models import CalendarSlot, SiteCalendar
+from pipeline.models import CalendarSlot, Site, SiteCalendar
 from pipeline.models.inserting import insert_into, insert_rows
 from pipeline.services.calendar.rules import SlotRules, read_state
 
@@ -31,6 +31,7 @@ _SHARE = _VERSION.with_for_update(read=True, key_share=True)
 _EXTEND = _VERSION.with_for_update(key_share=True)
 _ALONE = _VERSION.with_for_update()
 _ALONE_OR_NOT = _VERSION.with_for_update(skip_locked=True)
+_SITE = select(Site.id).where(Site.id == bindparam("site")).with_for_update(key_share=True)
 
 _EARLIEST_FREE = (
     select(SLOTS.c.slot_at)
@@ -49,6 +50,11 @@ _TAKE = (
     .values(content_id=bindparam("content"))
     .returning(SLOTS.c.slot_at)
 )
+
+
+def lock_site(session: Session, site_id: int) -> None:
+    """Be the only one that changes the site or claims a publication of it, until the transaction ends."""
+    session.scalar(_SITE, {"site": site_id})
 
 
 def lock_share(session: Session, site_id: int) -> int:

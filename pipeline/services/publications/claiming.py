@@ -13,9 +13,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from pipeline.core.states import ContentStatus, PublicationStatus
-from pipeline.models import Publication, Site, SiteAutomationSettings
+from pipeline.models import Publication, SiteAutomationSettings
 from pipeline.services import audit, placing
-from pipeline.services.calendar import overdue
+from pipeline.services.calendar import overdue, rows
 from pipeline.services.publications.claims import Claim, Limits, Work
 from pipeline.services.publications.outcomes import stop
 
@@ -38,7 +38,7 @@ def claim(session: Session, publication_id: int, *, limits: Limits, now: datetim
     seen = session.get(Publication, publication_id, populate_existing=True)
     if seen is None:
         return None
-    session.execute(select(Site.id).where(Site.id == seen.site_id).with_for_update(key_share=True))
+    rows.lock_site(session, seen.site_id)
     if overdue.is_too_late(seen, now=now, grace=limits.grace) and _publishes_by_itself(session, seen.site_id):
         _put_back(session, seen, limits=limits, now=now)
     publication = session.get_one(Publication, publication_id, with_for_update=True, populate_existing=True)

@@ -1,4 +1,4 @@
-"""The duties of beat that look after the installation: looks at sites, deliveries, housekeeping."""
+"""The duties of beat that look after the installation: checks of sites, deliveries, housekeeping."""
 
 from __future__ import annotations
 
