@@ -200,7 +200,7 @@ def _claiming(
 
 
 def _claim_publications(session: Session, *, now: datetime, most: int) -> Sequence[Any]:  # noqa: ARG001 - as the others
-    return publishing.claim_due(session, now=now)
+    return publishing.ROWS.claim(session, now=now)
 
 
 def _change(database: Database, table: Any, which: Any, **values: Any) -> int:

@@ -40,7 +40,7 @@ def figures(*, count: int, rounds: int) -> Iterator[Figure]:
 def _measured(count: int, rounds: int) -> Iterator[Figure]:
     sender = Sender(app)
     publications = [Message(TASK, (number,)) for number in range(count)]
-    lanes = [dispatch.Message(number, STAGES[0].key, admitted=True, lane=1) for number in range(count)]
+    lanes = [dispatch.Chain(number, STAGES[0].key, admitted=True, lane=1) for number in range(count)]
     chains = [lane.links() for lane in lanes]
     with app.connection_for_write() as connection:
         producer = app.amqp.Producer(connection, auto_declare=False)

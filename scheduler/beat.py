@@ -11,30 +11,29 @@ from typing import Any, Final
 
 from celery import Celery
 from celery.beat import Scheduler
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline.db.session import Database, database
+from pipeline.db.session import DATABASE_AWAY, Database, database
 from pipeline.logs import get_logger
 from scheduler.calendar import fill_calendars
-from scheduler.deliveries import DeliveriesDuty
+from scheduler.deliveries import deliver_due
 from scheduler.dispatch import DispatchDuty
 from scheduler.duty import Context, Duty
 from scheduler.entries import EntriesDuty
+from scheduler.glance import Glancing
 from scheduler.heartbeat import HeartbeatDuty
 from scheduler.housekeeping import HousekeepingDuty
 from scheduler.outage import Outage
 from scheduler.publishing import publish_due
 from scheduler.runs import start_due_runs
 from scheduler.sending import Sender
-from scheduler.sites import SitesDuty
+from scheduler.sites import check_due_sites
 from scheduler.zones import ZonesDuty
 
 IDLE_SECONDS: Final = 1.0
 #: A duty with more to do at once lets the others have their turn.
 LEAST_SECONDS: Final = 0.01
 _log = get_logger(__name__)
-_DATABASE_AWAY: Final = (OperationalError, InterfaceError, PoolTimeoutError)
 
 
 class PipelineScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types.
@@ -70,8 +69,8 @@ class PipelineScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no typ
             "dispatch": DispatchDuty(),
             "calendar": fill_calendars,
             "publishing": publish_due,
-            "deliveries": DeliveriesDuty(),
-            "sites": SitesDuty(),
+            "deliveries": Glancing(deliver_due),
+            "sites": Glancing(check_due_sites),
             "housekeeping": HousekeepingDuty(self.app),
             "zones": ZonesDuty(),
             "entries": EntriesDuty(self.app),
@@ -84,7 +83,7 @@ class PipelineScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no typ
             return min(self._outage.wait_seconds, IDLE_SECONDS)
         try:
             seconds = self._perform_due(self._open_database())
-        except _DATABASE_AWAY as error:
+        except DATABASE_AWAY as error:
             self._outage.failed(error)
             return IDLE_SECONDS
         self._outage.ended()
@@ -110,7 +109,7 @@ class PipelineScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no typ
         """In how many seconds the duty wants to be called. One that fails waits, and keeps no other from its work."""
         try:
             following = duty(context)
-        except _DATABASE_AWAY:
+        except DATABASE_AWAY:
             raise
         except Exception as error:  # noqa: BLE001 - the loop must outlive any fault of one duty
             _log.exception("duty_failed", duty=name)

@@ -17,11 +17,10 @@ from sqlalchemy import Table, delete
 from sqlalchemy.orm import Session
 
 from pipeline.models import BeatClaim
-from pipeline.models.inserting import insert_into
+from pipeline.models.inserting import insert_missing
 from scheduler.duty import Context
 from scheduler.sending import Message
 
-KEPT_FOR: Final = timedelta(days=1)
 _CLAIMS: Final = cast("Table", BeatClaim.__table__)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -65,12 +64,9 @@ class EntriesDuty:
 
 
 def take(session: Session, *, name: str, due_at: datetime) -> bool:
-    """Whether this instant of the entry is the caller's to send; old claims go."""
-    row = insert_into(session, BeatClaim).values(name=name, due_at=due_at).on_conflict_do_nothing()
-    taken = session.scalar(row.returning(_CLAIMS.c.name)) is not None
-    if taken:
-        session.execute(delete(_CLAIMS).where(_CLAIMS.c.name == name, _CLAIMS.c.due_at < due_at - KEPT_FOR))
-    return taken
+    """Whether this instant of the entry is the caller's to send. Housekeeping forgets old claims."""
+    row = insert_missing(session, BeatClaim).values(name=name, due_at=due_at)
+    return session.scalar(row.returning(_CLAIMS.c.name)) is not None
 
 
 def next_instant(schedule: Any, *, after: datetime) -> datetime:

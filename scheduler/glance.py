@@ -1,4 +1,4 @@
-"""Owns what a duty knows of its next due instant, so that an idle beat need not ask the database at every tick.
+"""Owns a duty that asks the database at every fifth tick only: for the seconds between, it knows what was due next.
 
 Never: for work that must start within a second of becoming due.
 """
@@ -8,24 +8,34 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from scheduler.duty import Context, Duty
+
 #: How late something that became due earlier than was known may be found.
 LOOK_EVERY: Final = timedelta(seconds=5)
 
 
-class Glance:
-    """What the last look at the database said, for some seconds; nothing to begin with."""
+class Glancing:
+    """A duty, for one process, with what it knows of its next due instant."""
 
-    def __init__(self) -> None:
+    def __init__(self, duty: Duty) -> None:
         """The first call looks."""
+        self._duty = duty
         self._looked_at: datetime | None = None
-        self.following: datetime | None = None
+        self._following: datetime | None = None
 
-    def note(self, following: datetime | None, *, at: datetime) -> None:
-        """The database was looked at: this is due next, None where nothing waits."""
-        self.following, self._looked_at = following, at
+    def __call__(self, context: Context) -> datetime | None:
+        """Do what is due; the next due instant. Nothing while the broker is not there to be sent to."""
+        if not context.sender.may_send:
+            return None
+        if not self._knows_of_nothing_due(context.now):
+            following = self._duty(context)
+            if not context.sender.may_send:
+                return None
+            self._following, self._looked_at = following, context.now
+        return self._following
 
-    def shows_nothing_due(self, now: datetime) -> bool:
-        """Whether it was looked at a moment ago, and nothing is due. After a clock that jumped back it is no moment."""
+    def _knows_of_nothing_due(self, now: datetime) -> bool:
+        """Whether it was looked a moment ago, and nothing is due. After a clock that jumped back it is no moment."""
         if self._looked_at is None or not self._looked_at <= now < self._looked_at + LOOK_EVERY:
             return False
-        return self.following is None or self.following > now
+        return self._following is None or self._following > now

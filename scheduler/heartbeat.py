@@ -51,8 +51,8 @@ def _oldest_due(session: Session, now: datetime) -> datetime | None:
     due = (
         schedules.next_due(session, now=now),
         dispatch.next_due(session, now=now),
-        publishing.next_due(session),
+        publishing.ROWS.next_due(session),
         deliveries.ROWS.next_due(session),
-        sites.next_due(session),
+        sites.SITES.next_due(session),
     )
     return min((instant for instant in due if instant is not None and instant <= now), default=None)

@@ -25,11 +25,6 @@ class Outage:
         self._until = 0.0
 
     @property
-    def lasts_seconds(self) -> float | None:
-        """How long it has been away; None: it is there."""
-        return None if self._since is None else self._clock() - self._since
-
-    @property
     def wait_seconds(self) -> float:
         """How long to leave it alone; 0: it may be tried."""
         return 0.0 if self._since is None else max(0.0, self._until - self._clock())

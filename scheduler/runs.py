@@ -10,11 +10,10 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import select
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
-from pipeline.engine.dispatch import Message as Chain
+from pipeline.db.session import DATABASE_AWAY
+from pipeline.engine.dispatch import Chain
 from pipeline.logs import get_logger
 from pipeline.models import StageRun
 from pipeline.models.selecting import is_one_of
@@ -26,7 +25,6 @@ from scheduler.sending import Message
 #: Most schedules in one transaction, and in a tick: what is left is due at once.
 SITES_A_TICK: Final = 300
 _log = get_logger(__name__)
-_DATABASE_AWAY: Final = (OperationalError, InterfaceError, PoolTimeoutError)
 
 
 def start_due_runs(context: Context) -> datetime | None:
@@ -54,7 +52,7 @@ def _start_due(context: Context, *, queued: bool) -> list[Chain]:
         with context.database.transaction() as session:
             started = schedules.start_chunk(session, queued=queued, now=context.now, limit=SITES_A_TICK)
             return _chains(session, started)
-    except _DATABASE_AWAY:
+    except DATABASE_AWAY:
         raise
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one site, the others are due
         _log.warning("runs_not_started_together", error=str(error).partition("\n")[0])
@@ -69,7 +67,7 @@ def _start_alone(context: Context, entry: Due) -> list[Chain]:
         with context.database.transaction() as session:
             stage_run_id = schedules.start_due(session, entry, now=context.now)
             return [] if stage_run_id is None else _chains(session, [stage_run_id])
-    except _DATABASE_AWAY:
+    except DATABASE_AWAY:
         raise
     except Exception as error:  # noqa: BLE001 - the same
         _log.exception("run_not_started", site_id=entry.site_id)

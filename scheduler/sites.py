@@ -1,4 +1,4 @@
-"""Owns the duty of sites: those whose health is to be looked at -> the queue, each once an hour.
+"""Owns the duty of sites: those whose health is to be checked -> the queue, each once an hour.
 
 Never: asks a site.
 """
@@ -17,8 +17,8 @@ from pipeline.models import Site
 from pipeline.models.base import table_of
 from pipeline.models.types import BigId, UtcDateTime
 from pipeline.services.site_health import next_check
+from scheduler.due_rows import send_due
 from scheduler.duty import Context
-from scheduler.glance import Glance
 from scheduler.sending import Message
 
 TASK: Final = "sites.check"
@@ -34,64 +34,49 @@ _MOVE: Final = (
 
 @dataclass(frozen=True)
 class Due:
-    """A site whose look was claimed: when it was due, and when it is next."""
+    """A site whose check was claimed: when it was due, and when it is next."""
 
     site_id: int
     was_due_at: datetime
     next_check_at: datetime
 
 
-class SitesDuty:
-    """The duty, for one process, with what it knows of the next due instant."""
+class SitesToCheck:
+    """The sites, each due at an instant of its own every hour, whatever became of the check before."""
 
-    def __init__(self) -> None:
-        """The first call looks."""
-        self._glance = Glance()
+    def next_due(self, session: Session) -> datetime | None:
+        """When the next site is to be checked; None where none is."""
+        following: datetime | None = session.scalar(_NEXT)
+        return following
 
-    def __call__(self, context: Context) -> datetime | None:
-        """Send the looks that are due; the next due instant."""
-        if not context.sender.may_send:
-            return None
-        if self._glance.shows_nothing_due(context.now):
-            return self._glance.following
-        with context.database.reading() as session:
-            following = next_due(session)
-        self._glance.note(following, at=context.now)
-        if following is None or following > context.now:
-            return following
-        with context.database.transaction() as session:
-            claimed = claim_due(session, now=context.now)
-        sent = context.sender.send([Message(TASK, (due.site_id,)) for due in claimed])
-        if sent < len(claimed):
-            with context.database.transaction() as session:
-                give_back(session, claimed[sent:])
-            return None
-        return context.now if claimed else None
+    def claim(self, session: Session, *, now: datetime) -> Sequence[Due]:
+        """Take what is due for this beat alone, the longest waiting first: it is due again an hour later."""
+        query = (
+            select(_SITES.c.id, _SITES.c.next_check_at)
+            .where(_SITES.c.next_check_at <= now)
+            .order_by(_SITES.c.next_check_at)
+            .limit(SITES_A_TICK)
+            .with_for_update(skip_locked=True, key_share=True)
+        )
+        claimed = [Due(site_id, at, next_check(site_id, after=now)) for site_id, at in session.execute(query)]
+        _move(session, [{"this": due.site_id, "was": due.was_due_at, "becomes": due.next_check_at} for due in claimed])
+        return claimed
 
+    def message(self, row: Due) -> Message:
+        """The task that checks the site."""
+        return Message(TASK, (row.site_id,))
 
-def next_due(session: Session) -> datetime | None:
-    """When the next site is to be looked at; None where none is."""
-    following: datetime | None = session.scalar(_NEXT)
-    return following
+    def give_back(self, session: Session, unsent: Sequence[Due], *, now: datetime) -> None:  # noqa: ARG002 - as all rows
+        """These were taken but not sent: they are due as before."""
+        _move(session, [{"this": due.site_id, "was": due.next_check_at, "becomes": due.was_due_at} for due in unsent])
 
 
-def claim_due(session: Session, *, now: datetime) -> Sequence[Due]:
-    """Take what is due for this beat alone, the longest waiting first: it is due again an hour later."""
-    query = (
-        select(_SITES.c.id, _SITES.c.next_check_at)
-        .where(_SITES.c.next_check_at <= now)
-        .order_by(_SITES.c.next_check_at)
-        .limit(SITES_A_TICK)
-        .with_for_update(skip_locked=True, key_share=True)
-    )
-    claimed = [Due(site_id, at, next_check(site_id, after=now)) for site_id, at in session.execute(query)]
-    _move(session, [{"this": due.site_id, "was": due.was_due_at, "becomes": due.next_check_at} for due in claimed])
-    return claimed
+SITES: Final = SitesToCheck()
 
 
-def give_back(session: Session, unsent: Sequence[Due]) -> None:
-    """These were taken but not sent: they are due as before."""
-    _move(session, [{"this": due.site_id, "was": due.next_check_at, "becomes": due.was_due_at} for due in unsent])
+def check_due_sites(context: Context) -> datetime | None:
+    """Have the sites checked that are due; the next due instant."""
+    return send_due(SITES, context)
 
 
 def _move(session: Session, moves: list[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""Owns `site test|sync`: a look at a site now, and what stands there otherwise than it was published."""
+"""Owns `site test|sync`: a check of a site now, and what stands there otherwise than it was published."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from pipeline.models import Site
 from pipeline.services import site_health, sites
 from pipeline.services.site_health import Health
 
-#: A test looks at so many articles, and goes on where the last look ended.
+#: A test checks so many articles, and goes on where the last check ended.
 _ARTICLES_OF_A_TEST: Final = 50
 _DRIFTED_SHOWN: Final = 1_000
 
 
-def look(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
-    """Look whether a site could take an article, and at some that stand there; exit 1 where it fails."""
+def check(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
+    """Check whether a site could take an article, and some that stand there; exit 1 where it fails."""
     database = ready_database()
     with database.reading() as session:
         row = sites.find_site(session, account_of(session, account).id, site)
-    health = _look(database, row, most=_ARTICLES_OF_A_TEST)
+    health = _checked(database, row, most=_ARTICLES_OF_A_TEST)
     if as_json:
         document({"id": row.id, **_health_json(health)})
     elif health.error is None:
@@ -35,16 +35,16 @@ def look(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_jso
     _fail_where_it_fails(row, health)
 
 
-def look_at_all(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
-    """Look at everything that was published to a site, and list what stands there otherwise; exit 1 where it fails."""
+def check_all(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
+    """Check everything that was published to a site, and list what stands there otherwise; exit 1 where it fails."""
     database = ready_database()
     with database.reading() as session:
         row = sites.find_site(session, account_of(session, account).id, site)
         published = site_health.count_published(session, row)
-    health = _look(database, row, most=published + 1)
+    health = _checked(database, row, most=published + 1)
     if health.looked_at < published:
-        # It went on where the last look had ended, to the end: now from the first.
-        health = _look(database, row, most=published + 1)
+        # It went on where the last check had ended, to the end: now from the first.
+        health = _checked(database, row, most=published + 1)
     with database.reading() as session:
         drifted = site_health.drifted(session, row, limit=_DRIFTED_SHOWN)
     if as_json:
@@ -57,7 +57,7 @@ def look_at_all(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT,
     _fail_where_it_fails(row, health)
 
 
-def _look(database: Database, site: Site, *, most: int) -> Health:
+def _checked(database: Database, site: Site, *, most: int) -> Health:
     from pipeline.engine import site_checks
 
     health = site_checks.check(database, site.id, most=most)

@@ -11,12 +11,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from pipeline.config import config
+
+#: What a database that is away, or has no time for us, raises.
+DATABASE_AWAY: Final = (OperationalError, InterfaceError, PoolTimeoutError)
 
 _AFTER_COMMIT = "after_commit"
 _CALIBRATE_SECONDS = 60

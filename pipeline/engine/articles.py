@@ -5,6 +5,7 @@ Never: writes rows; a site's credentials in a log or a message.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -44,6 +45,10 @@ class Destination:
             base_url=self.base_url,
             language=self.language,
         )
+
+
+#: How a target is opened; tests open their own.
+Opener = Callable[[Destination], SiteTarget]
 
 
 def destination(session: Session, site_id: int, *, home: Path) -> Destination:

@@ -46,7 +46,7 @@ class Link(dict[str, Any]):
 
 
 @dataclass(frozen=True)
-class Message:
+class Chain:
     """One chain to send: a stage run's own (lane None), or that of one of its lanes."""
 
     stage_run_id: int
@@ -72,21 +72,21 @@ def publish_stage(database: Database, stage_run_id: int) -> bool:
     """
     with database.reading() as session:
         row = session.execute(select(StageRun.key, StageRun.status).where(StageRun.id == stage_run_id)).one()
-    return publish([Message(stage_run_id, row.key, admitted=row.status is not StageRunStatus.PENDING)]) == 1
+    return publish([Chain(stage_run_id, row.key, admitted=row.status is not StageRunStatus.PENDING)]) == 1
 
 
-def publish(messages: Sequence[Message]) -> int:
+def publish(chains: Sequence[Chain]) -> int:
     """Send in order over one producer; the first that fails ends it and is logged. How many were sent."""
     sent = 0
-    if not messages:
+    if not chains:
         return sent
     try:
         with sending.producing() as producer:
-            for message in messages:
-                _send(producer, *message.links())
+            for chain in chains:
+                _send(producer, *chain.links())
                 sent += 1
     except sending.BrokerAwayError as error:
-        _log.warning("dispatch.broker_not_reached", unsent=len(messages) - sent, error=str(error))
+        _log.warning("dispatch.broker_not_reached", unsent=len(chains) - sent, error=str(error))
     return sent
 
 
@@ -116,23 +116,23 @@ def dispatch_due(database: Database) -> datetime | None:
     if not outlook.is_due(now):
         return outlook.earliest
     with database.transaction() as session:
-        messages = claim_due(session, now=now)
-    sent = publish(messages)
-    if sent < len(messages):
+        chains = claim_due(session, now=now)
+    sent = publish(chains)
+    if sent < len(chains):
         with database.transaction() as session:
-            _take_back(session, messages[sent:], now=now)
+            _take_back(session, chains[sent:], now=now)
         return None
     with database.reading() as session:
         return next_due(session, now=now)
 
 
-def claim_due(session: Session, *, now: datetime) -> list[Message]:
+def claim_due(session: Session, *, now: datetime) -> list[Chain]:
     """Claim due stage runs and lanes: each is due again later, unless it moves on before."""
     stage_rows = due.claim_stage_runs(session, now=now, most=MOST_A_TICK)
     lane_rows = due.claim_lanes(session, now=now, most=MOST_A_TICK - len(stage_rows))
     return [
-        *(Message(row.id, row.key, admitted=row.status is not StageRunStatus.PENDING) for row in stage_rows),
-        *(Message(row.stage_run_id, row.key, admitted=True, lane=row.number, ticket=row.ticket) for row in lane_rows),
+        *(Chain(row.id, row.key, admitted=row.status is not StageRunStatus.PENDING) for row in stage_rows),
+        *(Chain(row.stage_run_id, row.key, admitted=True, lane=row.number, ticket=row.ticket) for row in lane_rows),
     ]
 
 
@@ -141,15 +141,15 @@ def next_due(session: Session, *, now: datetime) -> datetime | None:
     return due.outlook(session, now=now).earliest
 
 
-def _take_back(session: Session, messages: Sequence[Message], *, now: datetime) -> None:
+def _take_back(session: Session, chains: Sequence[Chain], *, now: datetime) -> None:
     """These were claimed but not sent: they are due at once, and their pause does not grow."""
-    for message in messages:
-        if message.lane is None:
-            this = (_stage_runs.c.id == message.stage_run_id) & _stage_runs.c.due_at.is_not(None)
+    for chain in chains:
+        if chain.lane is None:
+            this = (_stage_runs.c.id == chain.stage_run_id) & _stage_runs.c.due_at.is_not(None)
             session.execute(update(_stage_runs).where(this).values(due_at=now, sends=_stage_runs.c.sends - 1))
         else:
-            this = (_lanes.c.stage_run_id == message.stage_run_id) & (_lanes.c.number == message.lane)
-            mine = this & (_lanes.c.ticket == message.ticket) & (_lanes.c.status == LaneStatus.OPEN)
+            this = (_lanes.c.stage_run_id == chain.stage_run_id) & (_lanes.c.number == chain.lane)
+            mine = this & (_lanes.c.ticket == chain.ticket) & (_lanes.c.status == LaneStatus.OPEN)
             session.execute(update(_lanes).where(mine).values(due_at=now, sends=_lanes.c.sends - 1))
 
 

@@ -13,11 +13,13 @@ from kombu.exceptions import KombuError
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from pipeline.core.states import LaneStatus
 from pipeline.engine.app import app
-from pipeline.models import Lane, StageRun
+from pipeline.models import Delivery, Lane, Publication, StageRun
+from pipeline.models.base import table_of
 
 QUEUE: Final = "generation"
+#: The tables whose rows are sent, and say when they are sent again.
+_SENT: Final = tuple(table_of(model) for model in (StageRun, Lane, Publication, Delivery))
 
 
 def is_marked(connection: Connection) -> bool:
@@ -42,15 +44,5 @@ def mark(connection: Connection) -> None:
 
 def make_sent_due(session: Session, *, now: datetime) -> None:
     """The broker lost what it had: every row that waits for a message of its own is due now."""
-    session.execute(
-        update(StageRun)
-        .where(StageRun.sends > 0, StageRun.due_at > now)
-        .values(due_at=now)
-        .execution_options(synchronize_session=False)
-    )
-    session.execute(
-        update(Lane)
-        .where(Lane.sends > 0, Lane.due_at > now, Lane.status == LaneStatus.OPEN)
-        .values(due_at=now)
-        .execution_options(synchronize_session=False)
-    )
+    for table in _SENT:
+        session.execute(update(table).where(table.c.sends > 0, table.c.due_at > now).values(due_at=now))

@@ -27,8 +27,8 @@ SITES_A_PORTION: Final = 500
 STEP_SECONDS: Final = 10.0
 _log = get_logger(__name__)
 
-#: Does one portion in a transaction; whether more may follow.
-Step = Callable[[Session], bool]
+#: Does one portion in a transaction; whether more may follow (None: never).
+Step = Callable[[Session], bool | None]
 
 
 def sweep(database: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -52,7 +52,7 @@ def _steps(now: datetime) -> dict[str, Step]:
         "answers": lambda session: housekeeping.forget_answers(session, before=answers, size=PORTION),
         **forgotten,
         "notifications": lambda session: housekeeping.forget_notifications(session, before=events, size=PORTION),
-        "dead": lambda session: housekeeping.forget_the_dead(session, now=now) < 0,
+        "dead": lambda session: housekeeping.forget_the_dead(session, now=now),
         "reviews": lambda session: housekeeping.remind_of_reviews(session, size=SITES_A_PORTION, now=now),
     }
 
@@ -72,7 +72,7 @@ def _check_books(database: Database) -> None:
 
 def _repeated(database: Database, step: Step, clock: Callable[[], float]) -> None:
     until = clock() + STEP_SECONDS
-    more = True
+    more: bool | None = True
     while more and clock() < until:
         with database.transaction() as session:
             more = step(session)

@@ -11,13 +11,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-
 from pipeline.config import Config, config
-from pipeline.db.session import Database
+from pipeline.db.session import DATABASE_AWAY, Database
 from pipeline.engine import articles, visits
-from pipeline.engine.articles import Destination
+from pipeline.engine.articles import Destination, Opener
 from pipeline.engine.media import MediaStore
 from pipeline.engine.visits import Visit
 from pipeline.logs import get_logger
@@ -29,16 +26,12 @@ from pipeline.sites.port import (
     SiteError,
     SiteOutcomeUnknownError,
     SiteRefusedError,
-    SiteTarget,
     SiteUnavailableError,
 )
 
 _log = get_logger(__name__)
-_DATABASE_AWAY: Final = (OperationalError, InterfaceError, PoolTimeoutError)
 #: No site is waited for longer, whatever it asks for.
 _LONGEST_PAUSE_SECONDS: Final = 86_400
-
-Opener = Callable[[Destination], SiteTarget]
 
 
 def publish(
@@ -63,7 +56,7 @@ def publish(
             publications.look_again(session, claim, limits=limits, now=database.now())
     except (SiteUnavailableError, SiteOutcomeUnknownError) as error:
         _try_later(database, visit, error, limits)
-    except _DATABASE_AWAY:
+    except DATABASE_AWAY:
         raise  # Its lease ends, and the next one does it.
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it must not be sent for ever
         _log.exception("publication_failed", publication_id=publication_id)
@@ -85,7 +78,7 @@ def _claim(database: Database, publication_id: int, limits: Limits) -> Claim | N
     try:
         with database.transaction() as session:
             return publications.claim(session, publication_id, limits=limits, now=database.now())
-    except _DATABASE_AWAY:
+    except DATABASE_AWAY:
         raise
     except Exception as error:  # noqa: BLE001 - the same: a row that nobody can claim is a person's
         _log.exception("publication_not_claimed", publication_id=publication_id)

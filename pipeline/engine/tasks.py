@@ -14,7 +14,7 @@ from pipeline.core.catalog import STAGES
 from pipeline.db.session import database
 from pipeline.engine import dispatch, executor, liveness, publication_tasks, slices, upkeep_tasks
 from pipeline.engine.app import app
-from pipeline.engine.dispatch import Message
+from pipeline.engine.dispatch import Chain
 from pipeline.engine.outcomes import Again, Cut, Outcome
 
 # Imported for what they register: the tasks of publishing and of upkeep, the worker's sign of life.
@@ -35,7 +35,7 @@ def _follow(task: Task, key: str, outcome: Outcome) -> None:
     if isinstance(outcome, Cut):
         task.request.chain = None
         if outcome.send is not None:
-            dispatch.publish([Message(outcome.send.stage_run_id, outcome.send.key, admitted=False)])
+            dispatch.publish([Chain(outcome.send.stage_run_id, outcome.send.key, admitted=False)])
 
 
 def _define(key: str) -> None:

@@ -73,7 +73,7 @@ class UndoRecord(Base):
     site_id: Mapped[int] = mapped_column(BigId, ForeignKey("sites.id", ondelete="CASCADE"))
     actor: Mapped[str] = mapped_column(String(200))
     action: Mapped[str] = mapped_column(String(16))
-    #: A list of {"content_id", "before", "after"}, the last two as `pipeline.services.calendar.standing` writes them.
+    #: A list of {"content_id", "before", "after"}, the last two as `pipeline.services.calendar.positions` writes them.
     moves: Mapped[list[Any]] = mapped_column(Json)
     #: {"before", "after"}: the zone, days, times and skipped dates; NULL: the action left them alone.
     rules: Mapped[dict[str, Any] | None] = mapped_column(Json)

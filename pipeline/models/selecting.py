@@ -1,16 +1,25 @@
-"""Owns conditions whose form decides whether and how fast an index serves them, in the words of both databases."""
+"""Owns what makes statements fast in both databases: conditions that an index serves, and rows in portions."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, Final, TypeVar, cast
 
 from sqlalchemy import BigInteger, ColumnElement, String, any_, func, literal, literal_column, select, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
+#: A statement takes 32,766 values in SQLite, 65,535 in PostgreSQL: so many rows have room for all their columns.
+ROWS_A_STATEMENT: Final = 1_000
 _IDS = ARRAY(BigInteger)
+_Row = TypeVar("_Row")
+
+
+def portions(rows: Sequence[_Row], *, size: int = ROWS_A_STATEMENT) -> Iterator[Sequence[_Row]]:
+    """The rows in portions that one statement takes; none of none."""
+    for first in range(0, len(rows), size):
+        yield rows[first : first + size]
 
 
 def written_out(status: StrEnum) -> ColumnElement[str]:

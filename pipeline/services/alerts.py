@@ -51,15 +51,8 @@ def credits_came(session: Session, account_id: int, *, now: datetime) -> None:
 def automation_paused(session: Session, site: Site, *, reason: str, now: datetime) -> None:
     """A schedule paused itself just now: what was told of an earlier pause is over, however that ended."""
     automation_resumed(session, site.id, now=now)
-    notifications.tell(
-        session,
-        NotificationKind.AUTOMATION_PAUSED,
-        account_id=site.account_id,
-        state_id=site.id,
-        about=("site", site.id),
-        message=f"The schedule of {site.name} paused itself: {reason}. To go on: igny8 schedule resume {site.id}",
-        now=now,
-    )
+    message = f"The schedule of {site.name} paused itself: {reason}. To go on: igny8 schedule resume {site.id}"
+    _tell_of_site(session, NotificationKind.AUTOMATION_PAUSED, site, message, now=now)
 
 
 def automation_resumed(session: Session, site_id: int, *, now: datetime) -> None:
@@ -69,15 +62,8 @@ def automation_resumed(session: Session, site_id: int, *, now: datetime) -> None
 
 def site_failing(session: Session, site: Site, *, error: str, now: datetime) -> None:
     """A site does not answer, or cannot be written to; `error` says what it said and what to do."""
-    notifications.tell(
-        session,
-        NotificationKind.SITE_FAILING,
-        account_id=site.account_id,
-        state_id=site.id,
-        about=("site", site.id),
-        message=f"{site.name} takes no articles: {error} See whether it does again: igny8 site test {site.id}",
-        now=now,
-    )
+    message = f"{site.name} takes no articles: {error} See whether it does again: igny8 site test {site.id}"
+    _tell_of_site(session, NotificationKind.SITE_FAILING, site, message, now=now)
 
 
 def site_recovered(session: Session, site_id: int, *, now: datetime) -> None:
@@ -88,18 +74,11 @@ def site_recovered(session: Session, site_id: int, *, now: datetime) -> None:
 def review_waiting(session: Session, site: Site, *, articles: int, now: datetime) -> None:
     """Articles wait for a person to approve them."""
     many = "1 article waits" if articles == 1 else f"{articles:,} articles wait"
-    notifications.tell(
-        session,
-        NotificationKind.REVIEW_WAITING,
-        account_id=site.account_id,
-        state_id=site.id,
-        about=("site", site.id),
-        message=(
-            f"{many} in {site.name} for approval: igny8 content list {site.id}. "
-            "With publishing.auto_approval_enabled=true the next run approves them."
-        ),
-        now=now,
+    message = (
+        f"{many} in {site.name} for approval: igny8 content list {site.id}. "
+        "With publishing.auto_approval_enabled=true the next run approves them."
     )
+    _tell_of_site(session, NotificationKind.REVIEW_WAITING, site, message, now=now)
 
 
 def review_done(session: Session, site_ids: list[int], *, now: datetime) -> None:
@@ -122,6 +101,13 @@ def books_wrong(session: Session, findings: list[str], *, now: datetime) -> None
             "this is a fault of the program. igny8 doctor shows what is wrong."
         ),
         now=now,
+    )
+
+
+def _tell_of_site(session: Session, kind: NotificationKind, site: Site, message: str, *, now: datetime) -> None:
+    about = ("site", site.id)
+    notifications.tell(
+        session, kind, account_id=site.account_id, state_id=site.id, about=about, message=message, now=now
     )
 
 

@@ -1,4 +1,7 @@
-"""Owns signs of life: one row a process, written again and again, removed by a process that stops as it should."""
+"""Owns signs of life: one row a process, written again and again, removed by a process that stops as it should.
+
+Never: forgets those of processes that died; housekeeping does.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,6 @@ from pipeline.models.inserting import insert_into
 
 #: Pause between two signs of one process.
 EVERY: Final = timedelta(seconds=5)
-#: The rows of processes that died are removed after this.
-FORGOTTEN_AFTER: Final = timedelta(days=1)
 _HEARTBEATS: Final = table_of(Heartbeat)
 
 
@@ -28,24 +29,15 @@ def own_name(kind: str) -> str:
 
 
 def beat(session: Session, name: str, *, now: datetime, details: Mapping[str, Any]) -> None:
-    """Write the process's sign of life, and forget the dead of its kind."""
+    """Write the process's sign of life."""
     row = insert_into(session, Heartbeat).values(name=name, at=now, details=dict(details))
     written = {"at": row.excluded.at, "details": row.excluded.details}
     session.execute(row.on_conflict_do_update(index_elements=["name"], set_=written))
-    kind = f"{name.partition(':')[0]}:"
-    dead = _HEARTBEATS.c.name.startswith(kind), _HEARTBEATS.c.at < now - FORGOTTEN_AFTER
-    session.execute(delete(_HEARTBEATS).where(*dead))
 
 
 def end(session: Session, name: str) -> None:
     """This process stops: nobody shall wait for it."""
     session.execute(delete(_HEARTBEATS).where(_HEARTBEATS.c.name == name))
-
-
-def alive(session: Session, *, now: datetime, within: timedelta) -> set[str]:
-    """The kinds of process (`beat`, `worker`) that showed a sign within the span."""
-    names = session.scalars(select(Heartbeat.name).where(Heartbeat.at > now - within))
-    return {name.partition(":")[0] for name in names}
 
 
 def executions(session: Session, *, now: datetime, within: timedelta) -> dict[str, datetime | None]:

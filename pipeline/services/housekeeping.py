@@ -104,12 +104,11 @@ def forget_notifications(session: Session, *, before: datetime, size: int) -> bo
     return _deleted(session, table, table.c.id.in_(old)) == size
 
 
-def forget_the_dead(session: Session, *, now: datetime) -> int:
-    """Delete signs of life of processes that are gone, and claims of instants long past."""
+def forget_the_dead(session: Session, *, now: datetime) -> None:
+    """Delete signs of life of processes that are gone, and claims of instants long past; they are few."""
     heartbeats, claims = table_of(Heartbeat), table_of(BeatClaim)
-    return _deleted(session, heartbeats, heartbeats.c.at < now - DEAD_AFTER) + _deleted(
-        session, claims, claims.c.due_at < now - DEAD_AFTER
-    )
+    session.execute(delete(heartbeats).where(heartbeats.c.at < now - DEAD_AFTER))
+    session.execute(delete(claims).where(claims.c.due_at < now - DEAD_AFTER))
 
 
 def remind_of_reviews(session: Session, *, size: int, now: datetime) -> bool:
@@ -122,7 +121,8 @@ def remind_of_reviews(session: Session, *, size: int, now: datetime) -> bool:
     site_ids = list(session.scalars(query))
     move(session, "reviews", to=site_ids[-1] if len(site_ids) == size else 0)
     waiting = _waiting_for_approval(session, site_ids)
-    alerts.review_done(session, _told_in_vain(session, site_ids, waiting), now=now)
+    told = notifications.lasting(session, NotificationKind.REVIEW_WAITING, site_ids)
+    alerts.review_done(session, [site_id for site_id in told if site_id not in waiting], now=now)
     for site_id, articles in waiting.items():
         told_at = notifications.last_told(session, NotificationKind.REVIEW_WAITING, state_id=site_id)
         if told_at is None or told_at <= now - REMIND_EVERY:
@@ -140,16 +140,6 @@ def _waiting_for_approval(session: Session, site_ids: Sequence[int]) -> dict[int
         .order_by(Content.site_id)
     )
     return {row[0]: row[1] for row in session.execute(query)}
-
-
-def _told_in_vain(session: Session, site_ids: Sequence[int], waiting: dict[int, int]) -> list[int]:
-    """Sites with an open reminder in which nothing waits any more."""
-    query = select(Notification.subject_id).where(
-        Notification.kind == NotificationKind.REVIEW_WAITING,
-        Notification.ended_at.is_(None),
-        Notification.key.in_([f"{NotificationKind.REVIEW_WAITING}:{site_id}" for site_id in site_ids]),
-    )
-    return [site_id for site_id in session.scalars(query) if site_id not in waiting]
 
 
 def _deleted(session: Session, table: Table, *where: Any) -> int:

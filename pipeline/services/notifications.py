@@ -6,7 +6,7 @@ What is told stands or falls with the transaction that made it true. Never: comm
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -93,6 +93,13 @@ def mark_read(session: Session, *, account_id: int | None, notification_id: int 
         .execution_options(synchronize_session=False)
     )
     return cast("CursorResult[Any]", session.execute(statement)).rowcount
+
+
+def lasting(session: Session, kind: NotificationKind, state_ids: Iterable[int]) -> list[int]:
+    """Those of the states that were told and are not over."""
+    keys = {_key(kind, state_id): state_id for state_id in state_ids}
+    query = select(Notification.key).where(Notification.key.in_(keys), Notification.ended_at.is_(None))
+    return [keys[key] for key in session.scalars(query)]
 
 
 def last_told(session: Session, kind: NotificationKind, *, state_id: int) -> datetime | None:

@@ -18,6 +18,7 @@ from pipeline.core.states import ContentStatus, PublicationStatus, sources
 from pipeline.models import Content, Publication
 from pipeline.models.base import utc_now
 from pipeline.models.inserting import insert_into
+from pipeline.models.selecting import portions
 
 _PUBLICATIONS: Final = cast("Table", Publication.__table__)
 #: A person decides what becomes of these.
@@ -36,9 +37,7 @@ _COLUMNS: Final = (
     "attempts",
 )
 _PLANNED: Final = PublicationStatus.PLANNED
-#: A statement takes at most 65,535 values.
-_ROWS_A_STATEMENT: Final = 1_000
-_MOVE: Final = (
+_RETIME: Final = (
     update(_PUBLICATIONS)
     .where(_PUBLICATIONS.c.content_id == bindparam("content"))
     .values(slot_at=bindparam("at"), due_at=bindparam("due"), sends=0, ticket=_PUBLICATIONS.c.ticket + 1)
@@ -59,7 +58,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Moved:
+class Retimed:
     """A planned publication's new instant."""
 
     content_id: int
@@ -95,9 +94,9 @@ def plan_many(session: Session, plans: Sequence[Plan], *, now: datetime) -> None
         (plan.account_id, plan.site_id, plan.content_id, now, _PLANNED, plan.slot_at, plan.due_at, 0, 0, 0)
         for plan in plans
     ]
-    for first in range(0, len(values), _ROWS_A_STATEMENT):
-        some = [dict(zip(_COLUMNS, row, strict=True)) for row in values[first : first + _ROWS_A_STATEMENT]]
-        _upsert(session, insert_into(session, Publication).values(some))
+    for some in portions(values):
+        named = [dict(zip(_COLUMNS, row, strict=True)) for row in some]
+        _upsert(session, insert_into(session, Publication).values(named))
 
 
 def plan_selected(session: Session, rows: Select[*tuple[Any, ...]]) -> None:
@@ -152,16 +151,15 @@ def _withdrawal(at_once: datetime, *, also_published: bool) -> Update:
 
 def withdraw_many(session: Session, content_ids: Sequence[int], *, now: datetime) -> None:
     """As `withdraw` for any number, whatever each comes to."""
-    for first in range(0, len(content_ids), _ROWS_A_STATEMENT):
-        some = content_ids[first : first + _ROWS_A_STATEMENT]
+    for some in portions(content_ids):
         session.execute(_withdrawal(now, also_published=False).where(_PUBLICATIONS.c.content_id.in_(some)))
 
 
-def move_planned(session: Session, moved: Sequence[Moved]) -> None:
+def retime(session: Session, retimed: Sequence[Retimed]) -> None:
     """Planned publications have another instant. Their tickets rise: whoever reads a plan sees that it changed."""
-    if moved:
+    if retimed:
         session.connection().execute(
-            _MOVE, [{"content": move.content_id, "at": move.slot_at, "due": move.due_at} for move in moved]
+            _RETIME, [{"content": each.content_id, "at": each.slot_at, "due": each.due_at} for each in retimed]
         )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from sqlalchemy import insert, literal, select
+from sqlalchemy import literal, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -23,6 +23,7 @@ from pipeline.core.matrix import IMAGES_OFF, SiteSettings
 from pipeline.core.states import LIVE_RUNS, StageRunStatus
 from pipeline.models import Account, Run, Site, SiteAutomationSettings, StageRun
 from pipeline.models.base import table_of
+from pipeline.models.inserting import insert_rows
 from pipeline.models.selecting import is_one_of, written_out
 from pipeline.services import decisions
 from pipeline.services import models as ai_models
@@ -108,7 +109,7 @@ def insert_runs(
         if len(runs) > 1:
             raise
         raise LiveRunError(live_runs(session, [runs[0].site_id]).get(runs[0].site_id, 0)) from None
-    session.execute(insert(_stage_runs), [row for run in runs for row in _stage_rows(run, now=now, only=only)])
+    insert_rows(session, _stage_runs, [row for run in runs for row in _stage_rows(run, now=now, only=only)])
     due = select(_stage_runs.c.run_id, _stage_runs.c.id).where(
         is_one_of(session, _stage_runs.c.run_id, [run.id for run in runs]), _stage_runs.c.due_at.is_not(None)
     )

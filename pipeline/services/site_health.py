@@ -1,7 +1,7 @@
 """Owns what is known of a site's health: when it is looked at, what was found, what people read of it.
 
-A look goes through what was published a portion at a time and goes on where the last one ended. Nothing at the site is
-changed: what somebody edited or took away there is written down. Lock order: publications, site.
+A check goes through what was published a portion at a time and goes on where the last one ended. Nothing at the site is
+changed: what somebody edited or took away there is written down. Lock order: site, publications.
 Never: commits; asks a site.
 """
 
@@ -21,7 +21,7 @@ from pipeline.models.base import table_of
 from pipeline.services import alerts
 from pipeline.sites.port import Standing
 
-#: Pause between two looks at a site.
+#: Pause between two checks of a site.
 EVERY: Final = timedelta(hours=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: Spreads ids that follow each other over the whole hour; prime, so that every second is used.
@@ -37,7 +37,7 @@ _TOLD: Final[Mapping[Standing, str]] = {
 
 @dataclass(frozen=True)
 class Placement:
-    """A published article as it was known when the look began."""
+    """A published article as it was known when the check began."""
 
     publication_id: int
     ticket: int
@@ -48,19 +48,19 @@ class Placement:
 
 
 @dataclass(frozen=True)
-class Look:
-    """A look at a site that was begun: its lease proves that it is the only one."""
+class Check:
+    """A check of a site that was begun: its lease proves that it is the only one."""
 
     site_id: int
     lease_until: datetime
     placements: Sequence[Placement]
-    #: Where the next look goes on.
+    #: Where the next check goes on.
     next_position: int
 
 
 @dataclass(frozen=True)
 class Health:
-    """What is known of a site after a look."""
+    """What is known of a site after a check."""
 
     status: str
     #: What the site said when it failed.
@@ -77,8 +77,8 @@ def next_check(site_id: int, *, after: datetime) -> datetime:
     return _EPOCH + offset + ((after - _EPOCH - offset) // EVERY + 1) * EVERY
 
 
-def begin(session: Session, site_id: int, *, most: int, lease: timedelta, now: datetime) -> Look | None:
-    """Begin a look at the next `most` articles of the site; None where another is under way, or there is no site."""
+def begin(session: Session, site_id: int, *, most: int, lease: timedelta, now: datetime) -> Check | None:
+    """Begin a check of the next `most` articles of the site; None where another is under way, or there is no site."""
     is_free = or_(_SITES.c.check_lease_until.is_(None), _SITES.c.check_lease_until <= now)
     statement = update(_SITES).where(_SITES.c.id == site_id, is_free).values(check_lease_until=now + lease)
     position = session.scalar(statement.returning(_SITES.c.check_position))
@@ -103,17 +103,17 @@ def begin(session: Session, site_id: int, *, most: int, lease: timedelta, now: d
         .limit(most)
     )
     found = [Placement(*row) for row in session.execute(query)]
-    return Look(site_id, now + lease, found, found[-1].publication_id if len(found) == most else 0)
+    return Check(site_id, now + lease, found, found[-1].publication_id if len(found) == most else 0)
 
 
-def answered(session: Session, look: Look, found: Mapping[int, Standing], *, now: datetime) -> Health | None:
-    """Write down how the articles stand, by publication id. None: another look took this one's place."""
-    site = _held(session, look)
+def answered(session: Session, check: Check, found: Mapping[int, Standing], *, now: datetime) -> Health | None:
+    """Write down how the articles stand, by publication id. None: another check took this one's place."""
+    site = _held(session, check)
     if site is None:
         return None
     news = [
         _event(session, site, kind=_kind(found[placement.publication_id]), placement=placement, now=now)
-        for placement in look.placements
+        for placement in check.placements
         if _is_news(session, placement, found[placement.publication_id])
     ]
     if site.sync_error is not None:
@@ -121,20 +121,20 @@ def answered(session: Session, look: Look, found: Mapping[int, Standing], *, now
         session.add(_row(site, kind="recovered", message=news[0], content_id=None, now=now))
         alerts.site_recovered(session, site.id, now=now)
     status = "drifted" if drifted(session, site, limit=1) else "ok"
-    values = {"sync_status": status, "sync_error": None, "last_sync_at": now, "check_position": look.next_position}
-    return Health(status, None, len(look.placements), news) if _written(session, look, values) else None
+    values = {"sync_status": status, "sync_error": None, "last_sync_at": now, "check_position": check.next_position}
+    return Health(status, None, len(check.placements), news) if _written(session, check, values) else None
 
 
-def failed(session: Session, look: Look, error: str, *, now: datetime) -> Health | None:
-    """Write down that the site could not be looked at, and tell its account. None: another look took its place."""
-    site = _held(session, look)
+def failed(session: Session, check: Check, error: str, *, now: datetime) -> Health | None:
+    """Write down that the site could not be looked at, and tell its account. None: another check took its place."""
+    site = _held(session, check)
     if site is None:
         return None
     news = [] if site.sync_error == error else [error]
     if news:
         session.add(_row(site, kind="failing", message=error, content_id=None, now=now))
     alerts.site_failing(session, site, error=error, now=now)
-    is_ours = _written(session, look, {"sync_status": "failing", "sync_error": error})
+    is_ours = _written(session, check, {"sync_status": "failing", "sync_error": error})
     return Health("failing", error, 0, news) if is_ours else None
 
 
@@ -155,10 +155,10 @@ def count_published(session: Session, site: Site) -> int:
     return session.scalar(select(func.count()).where(Publication.site_id == site.id, _IS_PUBLISHED)) or 0
 
 
-def _held(session: Session, look: Look) -> Site | None:
-    """The site, while the look is still its only one."""
-    query = select(Site).where(Site.id == look.site_id, Site.check_lease_until == look.lease_until)
-    return session.scalar(query.execution_options(populate_existing=True))
+def _held(session: Session, check: Check) -> Site | None:
+    """The site, locked, while the check is still its only one."""
+    query = select(Site).where(Site.id == check.site_id, Site.check_lease_until == check.lease_until)
+    return session.scalar(query.with_for_update(key_share=True).execution_options(populate_existing=True))
 
 
 def _is_news(session: Session, placement: Placement, standing: Standing) -> bool:
@@ -193,9 +193,9 @@ def _row(site: Site, *, kind: str, message: str, content_id: int | None, now: da
     )
 
 
-def _written(session: Session, look: Look, values: Mapping[str, Any]) -> bool:
-    """Let go of the site with what was found, if the look is still its only one."""
+def _written(session: Session, check: Check, values: Mapping[str, Any]) -> bool:
+    """Let go of the site with what was found, if the check is still its only one."""
     session.flush()
-    ours = (_SITES.c.id == look.site_id, _SITES.c.check_lease_until == look.lease_until)
+    ours = (_SITES.c.id == check.site_id, _SITES.c.check_lease_until == check.lease_until)
     statement = update(_SITES).where(*ours).values(check_lease_until=None, **values)
     return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from pipeline.core.states import LIVE_RUNS, RunStatus
 from pipeline.db.session import Database
 from pipeline.engine import dispatch, executor
-from pipeline.engine.dispatch import Message
+from pipeline.engine.dispatch import Chain
 from pipeline.engine.outcomes import Again, Cut
 from pipeline.models import Lane, Run, StageRun
 
@@ -43,22 +43,22 @@ class Driver:
         self.ran: list[tuple[float, Link]] = []
         self._began = self.clock.at
 
-    def send(self, message: Message) -> None:
+    def send(self, chain: Chain) -> None:
         for _ in range(self.copies):
-            self.chains.append(_links(message))
+            self.chains.append(_links(chain))
 
     def send_stage(self, stage_run_id: int) -> None:
         with self.database.reading() as session:
             row = session.get_one(StageRun, stage_run_id)
-            self.send(Message(row.id, row.key, admitted=row.admitted_at is not None))
+            self.send(Chain(row.id, row.key, admitted=row.admitted_at is not None))
 
     def dispatch(self) -> int:
         """One tick of beat."""
         with self.database.transaction() as session:
-            messages = dispatch.claim_due(session, now=self.clock.at)
-        for message in messages:
-            self.send(message)
-        return len(messages)
+            chains = dispatch.claim_due(session, now=self.clock.at)
+        for chain in chains:
+            self.send(chain)
+        return len(chains)
 
     def step(self) -> bool:
         """Run one link; False: nothing is queued."""
@@ -72,7 +72,7 @@ class Driver:
             self.chains.append([("batch", (outcome.stage_run_id, outcome.lane, outcome.ticket)), *rest])
         elif isinstance(outcome, Cut):
             if outcome.send is not None:
-                self.send(Message(outcome.send.stage_run_id, outcome.send.key, admitted=False))
+                self.send(Chain(outcome.send.stage_run_id, outcome.send.key, admitted=False))
         elif rest:
             self.chains.append(rest)
         return True
@@ -105,10 +105,10 @@ class Driver:
         self.clock.at = max(min(known, default=self.clock.at), self.clock.at + timedelta(seconds=0.1))
 
 
-def _links(message: Message) -> list[Link]:
-    finish: Link = ("finish", (message.stage_run_id,))
-    if message.lane is not None:
-        return [("batch", (message.stage_run_id, message.lane, message.ticket)), finish]
-    if message.admitted:
+def _links(chain: Chain) -> list[Link]:
+    finish: Link = ("finish", (chain.stage_run_id,))
+    if chain.lane is not None:
+        return [("batch", (chain.stage_run_id, chain.lane, chain.ticket)), finish]
+    if chain.admitted:
         return [finish]
-    return [("admit", (message.stage_run_id,)), ("batch", (message.stage_run_id, 1, 0)), finish]
+    return [("admit", (chain.stage_run_id,)), ("batch", (chain.stage_run_id, 1, 0)), finish]

@@ -143,7 +143,7 @@ class Driver:
         """When each duty has something to do; in a week at the latest, which is when articles are approved."""
         with self._world.database.reading() as session:
             start_at = schedules.next_due(session, now=self._clock.now)
-            due = {start_due_runs: start_at, publish_due: publishing.next_due(session)}
+            due = {start_due_runs: start_at, publish_due: publishing.ROWS.next_due(session)}
         return {duty: at or self._clock.now + A_WEEK for duty, at in due.items()}
 
     def _tick(self, duties: Sequence[Duty]) -> None:
@@ -154,7 +154,7 @@ class Driver:
 
     def _deliver(self) -> None:
         for message in self._queue.take():
-            if message.task == publishing.TASK:
+            if message.task == publishing.ROWS.task:
                 for _ in range(COPIES):
                     publisher.publish(self._world.database, *message.arguments, open_target=self.journal.open)
             elif message.task.startswith("stages."):

@@ -113,9 +113,9 @@ def _pair(session: Session, site_id: int, *, now: datetime, limit: int) -> None:
     first = _waiting(site_id).order_by(*_ORDER, _CONTENTS.c.id).limit(limit)
     waiting = first.with_for_update().cte("waiting")
     order = (waiting.c.queue_position, waiting.c.approved_at, waiting.c.id)
-    queue = select(waiting.c.id, func.row_number().over(order_by=order).label("place")).cte("queue")
+    queue = select(waiting.c.id, func.row_number().over(order_by=order).label("number")).cte("queue")
     free = (
-        select(rows.SLOTS.c.slot_at, func.row_number().over(order_by=rows.SLOTS.c.slot_at).label("place"))
+        select(rows.SLOTS.c.slot_at, func.row_number().over(order_by=rows.SLOTS.c.slot_at).label("number"))
         .where(rows.SLOTS.c.site_id == site_id, rows.SLOTS.c.content_id.is_(None), rows.SLOTS.c.slot_at > now)
         .order_by(rows.SLOTS.c.slot_at)
         .limit(limit)
@@ -123,7 +123,7 @@ def _pair(session: Session, site_id: int, *, now: datetime, limit: int) -> None:
     )
     session.execute(
         update(rows.SLOTS)
-        .where(rows.SLOTS.c.site_id == site_id, rows.SLOTS.c.slot_at == free.c.slot_at, free.c.place == queue.c.place)
+        .where(rows.SLOTS.c.site_id == site_id, rows.SLOTS.c.slot_at == free.c.slot_at, free.c.number == queue.c.number)
         .values(content_id=queue.c.id)
     )
 

@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 from pipeline.core.calendar import Slot, WallTime, slot_wall_time, tzdata_version, wall_slot
 from pipeline.models import SiteCalendar
 from pipeline.services.calendar import dealing, rows
-from pipeline.services.calendar.dealing import Item, Place
+from pipeline.services.calendar.dealing import Item
 from pipeline.services.calendar.reflow import Move, make_anew, moves_of, put_dealt
 from pipeline.services.calendar.rules import SlotRules, read_state
+from pipeline.services.calendar.spots import Spot
 
 
 def outdated(session: Session, *, limit: int) -> Sequence[int]:
@@ -47,28 +48,28 @@ def re_anchor(session: Session, site_id: int, *, now: datetime) -> Sequence[Move
     return moves_of(items, anchored)
 
 
-def _anchored(items: Sequence[Item], rules: SlotRules, *, now: datetime) -> dict[int, Place | None]:
-    """The place of every item that may move, each at an instant of its own."""
+def _anchored(items: Sequence[Item], rules: SlotRules, *, now: datetime) -> dict[int, Spot | None]:
+    """The spot of every item that may move, each at an instant of its own."""
     movable = [item for item in items if not item.locked]
-    places: dict[int, Place | None] = {item.content_id: _as_told(item) for item in movable if item.place.pinned}
-    taken = {item.place.at for item in items if item.locked or item.place.pinned}
+    spots: dict[int, Spot | None] = {item.content_id: _as_told(item) for item in movable if item.spot.pinned}
+    taken = {item.spot.at for item in items if item.locked or item.spot.pinned}
     homeless = []
     for item in movable:
-        if item.place.pinned:
+        if item.spot.pinned:
             continue
-        slot = wall_slot(WallTime(item.place.slot.local_date, item.place.slot.local_time), item.zone)
+        slot = wall_slot(WallTime(item.spot.slot.local_date, item.spot.slot.local_time), item.zone)
         if slot is None or slot.at <= now or slot.at in taken:
             homeless.append(item)
             continue
         taken.add(slot.at)
-        places[item.content_id] = replace(item.place, slot=slot)
+        spots[item.content_id] = replace(item.spot, slot=slot)
     for item in homeless:
-        slot = next(rules.slots(after=max(now, item.place.at), taken=taken), item.place.slot)
+        slot = next(rules.slots(after=max(now, item.spot.at), taken=taken), item.spot.slot)
         taken.add(slot.at)
-        places[item.content_id] = replace(item.place, slot=slot)
-    return places
+        spots[item.content_id] = replace(item.spot, slot=slot)
+    return spots
 
 
-def _as_told(item: Item) -> Place:
+def _as_told(item: Item) -> Spot:
     """Its instant, at the wall time that the clocks show then by the rules in use."""
-    return replace(item.place, slot=Slot(item.place.at, *slot_wall_time(item.place.at, item.zone)))
+    return replace(item.spot, slot=Slot(item.spot.at, *slot_wall_time(item.spot.at, item.zone)))

@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, Select, or_, select
 from sqlalchemy.orm import Session
 
 from pipeline.core import calendar as arithmetic
@@ -19,73 +20,76 @@ from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.models import CalendarSlot, Content, Publication
 from pipeline.models.base import table_of
 from pipeline.services.calendar.rules import SlotRules
+from pipeline.services.calendar.spots import Spot
 
 _MOVABLE = frozenset({PublicationStatus.PLANNED, PublicationStatus.DRAFTED})
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where an item stands."""
-
-    slot: Slot
-    #: A person chose it: no reflow moves it.
-    pinned: bool = False
-
-    @property
-    def at(self) -> datetime:
-        """The instant, in UTC."""
-        return self.slot.at
-
-
-@dataclass(frozen=True)
 class Item:
-    """One content that stands after now."""
+    """One content that stands on the calendar."""
 
     content_id: int
     title: str
-    place: Place
+    spot: Spot
     #: That of its wall time.
     zone: str
     #: The release of the zone's rules that its instant follows from.
     tzdata: str
     #: It is being published: it may not move any more.
     locked: bool
+    #: Something of it stands at its site, or may stand there.
+    has_trace: bool
 
 
 def read(session: Session, site_id: int, *, now: datetime, lock: bool) -> Sequence[Item]:
     """Everything that stands after `now`, in the order of its slots; with `lock`, its publications are locked."""
-    query = (
-        select(*table_of(CalendarSlot).columns, Content.title, Content.status, Publication.status.label("publication"))
-        .join(Content, Content.id == CalendarSlot.content_id)
-        .join(Publication, Publication.content_id == CalendarSlot.content_id)
-        .where(CalendarSlot.site_id == site_id, CalendarSlot.slot_at > now)
-        .order_by(CalendarSlot.slot_at)
-    )
+    query = standing(site_id).where(CalendarSlot.slot_at > now)
     if lock:
         query = query.with_for_update(of=Publication)
-    return [
-        Item(
-            content_id=row.content_id,
-            title=row.title,
-            place=Place(Slot(row.slot_at, row.local_date, row.local_time), pinned=row.pinned),
-            zone=row.zone,
-            tzdata=row.tzdata,
-            locked=row.status is not ContentStatus.SCHEDULED or row.publication not in _MOVABLE,
+    return [item(row) for row in session.execute(query)]
+
+
+def standing(site_id: int) -> Select[Any]:
+    """Whatever stands on the site's calendar, in the order of its slots, in rows for `item`."""
+    return (
+        select(
+            *table_of(CalendarSlot).columns,
+            Content.title,
+            Content.status,
+            Publication.status.label("publication"),
+            or_(Publication.remote_id.is_not(None), Publication.unknown_since.is_not(None)).label("has_trace"),
         )
-        for row in session.execute(query)
-    ]
+        .join(Content, Content.id == CalendarSlot.content_id)
+        .join(Publication, Publication.content_id == CalendarSlot.content_id)
+        .where(CalendarSlot.site_id == site_id)
+        .order_by(CalendarSlot.slot_at)
+    )
+
+
+def item(row: Row[Any]) -> Item:
+    """What stands there, of a row of `standing`."""
+    return Item(
+        content_id=row.content_id,
+        title=row.title,
+        spot=Spot(Slot(row.slot_at, row.local_date, row.local_time), pinned=row.pinned),
+        zone=row.zone,
+        tzdata=row.tzdata,
+        locked=row.status is not ContentStatus.SCHEDULED or row.publication not in _MOVABLE,
+        has_trace=row.has_trace,
+    )
 
 
 def deal(
     items: Sequence[Item], rules: SlotRules, *, now: datetime, reserved: Collection[datetime] = ()
-) -> dict[int, Place | None]:
-    """The slots after `now` dealt again in the order of `items`; the place of each that may move, None without a slot.
+) -> dict[int, Spot | None]:
+    """The slots after `now` dealt again in the order of `items`; the spot of each that may move, None without a slot.
 
     Pins keep their wall time, and what they hold is not dealt; nor is what is `reserved`.
     """
     pins = _pins(items, rules, now=now, taken={*reserved, *_instants(items, locked=True)})
-    fixed = {*reserved, *(place.at for place in pins.values()), *_instants(items, locked=True)}
-    loose = [item for item in items if not item.locked and not item.place.pinned]
+    fixed = {*reserved, *(spot.at for spot in pins.values()), *_instants(items, locked=True)}
+    loose = [item for item in items if not item.locked and not item.spot.pinned]
     dealt = arithmetic.reflow(
         [*_held(fixed), *(ReflowItem(id=item.content_id, at=None, pinned=False, locked=False) for item in loose)],
         timezone=rules.zone,
@@ -97,50 +101,50 @@ def deal(
     last = max((at for item in loose if (at := dealt[item.content_id]) is not None), default=now)
     slots = _slots_until(rules, now, last)
     placed = {item.content_id: slots.get(at) if (at := dealt[item.content_id]) else None for item in loose}
-    return {**pins, **{content_id: None if slot is None else Place(slot) for content_id, slot in placed.items()}}
+    return {**pins, **{content_id: None if slot is None else Spot(slot) for content_id, slot in placed.items()}}
 
 
-def keep(items: Sequence[Item], rules: SlotRules, *, now: datetime) -> dict[int, Place | None]:
+def keep(items: Sequence[Item], rules: SlotRules, *, now: datetime) -> dict[int, Spot | None]:
     """Every item where it is, told in the zone of `rules`; only pins move, with their wall time."""
-    stays = {item.place.at for item in items if item.locked or not item.place.pinned}
+    stays = {item.spot.at for item in items if item.locked or not item.spot.pinned}
     pins = _pins(items, rules, now=now, taken=stays)
-    loose = [item for item in items if not item.locked and not item.place.pinned]
+    loose = [item for item in items if not item.locked and not item.spot.pinned]
     return {**pins, **{item.content_id: _as_shown(item, rules.zone) for item in loose}}
 
 
-def _pins(items: Sequence[Item], rules: SlotRules, *, now: datetime, taken: Collection[datetime]) -> dict[int, Place]:
+def _pins(items: Sequence[Item], rules: SlotRules, *, now: datetime, taken: Collection[datetime]) -> dict[int, Spot]:
     """Pins at their wall time; one that is gone, past or taken in the new zone leaves the pin at its instant."""
-    pinned = {item.content_id: item for item in items if item.place.pinned and not item.locked}
+    pinned = {item.content_id: item for item in items if item.spot.pinned and not item.locked}
     stay = {content_id: _as_shown(item, rules.zone) for content_id, item in pinned.items()}
-    places = {content_id: _anchored(item, rules.zone, now) or stay[content_id] for content_id, item in pinned.items()}
-    while clashing := _clashing(places, stay, taken):
-        places.update({content_id: stay[content_id] for content_id in clashing})
-    return places
+    spots = {content_id: _anchored(item, rules.zone, now) or stay[content_id] for content_id, item in pinned.items()}
+    while clashing := _clashing(spots, stay, taken):
+        spots.update({content_id: stay[content_id] for content_id in clashing})
+    return spots
 
 
-def _clashing(places: Mapping[int, Place], stay: Mapping[int, Place], taken: Collection[datetime]) -> list[int]:
+def _clashing(spots: Mapping[int, Spot], stay: Mapping[int, Spot], taken: Collection[datetime]) -> list[int]:
     """Pins that would move onto an instant that something else holds."""
-    counts = Counter(place.at for place in places.values())
-    moving = [content_id for content_id, place in places.items() if place.at != stay[content_id].at]
-    return [content_id for content_id in moving if counts[places[content_id].at] > 1 or places[content_id].at in taken]
+    counts = Counter(spot.at for spot in spots.values())
+    moving = [content_id for content_id, spot in spots.items() if spot.at != stay[content_id].at]
+    return [content_id for content_id in moving if counts[spots[content_id].at] > 1 or spots[content_id].at in taken]
 
 
-def _anchored(item: Item, zone: str, now: datetime) -> Place | None:
+def _anchored(item: Item, zone: str, now: datetime) -> Spot | None:
     if item.zone == zone:
-        return item.place
-    slot = wall_slot(WallTime(item.place.slot.local_date, item.place.slot.local_time), zone)
-    return None if slot is None or slot.at <= now else replace(item.place, slot=slot)
+        return item.spot
+    slot = wall_slot(WallTime(item.spot.slot.local_date, item.spot.slot.local_time), zone)
+    return None if slot is None or slot.at <= now else replace(item.spot, slot=slot)
 
 
-def _as_shown(item: Item, zone: str) -> Place:
+def _as_shown(item: Item, zone: str) -> Spot:
     """Its instant, named as the clocks of the zone show it; as it was asked for where the zone is the same."""
     if item.zone == zone:
-        return item.place
-    return replace(item.place, slot=Slot(item.place.at, *slot_wall_time(item.place.at, zone)))
+        return item.spot
+    return replace(item.spot, slot=Slot(item.spot.at, *slot_wall_time(item.spot.at, zone)))
 
 
 def _instants(items: Sequence[Item], *, locked: bool) -> set[datetime]:
-    return {item.place.at for item in items if item.locked is locked}
+    return {item.spot.at for item in items if item.locked is locked}
 
 
 def _held(instants: Collection[datetime]) -> list[ReflowItem[int]]:

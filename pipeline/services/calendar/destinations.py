@@ -1,4 +1,4 @@
-"""Owns where a person may put an item: the place of an instant or wall time, or why it cannot be had.
+"""Owns where a person may put an item: the spot of an instant or wall time, or why it cannot be had.
 
 Its caller is alone at the calendar. Never: writes.
 """
@@ -14,15 +14,15 @@ from sqlalchemy.orm import Session
 from pipeline.core.calendar import Slot, WallTime, slot_wall_time, wall_slot
 from pipeline.core.errors import ConflictError, InvalidValueError
 from pipeline.models import CalendarSlot, Content
-from pipeline.services.calendar.dealing import Place
 from pipeline.services.calendar.rules import SlotRules
+from pipeline.services.calendar.spots import Spot
 
 #: An instant, or what the clocks of the site show then.
 To = datetime | WallTime
 
 
-def place(session: Session, site_id: int, rules: SlotRules, to: To, *, moving: Collection[int], now: datetime) -> Place:
-    """The place of `to`; pinned where it is no slot of the site. `moving` are the contents that leave their places.
+def spot(session: Session, site_id: int, rules: SlotRules, to: To, *, moving: Collection[int], now: datetime) -> Spot:
+    """The spot of `to`; pinned where it is no slot of the site. `moving` are the contents that leave their spots.
 
     Raises InvalidValueError for what has passed, does not exist or is a skipped date, ConflictError for what is taken.
     """
@@ -42,10 +42,10 @@ def place(session: Session, site_id: int, rules: SlotRules, to: To, *, moving: C
         raise ConflictError(
             f"{when} is taken by content {content_id}, {title!r}. Swap the two, or choose another time."
         )
-    return Place(slot, pinned=on_grid is None)
+    return Spot(slot, pinned=on_grid is None)
 
 
-def next_free(session: Session, site_id: int, rules: SlotRules, *, now: datetime) -> Place:
+def next_free(session: Session, site_id: int, rules: SlotRules, *, now: datetime) -> Spot:
     """The earliest free slot after `now`; ConflictError where the site has none."""
     after_now = (CalendarSlot.site_id == site_id, CalendarSlot.slot_at > now)
     row = session.scalar(
@@ -56,7 +56,7 @@ def next_free(session: Session, site_id: int, rules: SlotRules, *, now: datetime
         .execution_options(populate_existing=True)
     )
     if row is not None:
-        return Place(Slot(row.slot_at, row.local_date, row.local_time))
+        return Spot(Slot(row.slot_at, row.local_date, row.local_time))
     held = session.scalars(select(CalendarSlot.slot_at).where(*after_now)).all()
     slot = next(rules.slots(after=now, taken=held), None)
     if slot is None:
@@ -64,7 +64,7 @@ def next_free(session: Session, site_id: int, rules: SlotRules, *, now: datetime
             "The site has no slots: nothing can be scheduled. "
             "`igny8 settings set SITE publishing.publish_days=… publishing.time_slots=…` gives it some."
         )
-    return Place(slot)
+    return Spot(slot)
 
 
 def _slot(rules: SlotRules, to: To) -> Slot:

@@ -14,9 +14,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from pipeline.core.calendar import capacity, slot_wall_time
-from pipeline.core.states import ContentStatus
 from pipeline.models import CalendarSlot, Content, Site
 from pipeline.services.calendar.rules import SlotRules, read_state
+from pipeline.services.calendar.view import count_waiting
 
 _A_WEEK: Final = timedelta(days=7)
 #: Approvals are counted over so many weeks, fewer where the site's first is younger.
@@ -45,15 +45,11 @@ class Forecast:
 def forecast(session: Session, site: Site, *, now: datetime) -> Forecast:
     """How far the queue reaches now, and how it grows."""
     rules = read_state(session, site.id).wanted
-    waiting = session.scalar(
-        select(func.count()).where(
-            Content.site_id == site.id, Content.status == ContentStatus.APPROVED, Content.held_back.is_(False)
-        )
-    )
+    waiting = count_waiting(session, site)
     held = _held(session, site.id, now)
-    last = _last_instant(rules, held, waiting=waiting or 0, now=now)
+    last = _last_instant(rules, held, waiting=waiting, now=now)
     return Forecast(
-        queued=len(held) + (waiting or 0),
+        queued=len(held) + waiting,
         covers_days=_days_to(last, site.timezone, now=now) if last or not waiting else None,
         approved_a_week=_approved_a_week(session, site.id, now=now),
         slots_a_week=capacity(rules.days, rules.time_slots).weekly,

@@ -16,12 +16,12 @@ from sqlalchemy.orm import Session
 from pipeline.core.errors import ConflictError, InvalidValueError, NotFoundError
 from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.models import Content
-from pipeline.services.calendar import destinations, standing, undo_records
-from pipeline.services.calendar.dealing import Place
+from pipeline.services.calendar import destinations, positions, undo_records
 from pipeline.services.calendar.destinations import To
+from pipeline.services.calendar.positions import Position, Snapshot
 from pipeline.services.calendar.reflow import Move, alone
 from pipeline.services.calendar.rules import SlotRules
-from pipeline.services.calendar.standing import Position, Standing
+from pipeline.services.calendar.spots import Spot
 
 _SCHEDULED: Final = frozenset({ContentStatus.SCHEDULED})
 _UNSCHEDULED: Final = frozenset({ContentStatus.APPROVED, ContentStatus.READY})
@@ -44,9 +44,9 @@ def move(session: Session, content: Content, *, to: To, actor: str, now: datetim
     """
     rules, (was,) = _begin(session, [content], now=now)
     _require(was, _SCHEDULED)
-    place = destinations.place(session, content.site_id, rules, to, moving=[content.id], now=now)
-    pinned = place.pinned or (was.position.place is not None and was.position.place.pinned)
-    new = Position(ContentStatus.SCHEDULED, replace(place, pinned=pinned))
+    spot = destinations.spot(session, content.site_id, rules, to, moving=[content.id], now=now)
+    pinned = spot.pinned or (was.position.spot is not None and was.position.spot.pinned)
+    new = Position(ContentStatus.SCHEDULED, replace(spot, pinned=pinned))
     return _do(session, content, "moved", [(was, new)], rules=rules, actor=actor, now=now)
 
 
@@ -60,12 +60,12 @@ def pin(session: Session, content: Content, *, to: To | None, actor: str, now: d
     if was.position.status is not ContentStatus.SCHEDULED:
         _require_to_plan(was)
     if to is None:
-        if was.position.status is not ContentStatus.SCHEDULED or was.position.place is None:
+        if was.position.status is not ContentStatus.SCHEDULED or was.position.spot is None:
             raise InvalidValueError(f"Content {content.id} stands on no slot: give the time to pin it at.")
-        place = was.position.place
+        spot = was.position.spot
     else:
-        place = destinations.place(session, content.site_id, rules, to, moving=[content.id], now=now)
-    new = Position(ContentStatus.SCHEDULED, replace(place, pinned=True))
+        spot = destinations.spot(session, content.site_id, rules, to, moving=[content.id], now=now)
+    new = Position(ContentStatus.SCHEDULED, replace(spot, pinned=True))
     return _do(session, content, "pinned", [(was, new)], rules=rules, actor=actor, now=now)
 
 
@@ -76,12 +76,12 @@ def unpin(session: Session, content: Content, *, actor: str, now: datetime) -> A
     """
     rules, (was,) = _begin(session, [content], now=now)
     _require(was, _SCHEDULED)
-    place = was.position.place
-    if place is None or not place.pinned:
+    spot = was.position.spot
+    if spot is None or not spot.pinned:
         raise ConflictError(f"Content {content.id} is not pinned: there is nothing to unpin.")
-    if rules.slot_at(place.at) is None:
-        place = destinations.next_free(session, content.site_id, rules, now=now)
-    new = Position(ContentStatus.SCHEDULED, replace(place, pinned=False))
+    if rules.slot_at(spot.at) is None:
+        spot = destinations.next_free(session, content.site_id, rules, now=now)
+    new = Position(ContentStatus.SCHEDULED, replace(spot, pinned=False))
     return _do(session, content, "unpinned", [(was, new)], rules=rules, actor=actor, now=now)
 
 
@@ -94,10 +94,10 @@ def swap(session: Session, first: Content, second: Content, *, actor: str, now: 
     if first.id == second.id or (first.account_id, first.site_id) != (second.account_id, second.site_id):
         raise InvalidValueError("Only two different articles of one site can change places.")
     rules, both = _begin(session, [first, second], now=now)
-    places = [_place_to_give(was, now=now) for was in both]
+    spots = [_spot_to_give(was, now=now) for was in both]
     wanted = [
         (was, Position(ContentStatus.SCHEDULED, _taken_over(other, own=own, rules=rules)))
-        for was, own, other in zip(both, places, reversed(places), strict=True)
+        for was, own, other in zip(both, spots, reversed(spots), strict=True)
     ]
     return _do(session, first, "swapped", wanted, rules=rules, actor=actor, now=now)
 
@@ -122,18 +122,18 @@ def schedule(session: Session, content: Content, *, to: To | None, actor: str, n
     rules, (was,) = _begin(session, [content], now=now)
     _require_to_plan(was)
     if to is None:
-        place = destinations.next_free(session, content.site_id, rules, now=now)
+        spot = destinations.next_free(session, content.site_id, rules, now=now)
     else:
-        place = destinations.place(session, content.site_id, rules, to, moving=[content.id], now=now)
-    wanted = [(was, Position(ContentStatus.SCHEDULED, place))]
+        spot = destinations.spot(session, content.site_id, rules, to, moving=[content.id], now=now)
+    wanted = [(was, Position(ContentStatus.SCHEDULED, spot))]
     return _do(session, content, "scheduled", wanted, rules=rules, actor=actor, now=now)
 
 
-def _begin(session: Session, contents: Sequence[Content], *, now: datetime) -> tuple[SlotRules, tuple[Standing, ...]]:
+def _begin(session: Session, contents: Sequence[Content], *, now: datetime) -> tuple[SlotRules, tuple[Snapshot, ...]]:
     """Be alone at the calendar, and lock the contents as they are now."""
     site_id = contents[0].site_id
     rules = alone(session, site_id, now=now)
-    found = standing.lock(session, site_id, [content.id for content in contents])
+    found = positions.lock(session, site_id, [content.id for content in contents])
     for content in contents:
         if content.id not in found:
             raise NotFoundError(f"Content {content.id} is not there any more.")
@@ -144,7 +144,7 @@ def _do(
     session: Session,
     content: Content,
     action: str,
-    wanted: Sequence[tuple[Standing, Position]],
+    wanted: Sequence[tuple[Snapshot, Position]],
     *,
     rules: SlotRules,
     actor: str,
@@ -152,14 +152,14 @@ def _do(
 ) -> Action:
     if all(was.position.is_at(new) for was, new in wanted):
         raise ConflictError(f"Content {content.id} stands exactly there already.")
-    standing.put(session, content.site_id, wanted, zone=rules.zone, now=now)
+    positions.put(session, content.site_id, wanted, zone=rules.zone, now=now)
     record = undo_records.remember(session, content, action=action, moves=wanted, actor=actor, now=now)
     for was, new in wanted:
         undo_records.write_down(session, was, new, action=action, actor=actor, now=now)
-    return Action(record.id, [Move(was.content_id, was.title, was.position.place, new.place) for was, new in wanted])
+    return Action(record.id, [Move(was.content_id, was.title, was.position.spot, new.spot) for was, new in wanted])
 
 
-def _require(was: Standing, statuses: Collection[ContentStatus]) -> None:
+def _require(was: Snapshot, statuses: Collection[ContentStatus]) -> None:
     status = was.position.status
     if was.publication is PublicationStatus.PUBLISHING or status is ContentStatus.PUBLISHING:
         raise ConflictError(
@@ -170,7 +170,7 @@ def _require(was: Standing, statuses: Collection[ContentStatus]) -> None:
         raise ConflictError(f"Content {was.content_id} is {status}: only {allowed} content can do that.")
 
 
-def _require_to_plan(was: Standing) -> None:
+def _require_to_plan(was: Snapshot) -> None:
     if was.is_leaving:
         raise ConflictError(
             f"Content {was.content_id} is just being taken off its site. Schedule it once that is done."
@@ -178,14 +178,14 @@ def _require_to_plan(was: Standing) -> None:
     _require(was, _UNSCHEDULED | ({ContentStatus.NEEDS_ATTENTION} if was.is_stuck else set()))
 
 
-def _place_to_give(was: Standing, *, now: datetime) -> Place:
+def _spot_to_give(was: Snapshot, *, now: datetime) -> Spot:
     _require(was, _SCHEDULED)
-    place = was.position.place
-    if place is None or place.at <= now:
+    spot = was.position.spot
+    if spot is None or spot.at <= now:
         raise ConflictError(f"The slot of content {was.content_id} has passed: move the other one to a free slot.")
-    return place
+    return spot
 
 
-def _taken_over(place: Place, *, own: Place, rules: SlotRules) -> Place:
+def _taken_over(spot: Spot, *, own: Spot, rules: SlotRules) -> Spot:
     """Another's instant under one's own pin; beside the slots everything is pinned."""
-    return replace(place, pinned=own.pinned or rules.slot_at(place.at) is None)
+    return replace(spot, pinned=own.pinned or rules.slot_at(spot.at) is None)

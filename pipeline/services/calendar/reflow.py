@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.calendar import tzdata_version
@@ -18,9 +18,10 @@ from pipeline.core.states import ContentStatus
 from pipeline.models import Content, Publication, Site
 from pipeline.models.base import table_of
 from pipeline.services import placing
-from pipeline.services.calendar import dealing, rows
-from pipeline.services.calendar.dealing import Item, Place
+from pipeline.services.calendar import dealing, rows, spots
+from pipeline.services.calendar.dealing import Item
 from pipeline.services.calendar.rules import CalendarState, SlotRules, read_state
+from pipeline.services.calendar.spots import Spot
 
 _PUBLICATIONS: Final = table_of(Publication)
 _CONTENTS: Final = table_of(Content)
@@ -33,9 +34,9 @@ class Move:
     content_id: int
     title: str
     #: None: it stood on no slot.
-    was: Place | None
+    was: Spot | None
     #: None: it stands on no slot any more; it is approved again.
-    now: Place | None
+    now: Spot | None
 
     @property
     def was_at(self) -> datetime | None:
@@ -63,7 +64,11 @@ def share(session: Session, site_id: int, *, now: datetime) -> SlotRules:
 
 
 def alone(session: Session, site_id: int, *, now: datetime) -> SlotRules:
-    """As `current_rules`, and nobody else is at the calendar until the transaction ends."""
+    """As `current_rules`, and nobody else is at the calendar until the transaction ends.
+
+    The site is locked before it: a publisher that puts items back has it locked, and a change of zone writes it.
+    """
+    rows.lock_site(session, site_id)
     current_rules(session, site_id, now=now)
     rows.lock_alone(session, site_id)
     # Settings may have been saved while the lock was waited for.
@@ -97,10 +102,10 @@ def keep(session: Session, site: Site, *, now: datetime) -> Sequence[Move]:
     return moves_of(items, kept)
 
 
-def moves_of(items: Sequence[Item], dealt: Mapping[int, Place | None]) -> Sequence[Move]:
+def moves_of(items: Sequence[Item], dealt: Mapping[int, Spot | None]) -> Sequence[Move]:
     """Those that stand at another instant, or at none."""
     moves = (
-        Move(item.content_id, item.title, item.place, dealt[item.content_id])
+        Move(item.content_id, item.title, item.spot, dealt[item.content_id])
         for item in items
         if item.content_id in dealt
     )
@@ -111,32 +116,25 @@ def put_dealt(
     session: Session,
     site_id: int,
     items: Sequence[Item],
-    dealt: Mapping[int, Place | None],
+    dealt: Mapping[int, Spot | None],
     *,
     zone: str,
     now: datetime,
 ) -> None:
-    """Give each content its place. All are cleared first: on the way no two may hold one."""
+    """Give each content its spot. All are cleared first: on the way no two may hold one."""
     were = {item.content_id: item for item in items}
     made = (zone, tzdata_version())
     changed = {
-        content_id: place
-        for content_id, place in dealt.items()
-        if place != were[content_id].place or (were[content_id].zone, were[content_id].tzdata) != made
+        content_id: spot
+        for content_id, spot in dealt.items()
+        if spot != were[content_id].spot or (were[content_id].zone, were[content_id].tzdata) != made
     }
     if not changed:
         return
-    cleared = delete(rows.SLOTS).where(rows.SLOTS.c.site_id == site_id, rows.SLOTS.c.content_id == bindparam("content"))
-    session.connection().execute(cleared, [{"content": content_id} for content_id in changed])
-    placed = {content_id: place for content_id, place in changed.items() if place is not None}
-    if placed:
-        slots = [
-            rows.slot_row(site_id, place.slot, zone=zone, content_id=content_id, pinned=place.pinned)
-            for content_id, place in placed.items()
-        ]
-        session.execute(insert(rows.SLOTS), slots)
-        moved = [placing.Moved(content_id, place.at, place.at) for content_id, place in placed.items()]
-        placing.move_planned(session, moved)
+    taken = {content_id: spot for content_id, spot in changed.items() if spot is not None}
+    spots.clear(session, list(changed))
+    spots.put(session, site_id, taken, zone=zone)
+    placing.retime(session, [placing.Retimed(content_id, spot.at, spot.at) for content_id, spot in taken.items()])
     gone = [item.content_id for item in items if changed.get(item.content_id, item) is None]
     drop(session, site_id, gone, now=now)
 
@@ -165,7 +163,7 @@ def _reflow(session: Session, site_id: int, *, now: datetime, reserved: Collecti
     rules = read_state(session, site_id).wanted
     items = dealing.read(session, site_id, now=now, lock=True)
     dealt = dealing.deal(items, rules, now=now, reserved=reserved)
-    made_to = max((place.at for place in dealt.values() if place is not None and not place.pinned), default=now)
+    made_to = max((spot.at for spot in dealt.values() if spot is not None and not spot.pinned), default=now)
     rows.remove_free(session, site_id)
     put_dealt(session, site_id, items, dealt, zone=rules.zone, now=now)
     make_anew(session, site_id, rules, now=now, made_to=made_to)
@@ -184,5 +182,5 @@ def drop(session: Session, site_id: int, content_ids: Sequence[int], *, now: dat
         .where(_CONTENTS.c.id == bindparam("content"), _CONTENTS.c.status == ContentStatus.SCHEDULED)
         .values(status=ContentStatus.APPROVED, queue_position=bindparam("position"))
     )
-    queue = [{"content": content_id, "position": first + place} for place, content_id in enumerate(content_ids)]
+    queue = [{"content": content_id, "position": first + number} for number, content_id in enumerate(content_ids)]
     session.connection().execute(again, queue)

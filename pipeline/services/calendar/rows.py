@@ -2,7 +2,7 @@
 
 Three locks on the calendar's row. *Share* is every allocator's; *extend* adds slots at the end and goes together with
 share (so that an allocator may ask for it while others hold share: no deadlock); *alone* goes with nothing.
-Lock order: calendar, publication, content, slot. Never: decides who gets a slot.
+Lock order: site, calendar, publication, content, slot. Never: decides who gets a slot.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ _ALONE_OF = (
     .with_for_update(of=SiteCalendar)
 )
 _ALONE_OR_NOT = _VERSION.with_for_update(skip_locked=True)
+_SITE = select(Site.id).where(Site.id == bindparam("site")).with_for_update(key_share=True)
 
 _EARLIEST_FREE = (
     select(SLOTS.c.slot_at)
@@ -55,6 +56,11 @@ _TAKE = (
     .values(content_id=bindparam("content"))
     .returning(SLOTS.c.slot_at)
 )
+
+
+def lock_site(session: Session, site_id: int) -> None:
+    """Be the only one that changes the site or claims a publication of it, until the transaction ends."""
+    session.scalar(_SITE, {"site": site_id})
 
 
 def lock_share(session: Session, site_id: int) -> int:

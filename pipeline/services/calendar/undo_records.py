@@ -16,10 +16,11 @@ from pipeline.core.errors import ConflictError
 from pipeline.core.states import ContentStatus
 from pipeline.models import CalendarSlot, Content, Site, UndoRecord
 from pipeline.services import audit, settings
-from pipeline.services.calendar import standing
+from pipeline.services.calendar import positions, spots
+from pipeline.services.calendar.positions import Position, Snapshot
 from pipeline.services.calendar.reflow import Move, alone, reflow_around
 from pipeline.services.calendar.rules import SlotRules
-from pipeline.services.calendar.standing import Position, Standing
+from pipeline.services.calendar.spots import Spot
 
 _GONE_OUT: Final = frozenset({ContentStatus.PUBLISHING, ContentStatus.PUBLISHED})
 
@@ -29,7 +30,7 @@ def remember(
     subject: Content | Site,
     *,
     action: str,
-    moves: Sequence[tuple[Standing, Position]],
+    moves: Sequence[tuple[Snapshot, Position]],
     actor: str,
     now: datetime,
 ) -> UndoRecord:
@@ -55,7 +56,7 @@ def remember_change(
     return _add(session, site.account_id, site.id, action="changed", pairs=pairs, rules=rules, actor=actor, now=now)
 
 
-def write_down(session: Session, was: Standing, new: Position, *, action: str, actor: str, now: datetime) -> None:
+def write_down(session: Session, was: Snapshot, new: Position, *, action: str, actor: str, now: datetime) -> None:
     """The line of the audit trail for one content."""
     audit.record(
         session,
@@ -77,14 +78,14 @@ def undo(session: Session, site: Site, *, actor: str, now: datetime, undo_id: in
     """
     rules = alone(session, site.id, now=now)
     record = _open_record(session, site, undo_id)
-    found = standing.lock(session, site.id, [line["content_id"] for line in record.moves])
+    found = positions.lock(session, site.id, [line["content_id"] for line in record.moves])
     wanted = [_way_back(line, found.get(line["content_id"]), now=now) for line in record.moves]
     if record.rules is None:
         _require_free(session, site.id, wanted)
     else:
         rules = _put_back_rules(session, site, record.rules, current=rules, now=now)
         _make_room(session, site, wanted, now=now)
-    standing.put(session, site.id, wanted, zone=rules.zone, now=now)
+    positions.put(session, site.id, wanted, zone=rules.zone, now=now)
     record.undone_at = now
     audit.record(
         session,
@@ -100,7 +101,7 @@ def undo(session: Session, site: Site, *, actor: str, now: datetime, undo_id: in
     return record
 
 
-def _return_to(was: Standing) -> Position:
+def _return_to(was: Snapshot) -> Position:
     """Where an undo brings it: what was stuck has a new plan by then, so that it is held back instead."""
     if was.position.status is ContentStatus.NEEDS_ATTENTION:
         return Position(ContentStatus.APPROVED, held_back=True)
@@ -130,8 +131,8 @@ def _add(
     return row
 
 
-def _position(place: Any) -> Position:
-    return Position(ContentStatus.APPROVED) if place is None else Position(ContentStatus.SCHEDULED, place)
+def _position(spot: Spot | None) -> Position:
+    return Position(ContentStatus.APPROVED) if spot is None else Position(ContentStatus.SCHEDULED, spot)
 
 
 def _open_record(session: Session, site: Site, undo_id: int | None) -> UndoRecord:
@@ -147,7 +148,7 @@ def _open_record(session: Session, site: Site, undo_id: int | None) -> UndoRecor
     return record
 
 
-def _way_back(line: Mapping[str, Any], now_is: Standing | None, *, now: datetime) -> tuple[Standing, Position]:
+def _way_back(line: Mapping[str, Any], now_is: Snapshot | None, *, now: datetime) -> tuple[Snapshot, Position]:
     before, after = Position.of_json(line["before"]), Position.of_json(line["after"])
     if now_is is None:
         raise ConflictError(f"It cannot be undone: content {line['content_id']} was deleted since.")
@@ -157,15 +158,15 @@ def _way_back(line: Mapping[str, Any], now_is: Standing | None, *, now: datetime
         raise ConflictError(
             f"It cannot be undone: {now_is.title!r} was moved or changed since. Undo what was done to it later first."
         )
-    if before.status is ContentStatus.SCHEDULED and before.place is not None and before.place.at <= now:
+    if before.status is ContentStatus.SCHEDULED and before.spot is not None and before.spot.at <= now:
         raise ConflictError(f"It cannot be undone: the slot that {now_is.title!r} stood on has passed.")
     return now_is, before
 
 
-def _require_free(session: Session, site_id: int, wanted: Sequence[tuple[Standing, Position]]) -> None:
+def _require_free(session: Session, site_id: int, wanted: Sequence[tuple[Snapshot, Position]]) -> None:
     """Nothing else may stand where these return to."""
     own = {was.content_id for was, _ in wanted}
-    instants = [new.place.at for _, new in wanted if new.place is not None]
+    instants = [new.spot.at for _, new in wanted if new.spot is not None]
     query = (
         select(Content.id, Content.title)
         .join(CalendarSlot, CalendarSlot.content_id == Content.id)
@@ -195,8 +196,8 @@ def _put_back_rules(
     return before
 
 
-def _make_room(session: Session, site: Site, wanted: Sequence[tuple[Standing, Position]], *, now: datetime) -> None:
-    """What came onto the calendar since is dealt around the places that are returned to."""
-    standing.clear(session, [was.content_id for was, _ in wanted])
-    reserved = [new.place.at for _, new in wanted if new.place is not None]
+def _make_room(session: Session, site: Site, wanted: Sequence[tuple[Snapshot, Position]], *, now: datetime) -> None:
+    """What came onto the calendar since is dealt around the spots that are returned to."""
+    spots.clear(session, [was.content_id for was, _ in wanted])
+    reserved = [new.spot.at for _, new in wanted if new.spot is not None]
     reflow_around(session, site.id, reserved, now=now)

@@ -95,10 +95,7 @@ def unscheduled(session: Session, site: Site, *, limit: int = 100) -> Sequence[U
 def predicted_slot(session: Session, site: Site, *, now: datetime) -> datetime | None:
     """Where content approved now would appear, behind everything that waits; None where the site has no slots."""
     state = read_state(session, site.id)
-    queue = select(func.count()).where(
-        Content.site_id == site.id, Content.status == ContentStatus.APPROVED, Content.held_back.is_(False)
-    )
-    ahead = session.scalar(queue) or 0
+    ahead = count_waiting(session, site)
     if state.is_current:
         known = session.scalar(_free_rows(site, now).order_by(CalendarSlot.slot_at).offset(ahead).limit(1))
         if known is not None:
@@ -109,6 +106,14 @@ def predicted_slot(session: Session, site: Site, *, now: datetime) -> datetime |
     slots = state.wanted.slots(after=now, taken=session.scalars(held).all())
     found = next(islice(slots, ahead, None), None)
     return None if found is None else found.at
+
+
+def count_waiting(session: Session, site: Site) -> int:
+    """How many approved contents wait for a slot; those that a person holds back do not."""
+    waiting = select(func.count()).where(
+        Content.site_id == site.id, Content.status == ContentStatus.APPROVED, Content.held_back.is_(False)
+    )
+    return session.scalar(waiting) or 0
 
 
 def _free_rows(site: Site, now: datetime) -> Select[datetime]:

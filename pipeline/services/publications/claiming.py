@@ -13,9 +13,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from pipeline.core.states import ContentStatus, PublicationStatus
-from pipeline.models import Publication, Site, SiteAutomationSettings
+from pipeline.models import Publication, SiteAutomationSettings
 from pipeline.services import audit, placing
-from pipeline.services.calendar import overdue
+from pipeline.services.calendar import overdue, rows
 from pipeline.services.publications.claims import Claim, Limits, Work
 from pipeline.services.publications.outcomes import stop
 
@@ -38,7 +38,7 @@ def claim(session: Session, publication_id: int, *, limits: Limits, now: datetim
     seen = session.get(Publication, publication_id, populate_existing=True)
     if seen is None:
         return None
-    session.execute(select(Site.id).where(Site.id == seen.site_id).with_for_update(key_share=True))
+    rows.lock_site(session, seen.site_id)
     if overdue.is_too_late(seen, now=now, grace=limits.grace) and _publishes_by_itself(session, seen.site_id):
         _put_back(session, seen, limits=limits, now=now)
     publication = session.get_one(Publication, publication_id, with_for_update=True, populate_existing=True)
@@ -50,7 +50,7 @@ def claim(session: Session, publication_id: int, *, limits: Limits, now: datetim
         return None
     if work is Work.PLACE and _waits(session, publication, limits=limits, now=now):
         return None
-    if not _finds_place(session, publication, limits=limits, now=now):
+    if _is_crowded(session, publication, limits=limits, now=now):
         return None
     return _take(session, publication, work, limits=limits, now=now)
 
@@ -136,15 +136,15 @@ def _is_put_off(session: Session, publication: Publication, *, limits: Limits, n
     return True
 
 
-def _finds_place(session: Session, publication: Publication, *, limits: Limits, now: datetime) -> bool:
-    """Whether fewer of its site are under way than may be; else it asks again in a moment."""
+def _is_crowded(session: Session, publication: Publication, *, limits: Limits, now: datetime) -> bool:
+    """Whether as many of its site are under way as may be: then it asks again in a moment."""
     under_way = select(func.count()).where(
         Publication.site_id == publication.site_id, Publication.id != publication.id, Publication.lease_until > now
     )
-    if (session.scalar(under_way) or 0) < limits.places:
-        return True
-    publication.due_at, publication.sends = now + limits.place_wait, 0
-    return False
+    if (session.scalar(under_way) or 0) < limits.most_at_once:
+        return False
+    publication.due_at, publication.sends = now + limits.crowded_wait, 0
+    return True
 
 
 def _take(session: Session, publication: Publication, work: Work, *, limits: Limits, now: datetime) -> Claim | None:

@@ -57,9 +57,9 @@ class Limits:
     #: How long an answer that never came is looked up before anything is made again.
     lookup_window: timedelta = timedelta(minutes=10)
     #: Most publications of one site under way at once: a site that hangs holds no more of the workers than this.
-    places: int = 2
-    #: When one that found no place asks again.
-    place_wait: timedelta = timedelta(seconds=2)
+    most_at_once: int = 2
+    #: When one that found so many under way asks again.
+    crowded_wait: timedelta = timedelta(seconds=2)
 
     @property
     def most_attempts(self) -> int:

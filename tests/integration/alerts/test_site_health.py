@@ -76,7 +76,7 @@ def _publications(world: World) -> list[Publication]:
 
 
 def _look(world: World, site: Site, target: FakeSite, *, most: int = 50) -> Health | None:
-    return site_checks.check(world.database, site.id, most=most, open_target=lambda _: target)  # type: ignore[arg-type,return-value]  # the part of a target that a look needs
+    return site_checks.check(world.database, site.id, most=most, open_target=lambda _: target)  # type: ignore[arg-type,return-value]  # the part of a target that a check needs
 
 
 def _row(world: World, site: Site) -> Site:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import redis
+from sqlalchemy import select, update
 
 from pipeline.config import load_config
+from pipeline.core.states import ContentStatus
 from pipeline.db.session import Database
 from pipeline.engine import dispatch
 from pipeline.engine.app import app, connect_to
 from pipeline.local.broker import broker_child, forget_socket
 from pipeline.local.supervisor import Supervisor
+from pipeline.models import Publication
+from pipeline.services import placing
 from tests.integration.engine.test_answers import ALONE
+from tests.support.builders import make_account, make_content, make_site
 from tests.support.worlds import make_world
 
 
@@ -44,6 +50,26 @@ def test_a_flushed_broker_makes_what_was_sent_due_at_once(sqlite_database: Datab
 
     row = world.stages(run_id)[1]
     assert (row.due_at, row.sends) == (world.driver.clock.at, 1)
+
+
+def test_a_flushed_broker_makes_a_publication_that_was_sent_due_at_once(
+    sqlite_database: Database, broker: redis.Redis
+) -> None:
+    dispatch.watch_generation(sqlite_database)
+    now = sqlite_database.now()
+    with sqlite_database.transaction() as session:
+        site = make_site(session, account=make_account(session))
+        content = make_content(session, site=site, status=ContentStatus.SCHEDULED)
+        placing.plan(session, content, slot_at=now, due_at=now, now=now)
+        session.execute(update(Publication).values(sends=4, due_at=now + timedelta(minutes=8)))
+    broker.flushall()
+
+    assert dispatch.watch_generation(sqlite_database)
+
+    with sqlite_database.reading() as session:
+        due_at, sends = session.execute(select(Publication.due_at, Publication.sends)).one()
+    assert sends == 4
+    assert due_at <= sqlite_database.now()
 
 
 def test_a_broker_that_kept_its_messages_changes_nothing(sqlite_database: Database, broker: redis.Redis) -> None:

@@ -13,7 +13,7 @@ from benchmarks.counting import counting
 from pipeline.contract import Produced, Subjects
 from pipeline.core.states import ItemStatus, LaneStatus, RunStatus
 from pipeline.db.session import Database
-from pipeline.engine.dispatch import Message
+from pipeline.engine.dispatch import Chain
 from pipeline.models import Keyword, Lane, Run
 from pipeline.services import run_control
 from tests.integration.engine.test_control import _until_admitted
@@ -31,7 +31,7 @@ def _world(database: Database, texts: list[str]) -> tuple[World, int]:
     run_id = world.start()
     _until_admitted(world, run_id, 3)
     row = world.stages(run_id)[3]
-    world.driver.send(Message(row.id, row.key, admitted=True, lane=1))
+    world.driver.send(Chain(row.id, row.key, admitted=True, lane=1))
     return world, run_id
 
 

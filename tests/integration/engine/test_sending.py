@@ -14,12 +14,12 @@ from pipeline.config import load_config
 from pipeline.db.session import Database
 from pipeline.engine import dispatch
 from pipeline.engine.app import app, connect_to
-from pipeline.engine.dispatch import Message
+from pipeline.engine.dispatch import Chain
 from pipeline.local.broker import broker_child
 from pipeline.local.child import Child
 from tests.support.processes import wait_until
 
-MESSAGE = Message(1, "keywords_to_clusters", admitted=True)
+MESSAGE = Chain(1, "keywords_to_clusters", admitted=True)
 
 
 class Broker:

@@ -15,6 +15,8 @@ from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.models import AuditEvent, CalendarSlot, Content, Publication
 from pipeline.services import calendar, publications
 from pipeline.services.calendar import overdue, rows
+from pipeline.services.calendar.dealing import Item
+from pipeline.services.calendar.spots import Spot
 from tests.integration.publishing.conftest import LIMITS
 from tests.support.publishing import NOW, grid
 from tests.support.sites import FakeSite
@@ -54,6 +56,10 @@ def _slots(world: World, planned: list[Publication]) -> list[datetime | None]:
 def _put_back(world: World, *, now: datetime = BACK) -> overdue.PutBack:
     with world.database.transaction() as session:
         return overdue.put_back(session, world.site.id, now=now, grace=LIMITS.grace)
+
+
+def _standing(content_id: int, slot: Slot) -> Item:
+    return Item(content_id, "", Spot(slot), zone="UTC", tzdata="", locked=False, has_trace=False)
 
 
 def test_three_days_of_downtime_end_in_no_burst_with_the_order_kept_and_each_once(world: World, line: Line) -> None:
@@ -312,9 +318,9 @@ def test_the_decision_is_in_the_audit_trail(world: World) -> None:
 def test_nobody_moves_forward_and_the_first_hole_ends_the_pushing() -> None:
     start = NOW
     slots = [Slot(start + number * AN_HOUR, start.date(), "") for number in range(6)]
-    ahead = [overdue._Item(number, slots[number], is_movable=True) for number in (0, 1, 3, 4)]
-    late = [overdue._Item(9, Slot(start - AN_HOUR, start.date(), ""), is_movable=True)]
+    ahead = [_standing(number, slots[number]) for number in (0, 1, 3, 4)]
+    late = [_standing(9, Slot(start - AN_HOUR, start.date(), ""))]
 
-    dealt = overdue._deal(late, ahead, grid=iter(slots))
+    dealt = overdue.deal(late, ahead, grid=iter(slots))
 
-    assert dealt == {9: slots[0], 0: slots[1], 1: slots[2]}
+    assert dealt == {9: Spot(slots[0]), 0: Spot(slots[1]), 1: Spot(slots[2])}

@@ -114,7 +114,7 @@ def test_what_a_tick_looks_at_is_served_by_indexes(sqlite_database: Database) ->
         schedules.next_due(session, now=NOON)
         due.outlook(session, now=NOON)
         calendar._sites_that_wait(session)
-        publishing.next_due(session)
+        publishing.ROWS.next_due(session)
 
     looks = [statement for statement in asked if statement.startswith("SELECT")]
     assert len(looks) == 4

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -81,7 +82,7 @@ def test_a_broker_that_is_away_is_left_alone(stage: Stage) -> None:
 
 
 def test_a_tick_sends_a_limited_number_and_asks_to_come_back(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publishing, "PUBLICATIONS_A_TICK", 2)
+    monkeypatch.setattr(publishing, "ROWS", replace(publishing.ROWS, most_a_tick=2))
     stage.plan(3, due_at=NOW - timedelta(minutes=1))
 
     following = publishing.publish_due(stage.context())
@@ -92,7 +93,7 @@ def test_a_tick_sends_a_limited_number_and_asks_to_come_back(stage: Stage, monke
 
 
 def test_three_beats_side_by_side_send_each_publication_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publishing, "PUBLICATIONS_A_TICK", 7)
+    monkeypatch.setattr(publishing, "ROWS", replace(publishing.ROWS, most_a_tick=7))
     ids = stage.plan(60, due_at=NOW - timedelta(hours=1))
     senders = [RecordingSender() for _ in range(3)]
 
@@ -186,14 +187,3 @@ def test_a_clock_that_jumps_back_does_not_silence_the_heartbeat(stage: Stage) ->
 
     with stage.database.reading() as session:
         assert session.get_one(Heartbeat, "beat:here:1").at == earlier
-
-
-def test_the_rows_of_beats_that_died_are_forgotten(stage: Stage) -> None:
-    with stage.database.transaction() as session:
-        session.add(Heartbeat(name="beat:there:9", at=NOW - timedelta(days=2)))
-        session.add(Heartbeat(name="worker:there:9", at=NOW - timedelta(days=2)))
-
-    HeartbeatDuty("beat:here:1")(stage.context())
-
-    with stage.database.reading() as session:
-        assert set(session.scalars(select(Heartbeat.name))) == {"beat:here:1", "worker:there:9"}

@@ -73,17 +73,6 @@ def test_an_instant_that_could_not_be_sent_is_free_again(stage: Stage) -> None:
     assert len(stage.sender.sent) == 1
 
 
-def test_old_claims_are_forgotten(stage: Stage) -> None:
-    with stage.database.transaction() as session:
-        session.add(BeatClaim(name="sweep", due_at=NOW - timedelta(days=3)))
-    duty = _duty(stage)
-
-    duty(stage.context(now=NOW + EVERY))
-
-    with stage.database.reading() as session:
-        assert session.scalars(select(BeatClaim.due_at)).all() == [NOW + EVERY]
-
-
 @pytest.mark.parametrize(
     ("of", "after", "expected"),
     [

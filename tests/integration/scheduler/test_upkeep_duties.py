@@ -1,4 +1,4 @@
-"""The duties of beat that look after the installation: looks at sites, deliveries, housekeeping."""
+"""The duties of beat that look after the installation: checks of sites, deliveries, housekeeping."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from pipeline.models import BeatClaim, Delivery, Heartbeat, Site
 from pipeline.services import notifications
 from pipeline.services.site_health import next_check
 from scheduler import deliveries, sites
-from scheduler.deliveries import DeliveriesDuty
+from scheduler.deliveries import deliver_due
+from scheduler.duty import Duty
+from scheduler.glance import Glancing
 from scheduler.heartbeat import HeartbeatDuty
 from scheduler.housekeeping import HousekeepingDuty
-from scheduler.sites import SitesDuty
+from scheduler.sites import check_due_sites
 from tests.integration.scheduler.conftest import RecordingSender
 from tests.support.builders import make_account, make_site
 from tests.support.publishing import NOW
@@ -90,7 +92,7 @@ def _deliveries(stage: Stage, count: int, *, due_at: datetime = NOW) -> list[int
 def test_due_sites_are_sent_and_are_due_again_at_their_second_of_the_next_hour(stage: Stage) -> None:
     first, second, third = _sites(stage, 3)
 
-    SitesDuty()(stage.context(now=NOW + A_SECOND))
+    check_due_sites(stage.context(now=NOW + A_SECOND))
 
     assert [(message.task, message.arguments) for message in stage.sender.sent] == [
         ("sites.check", (first,)),
@@ -109,7 +111,7 @@ def test_beats_side_by_side_send_each_site_once(stage: Stage, monkeypatch: pytes
     senders = [RecordingSender() for _ in range(3)]
 
     def beat(sender: RecordingSender) -> None:
-        duty = SitesDuty()
+        duty = Glancing(check_due_sites)
         for _ in range(40):
             duty(stage.context(sender=sender))
 
@@ -123,7 +125,7 @@ def test_sites_that_could_not_be_sent_are_due_as_before(stage: Stage) -> None:
     ids = _sites(stage, 3, due_at=NOW - AN_HOUR)
     sender = RecordingSender(accepts=1)
 
-    assert SitesDuty()(stage.context(sender=sender)) is None
+    assert check_due_sites(stage.context(sender=sender)) is None
 
     assert _ids(sender) == ids[:1]
     due = _next_checks(stage)
@@ -133,18 +135,18 @@ def test_sites_that_could_not_be_sent_are_due_as_before(stage: Stage) -> None:
 def test_a_beat_that_dies_between_claim_and_send_costs_a_site_one_look(stage: Stage) -> None:
     (site_id,) = _sites(stage, 1)
     with stage.database.transaction() as session:  # And then it is killed.
-        sites.claim_due(session, now=NOW)
+        sites.SITES.claim(session, now=NOW)
     following = next_check(site_id, after=NOW)
 
     for now in (NOW + A_SECOND, following):
-        SitesDuty()(stage.context(now=now))
+        check_due_sites(stage.context(now=now))
 
     assert _ids(stage.sender) == [site_id]
 
 
 def test_a_beat_that_knows_of_nothing_due_asks_the_database_every_few_seconds_only(stage: Stage) -> None:
     _sites(stage, 1, due_at=NOW + AN_HOUR)
-    duty = SitesDuty()
+    duty = Glancing(check_due_sites)
 
     with _statements(stage) as asked:
         told = {duty(stage.context(now=NOW + second * A_SECOND)) for second in range(5)}
@@ -154,7 +156,7 @@ def test_a_beat_that_knows_of_nothing_due_asks_the_database_every_few_seconds_on
 
 
 def test_a_clock_that_jumped_back_is_no_reason_not_to_look(stage: Stage) -> None:
-    duty = SitesDuty()
+    duty = Glancing(check_due_sites)
     duty(stage.context())
     (site_id,) = _sites(stage, 1, due_at=NOW - 2 * AN_HOUR)
 
@@ -167,7 +169,7 @@ def test_due_deliveries_are_sent_and_again_later_where_nobody_took_them(stage: S
     (delivery_id,) = _deliveries(stage, 1)
     now, pauses = NOW, []
     for _ in range(3):
-        following = deliveries.send_due_deliveries(stage.context(now=now))
+        following = deliver_due(stage.context(now=now))
         assert following is not None
         pauses.append((following - now).total_seconds())
         now = following
@@ -183,7 +185,7 @@ def test_beats_side_by_side_send_each_delivery_once(stage: Stage) -> None:
     senders = [RecordingSender() for _ in range(3)]
 
     with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda sender: deliveries.send_due_deliveries(stage.context(sender=sender)), senders))
+        list(pool.map(lambda sender: deliver_due(stage.context(sender=sender)), senders))
 
     assert Counter(delivery_id for sender in senders for delivery_id in _ids(sender)) == Counter(ids)
 
@@ -192,7 +194,7 @@ def test_deliveries_that_could_not_be_sent_are_due_at_once(stage: Stage) -> None
     ids = _deliveries(stage, 3)
     sender = RecordingSender(accepts=1)
 
-    assert deliveries.send_due_deliveries(stage.context(sender=sender)) is None
+    assert deliver_due(stage.context(sender=sender)) is None
 
     with stage.database.reading() as session:
         rows = [session.get_one(Delivery, delivery_id) for delivery_id in ids]
@@ -204,15 +206,15 @@ def test_a_delivery_whose_beat_died_before_it_sent_is_due_again(stage: Stage) ->
     with stage.database.transaction() as session:  # And then it is killed.
         deliveries.ROWS.claim(session, now=NOW)
 
-    following = deliveries.send_due_deliveries(stage.context())
+    following = deliver_due(stage.context())
     assert (following, stage.sender.sent) == (NOW + timedelta(seconds=30), [])
-    deliveries.send_due_deliveries(stage.context(now=NOW + timedelta(seconds=30)))
+    deliver_due(stage.context(now=NOW + timedelta(seconds=30)))
 
     assert _ids(stage.sender) == [delivery_id]
 
 
 def test_a_beat_finds_a_new_delivery_within_seconds(stage: Stage) -> None:
-    duty = DeliveriesDuty()
+    duty = Glancing(deliver_due)
     duty(stage.context())
     (delivery_id,) = _deliveries(stage, 1)
 
@@ -225,12 +227,12 @@ def test_a_beat_finds_a_new_delivery_within_seconds(stage: Stage) -> None:
     assert told == [(False, [])] * 5 + [(True, [delivery_id])]
 
 
-@pytest.mark.parametrize("duty", [SitesDuty(), DeliveriesDuty()])
-def test_a_broker_that_is_away_is_left_alone(stage: Stage, duty: object) -> None:
+@pytest.mark.parametrize("duty", [Glancing(check_due_sites), Glancing(deliver_due)])
+def test_a_broker_that_is_away_is_left_alone(stage: Stage, duty: Duty) -> None:
     _sites(stage, 1, due_at=NOW - AN_HOUR)
     stage.sender.outage.failed(ConnectionRefusedError())
 
-    assert duty(stage.context()) is None  # type: ignore[operator]  # both are called the same
+    assert duty(stage.context()) is None
 
     assert list(_next_checks(stage).values()) == [NOW - AN_HOUR]
 
@@ -324,6 +326,6 @@ def test_a_site_that_is_due_never_is_never_sent(stage: Stage) -> None:
     with stage.database.transaction() as session:
         session.execute(update(Site).values(next_check_at=None))
 
-    assert SitesDuty()(stage.context(now=NOW + AN_HOUR)) is None
+    assert check_due_sites(stage.context(now=NOW + AN_HOUR)) is None
 
     assert stage.sender.sent == []

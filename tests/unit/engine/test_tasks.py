@@ -6,7 +6,7 @@ import celeryconfig
 from pipeline.core.catalog import STAGES
 from pipeline.engine import tasks
 from pipeline.engine.app import app
-from pipeline.engine.dispatch import Message
+from pipeline.engine.dispatch import Chain
 
 
 def test_every_stage_has_three_tasks_named_by_its_key() -> None:
@@ -25,12 +25,12 @@ def test_a_batch_goes_to_the_queue_that_the_catalog_says() -> None:
 @pytest.mark.parametrize(
     ("message", "names"),
     [
-        (Message(7, "ideas_to_tasks", admitted=False), ["admit", "batch", "finish"]),
-        (Message(7, "ideas_to_tasks", admitted=True), ["finish"]),
-        (Message(7, "ideas_to_tasks", admitted=True, lane=2, ticket=5), ["batch", "finish"]),
+        (Chain(7, "ideas_to_tasks", admitted=False), ["admit", "batch", "finish"]),
+        (Chain(7, "ideas_to_tasks", admitted=True), ["finish"]),
+        (Chain(7, "ideas_to_tasks", admitted=True, lane=2, ticket=5), ["batch", "finish"]),
     ],
 )
-def test_a_chain_has_immutable_links_and_carries_ids_only(message: Message, names: list[str]) -> None:
+def test_a_chain_has_immutable_links_and_carries_ids_only(message: Chain, names: list[str]) -> None:
     links = message.links()
 
     assert [link.task for link in links] == [f"stages.ideas_to_tasks.{name}" for name in names]

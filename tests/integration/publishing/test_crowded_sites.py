@@ -1,4 +1,4 @@
-"""A site that hangs holds no more workers than its places: others go on."""
+"""A site that hangs holds no more workers than may be at one site: others go on."""
 
 from __future__ import annotations
 
@@ -57,22 +57,22 @@ def test_a_site_that_hangs_leaves_threads_to_the_others(world: World, home: Path
         let_go.set()
 
     assert len(other.posts) == 1
-    assert len(hanging.posts) == LIMITS.places
+    assert len(hanging.posts) == LIMITS.most_at_once
     waiting = [world.publication(publication.content_id) for publication in wanted[2:]]
     assert all(row.due_at and row.due_at > NOW and (row.sends, row.attempts) == (0, 0) for row in waiting)
 
 
-def test_a_place_is_free_when_a_lease_ends(world: World) -> None:
+def test_another_may_begin_when_a_lease_ends(world: World) -> None:
     wanted = _wanted(world, 3)
     now = world.database.now()
     claims = [world.claim(publication, now=now) for publication in wanted]
     assert [claim is not None for claim in claims] == [True, True, False]
-    assert world.publication(wanted[2].content_id).due_at == now + LIMITS.place_wait
+    assert world.publication(wanted[2].content_id).due_at == now + LIMITS.crowded_wait
 
     assert world.claim(wanted[2], now=now + LIMITS.lease) is not None
 
 
-def test_claims_of_one_site_at_the_same_moment_take_no_more_than_its_places(world: World) -> None:
+def test_claims_of_one_site_at_the_same_moment_are_no_more_than_may_be_under_way(world: World) -> None:
     wanted = _wanted(world, 8)
     now = world.database.now() + timedelta(seconds=1)
     with world.database.transaction() as session:
@@ -85,7 +85,7 @@ def test_claims_of_one_site_at_the_same_moment_take_no_more_than_its_places(worl
     with ThreadPoolExecutor(8) as pool:
         claims = list(pool.map(claim, wanted))
 
-    assert sum(found is not None for found in claims) == LIMITS.places
+    assert sum(found is not None for found in claims) == LIMITS.most_at_once
 
 
 def test_copies_of_one_message_at_the_same_moment_place_it_once(world: World, home: Path) -> None:
