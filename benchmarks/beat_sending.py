@@ -17,7 +17,7 @@ from pipeline.core.catalog import STAGES
 from pipeline.engine import dispatch
 from pipeline.engine.app import app
 from pipeline.local.stack import use_broker
-from scheduler.publishing import TASK
+from scheduler.publishing import ROWS
 from scheduler.sending import Message, Sender
 
 _AIM: Final = 1.2
@@ -39,7 +39,7 @@ def figures(*, count: int, rounds: int) -> Iterator[Figure]:
 
 def _measured(count: int, rounds: int) -> Iterator[Figure]:
     sender = Sender(app)
-    publications = [Message(TASK, (number,)) for number in range(count)]
+    publications = [Message(ROWS.task, (number,)) for number in range(count)]
     lanes = [dispatch.Chain(number, STAGES[0].key, admitted=True, lane=1) for number in range(count)]
     chains = [lane.links() for lane in lanes]
     with app.connection_for_write() as connection:
@@ -47,7 +47,7 @@ def _measured(count: int, rounds: int) -> Iterator[Figure]:
 
         def celery_alone() -> None:
             for number in range(count):
-                app.send_task(TASK, args=[number], producer=producer)
+                app.send_task(ROWS.task, args=[number], producer=producer)
 
         def celery_chains() -> None:
             for first, *rest in chains:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import MutableMapping
 from typing import Any, Final, Literal
 
 import structlog
@@ -99,13 +98,3 @@ def bind_task(*, task_id: str, task_name: str) -> None:
 def unbind() -> None:
     """Forget the context of the task that ended."""
     structlog.contextvars.clear_contextvars()
-
-
-@contextmanager
-def log_context(
-    *, run_id: int | None = None, stage_run_id: int | None = None, stage: str | None = None, item_id: int | None = None
-) -> Iterator[None]:
-    """Every line inside carries the ids that are given."""
-    given = {"run_id": run_id, "stage_run_id": stage_run_id, "stage": stage, "item_id": item_id}
-    with structlog.contextvars.bound_contextvars(**{name: value for name, value in given.items() if value is not None}):
-        yield
