@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import update
 
-from pipeline.core.states import ContentStatus
+from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.engine import publisher
 from pipeline.models import Content, Publication
 from pipeline.services import publications
@@ -59,7 +59,10 @@ def test_a_site_that_hangs_leaves_threads_to_the_others(world: World, home: Path
     assert len(other.posts) == 1
     assert len(hanging.posts) == LIMITS.most_at_once
     waiting = [world.publication(publication.content_id) for publication in wanted[2:]]
-    assert all(row.due_at and row.due_at > NOW and (row.sends, row.attempts) == (0, 0) for row in waiting)
+    assert [(row.status, row.sends, row.attempts, row.error) for row in waiting] == [
+        (PublicationStatus.PLANNED, 0, 0, None)
+    ] * 3
+    assert all(row.due_at and row.due_at > NOW for row in waiting)
 
 
 def test_another_may_begin_when_a_lease_ends(world: World) -> None:
