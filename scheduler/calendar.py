@@ -13,7 +13,7 @@ from sqlalchemy import Integer, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from pipeline.core.states import ContentStatus
-from pipeline.models import Content, SiteAutomationSettings
+from pipeline.models import Content, Site, SiteAutomationSettings
 from pipeline.models.base import table_of
 from pipeline.models.selecting import written_out
 from pipeline.services import calendar
@@ -43,13 +43,14 @@ def _sites_that_wait(session: Session) -> Sequence[int]:
 
 
 def _waiting_query() -> Select[Any]:
-    contents, settings = table_of(Content).c, table_of(SiteAutomationSettings).c
+    contents, settings, sites = table_of(Content).c, table_of(SiteAutomationSettings).c, table_of(Site).c
     approved = contents.status == written_out(ContentStatus.APPROVED), contents.held_back.is_(False)
     waiting = select(contents.site_id).where(*approved).distinct().subquery()
     return (
         select(settings.site_id)
         .join(waiting, waiting.c.site_id == settings.site_id)
-        .where(settings.publish_days != [], settings.publish_time_slots != [])
+        .join(table_of(Site), sites.id == settings.site_id)
+        .where(settings.publish_days != [], settings.publish_time_slots != [], sites.deleted_at.is_(None))
         .order_by(settings.site_id)
         .limit(bindparam("most", type_=Integer))
     )

@@ -14,7 +14,7 @@ from pipeline.models.publishing import Publication
 from pipeline.models.runs import Decision, Lane, Run, StageItem, StageRun
 from pipeline.models.settings import AccountSetting, SiteAutomationSettings, SystemAiSettings
 from pipeline.models.sites import Site, SyncEvent
-from pipeline.models.writing import Content, ContentTask
+from pipeline.models.writing import Content, ContentTask, ContentVersion
 
 __all__ = [
     "Account",
@@ -29,6 +29,7 @@ __all__ = [
     "Cluster",
     "Content",
     "ContentTask",
+    "ContentVersion",
     "CreditEntry",
     "Decision",
     "Delivery",

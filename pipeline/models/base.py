@@ -16,6 +16,8 @@ from pipeline.models.types import BigId, UtcDateTime
 Id = Annotated[int, mapped_column(BigId, primary_key=True)]
 AccountId = Annotated[int, mapped_column(BigId, ForeignKey("accounts.id"), index=True)]
 SiteId = Annotated[int, mapped_column(BigId, ForeignKey("sites.id"), index=True)]
+#: Of a table whose index begins with it and goes on with the id: so a site's rows are listed in the order they came.
+ListedSiteId = Annotated[int, mapped_column(BigId, ForeignKey("sites.id"))]
 Instant = Annotated[datetime, mapped_column(UtcDateTime)]
 #: Micro-credits.
 Amount = Annotated[int, mapped_column(BigInteger)]

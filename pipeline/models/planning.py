@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.core.states import ClusterStatus, IdeaStatus, KeywordStatus
-from pipeline.models.base import AccountId, Base, Id, Instant, Json, SiteId, status_check, utc_now
+from pipeline.models.base import AccountId, Base, Id, Instant, Json, ListedSiteId, status_check, utc_now
 from pipeline.models.types import BigId, Status
+
+_DELETED = text("deleted_at IS NOT NULL")
 
 
 class Cluster(Base):
@@ -20,11 +23,12 @@ class Cluster(Base):
         UniqueConstraint("site_id", "normalised"),
         status_check(ClusterStatus),
         Index("ix_clusters_waiting", "site_id", "status", "times_tried", "id"),
+        Index("ix_clusters_listed", "site_id", "id"),
     )
 
     id: Mapped[Id]
     account_id: Mapped[AccountId]
-    site_id: Mapped[SiteId]
+    site_id: Mapped[ListedSiteId]
     name: Mapped[str] = mapped_column(String(200))
     normalised: Mapped[str] = mapped_column(String(400))
     description: Mapped[str] = mapped_column(Text, default="")
@@ -42,11 +46,14 @@ class Keyword(Base):
         UniqueConstraint("site_id", "normalised"),
         status_check(KeywordStatus),
         Index("ix_keywords_waiting", "site_id", "status", "times_tried", "id"),
+        Index("ix_keywords_listed", "site_id", "id"),
+        Index("ix_keywords_of_status", "site_id", "status", "id"),
+        Index("ix_keywords_deleted_at", "deleted_at", sqlite_where=_DELETED, postgresql_where=_DELETED),
     )
 
     id: Mapped[Id]
     account_id: Mapped[AccountId]
-    site_id: Mapped[SiteId]
+    site_id: Mapped[ListedSiteId]
     text: Mapped[str] = mapped_column(String(200))
     #: The form duplicates are found by.
     normalised: Mapped[str] = mapped_column(String(400))
@@ -59,6 +66,8 @@ class Keyword(Base):
     cluster_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("clusters.id"), index=True)
     status: Mapped[KeywordStatus] = mapped_column(Status(KeywordStatus), default=KeywordStatus.NEW)
     times_tried: Mapped[int] = mapped_column(default=0)
+    #: A person deleted it: nobody is shown it, nothing is made of it; housekeeping removes it later.
+    deleted_at: Mapped[datetime | None]
     created_at: Mapped[Instant] = mapped_column(default=utc_now)
 
 
@@ -70,11 +79,12 @@ class Idea(Base):
         UniqueConstraint("site_id", "normalised_title"),
         status_check(IdeaStatus),
         Index("ix_ideas_waiting", "site_id", "status", "times_tried", "id"),
+        Index("ix_ideas_listed", "site_id", "id"),
     )
 
     id: Mapped[Id]
     account_id: Mapped[AccountId]
-    site_id: Mapped[SiteId]
+    site_id: Mapped[ListedSiteId]
     cluster_id: Mapped[int] = mapped_column(BigId, ForeignKey("clusters.id"), index=True)
     title: Mapped[str] = mapped_column(String(300))
     normalised_title: Mapped[str] = mapped_column(String(600))

@@ -1,4 +1,4 @@
-"""Owns what is written: content tasks and contents."""
+"""Owns what is written: content tasks, contents, and what a content said before it was edited."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.core.states import ContentStatus, ContentTaskStatus
-from pipeline.models.base import AccountId, Base, Id, Instant, Json, SiteId, status_check, utc_now
+from pipeline.models.base import AccountId, Base, Id, Instant, Json, ListedSiteId, status_check, utc_now
 from pipeline.models.types import BigId, Status
 
 _APPROVED = text("status = 'approved'")
@@ -23,11 +23,12 @@ class ContentTask(Base):
         UniqueConstraint("idea_id"),
         status_check(ContentTaskStatus),
         Index("ix_content_tasks_waiting", "site_id", "status", "times_tried", "id"),
+        Index("ix_content_tasks_listed", "site_id", "id"),
     )
 
     id: Mapped[Id]
     account_id: Mapped[AccountId]
-    site_id: Mapped[SiteId]
+    site_id: Mapped[ListedSiteId]
     idea_id: Mapped[int] = mapped_column(BigId, ForeignKey("ideas.id"))
     title: Mapped[str] = mapped_column(String(300))
     status: Mapped[ContentTaskStatus] = mapped_column(Status(ContentTaskStatus), default=ContentTaskStatus.QUEUED)
@@ -45,6 +46,7 @@ class Content(Base):
         UniqueConstraint("content_task_id"),
         status_check(ContentStatus),
         Index("ix_contents_waiting", "site_id", "status", "times_tried", "id"),
+        Index("ix_contents_listed", "site_id", "id"),
         Index(
             "ix_contents_to_schedule",
             "site_id",
@@ -58,7 +60,7 @@ class Content(Base):
 
     id: Mapped[Id]
     account_id: Mapped[AccountId]
-    site_id: Mapped[SiteId]
+    site_id: Mapped[ListedSiteId]
     content_task_id: Mapped[int] = mapped_column(BigId, ForeignKey("content_tasks.id"))
     title: Mapped[str] = mapped_column(String(300))
     normalised_title: Mapped[str] = mapped_column(String(600))
@@ -84,3 +86,27 @@ class Content(Base):
     deleted_at: Mapped[datetime | None]
     times_tried: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[Instant] = mapped_column(default=utc_now)
+
+
+class ContentVersion(Base):
+    """What a content said in a version that was replaced."""
+
+    __tablename__ = "content_versions"
+    __table_args__ = (UniqueConstraint("content_id", "version"),)
+
+    id: Mapped[Id]
+    account_id: Mapped[AccountId]
+    content_id: Mapped[int] = mapped_column(BigId, ForeignKey("contents.id", ondelete="CASCADE"))
+    version: Mapped[int]
+    title: Mapped[str] = mapped_column(String(300))
+    slug: Mapped[str] = mapped_column(String(200))
+    meta_title: Mapped[str] = mapped_column(String(300))
+    meta_description: Mapped[str] = mapped_column(String(500))
+    excerpt: Mapped[str] = mapped_column(Text)
+    #: Sanitised.
+    body_html: Mapped[str] = mapped_column(Text)
+    tags: Mapped[list[Any]] = mapped_column(Json, default=list)
+    word_count: Mapped[int]
+    #: Who replaced it, and when.
+    replaced_by: Mapped[str] = mapped_column(String(200))
+    replaced_at: Mapped[Instant]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
@@ -48,6 +48,19 @@ class Needs:
 
 
 @dataclass(frozen=True)
+class Visit:
+    """A request whose work is several transactions, since it asks a site between them: who calls."""
+
+    caller: Caller
+    backend: Backend
+
+    @property
+    def account_id(self) -> int:
+        """The account that everything is looked up in."""
+        return self.caller.account_id
+
+
+@dataclass(frozen=True)
 class Unit:
     """One request's work: its transaction, who calls, and since when."""
 
@@ -72,12 +85,19 @@ def writes(scope: Scope, *, role: Role = Role.EDITOR) -> Callable[[Callable[...,
     return _operation(Needs(scope, role, writes=True))
 
 
-def _operation(needs: Needs) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def visits(scope: Scope, *, role: Role = Role.EDITOR) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make an endpoint of a function that asks a site; its first parameter is the `Visit`, no transaction is open."""
+    return _operation(Needs(scope, role, writes=False), begun=_visit)
+
+
+def _operation(
+    needs: Needs, *, begun: Callable[[Request, Needs], AbstractContextManager[Any]] | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
         def endpoint(request: Request, **given: Any) -> Any:
-            with _unit(request, needs) as unit:
-                return function(unit, **given)
+            with (begun or _unit)(request, needs) as first:
+                return function(first, **given)
 
         signature = inspect.signature(function, eval_str=True)
         _, *others = signature.parameters.values()
@@ -92,12 +112,22 @@ def _operation(needs: Needs) -> Callable[[Callable[..., Any]], Callable[..., Any
 
 def require_caller(request: Request) -> None:
     """Refuse a caller whom the operation does not know or let in; what the request says is looked at after that."""
-    needs = getattr(request.scope.get("endpoint"), NEEDS, None)
-    if needs is None:
-        return
-    database = request.app.state.backend.database()
-    with database.reading() as session:
-        _admit(session, request, needs, now=database.now())
+    if hasattr(request.scope.get("endpoint"), NEEDS):
+        database = request.app.state.backend.database()
+        with database.reading() as session:
+            caller_of(session, request, now=database.now())
+
+
+def caller_of(session: Session, request: Request, *, now: datetime) -> Caller:
+    """Who calls, as far as the operation that was asked for lets them in; for what is read before its transaction."""
+    return _admit(session, request, getattr(request.scope["endpoint"], NEEDS), now=now)
+
+
+@contextmanager
+def _visit(request: Request, needs: Needs) -> Iterator[Visit]:
+    with _unit(request, needs) as unit:
+        visit = Visit(unit.caller, unit.backend)
+    yield visit
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,17 +10,30 @@ from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
+from PIL import Image
 from sqlalchemy import event
 from starlette.testclient import TestClient
 
 import stages  # noqa: F401 - a run asks every stage what waits for it
+from pipeline.config import config
 from pipeline.core.roles import Role, Scope
-from pipeline.core.states import ContentStatus
+from pipeline.core.states import ContentStatus, ImagePromptStatus
 from pipeline.db.session import Database
-from pipeline.models import Account, Run
+from pipeline.engine.media import MediaStore
+from pipeline.models import Account, ContentTask, Idea, Run
 from pipeline.services import accounts, api_keys, calendar, runs, sites
 from pipeline.web.app import create_app
-from tests.support.builders import make_content, make_keywords
+from tests.support.builders import make_content, make_image, make_image_prompt, make_keywords
+
+
+def _picture() -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", (64, 64), "teal").save(data, "PNG")
+    return data.getvalue()
+
+
+#: The bytes of every tenant's image.
+PICTURE = _picture()
 
 
 @dataclass
@@ -47,6 +61,11 @@ class Tenant:
     site_id: int
     run_id: int
     content_id: int
+    keyword_id: int
+    cluster_id: int
+    idea_id: int
+    task_id: int
+    image_id: int
 
     @property
     def headers(self) -> dict[str, str]:
@@ -56,7 +75,7 @@ class Tenant:
     @property
     def ids(self) -> dict[str, int]:
         """Name of a parameter -> the id it may have."""
-        return {"site_id": self.site_id, "run_id": self.run_id, "content_id": self.content_id}
+        return {name: an_id for name, an_id in vars(self).items() if name.endswith("_id") and name != "account_id"}
 
 
 @dataclass(frozen=True)
@@ -111,12 +130,18 @@ def make_tenant(database: Database, *, name: str | None = None) -> Tenant:
         if name is not None:
             account = accounts.add_account(session, name=name, now=now)
         site = sites.add_site(session, account_id=account.id, name="Desks", timezone="Europe/Berlin", now=now)
-        make_keywords(session, site=site, texts=["standing desk", "desk lamp"])
+        keyword, _ = make_keywords(session, site=site, texts=["standing desk", "desk lamp"])
         content = make_content(session, site=site, title="How to stand", status=ContentStatus.APPROVED, approved_at=now)
         calendar.fill(session, site.id, now=now, limit=10)
+        task = session.get_one(ContentTask, content.content_task_id)
+        idea = session.get_one(Idea, task.idea_id)
+        stored = MediaStore(config().home / "media").store(PICTURE)
+        prompt = make_image_prompt(session, content=content, status=ImagePromptStatus.DONE)
+        image = make_image(session, prompt=prompt, sha256=stored.sha256, mime=stored.mime)
         run = session.get_one(Run, runs.start(session, site=site, now=now).run_id)
     made = make_key(database, account.id)
-    return Tenant(account.id, made.key, site.id, run.id, content.id)
+    planned = (keyword.id, idea.cluster_id, idea.id, task.id)
+    return Tenant(account.id, made.key, site.id, run.id, content.id, *planned, image.id)
 
 
 @cache

@@ -65,7 +65,7 @@ def lock_settings(session: Session, *, account_id: int, site_id: int) -> Page:
 
     NotFoundError where the account has no such site.
     """
-    own = select(Site.id).where(Site.account_id == account_id, Site.id == site_id)
+    own = select(Site.id).where(Site.account_id == account_id, Site.id == site_id, Site.deleted_at.is_(None))
     if not rows.lock_alone_of(session, account_id=account_id, site_id=site_id) and session.scalar(own) is not None:
         rows.make(session, site_id, read_state(session, site_id).wanted)
         rows.lock_alone(session, site_id)

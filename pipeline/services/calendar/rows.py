@@ -33,7 +33,9 @@ _ALONE = _VERSION.with_for_update()
 _ALONE_OF = (
     select(SiteCalendar.version)
     .join(Site, Site.id == SiteCalendar.site_id)
-    .where(Site.account_id == bindparam("account"), SiteCalendar.site_id == bindparam("site"))
+    .where(
+        Site.account_id == bindparam("account"), SiteCalendar.site_id == bindparam("site"), Site.deleted_at.is_(None)
+    )
     .with_for_update(of=SiteCalendar)
 )
 _ALONE_OR_NOT = _VERSION.with_for_update(skip_locked=True)

@@ -10,10 +10,9 @@ from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.core.errors import StaleError
-from pipeline.core.normal import is_storable
 from pipeline.core.roles import Scope
 from pipeline.core.states import ContentStatus
 from pipeline.models import Content
@@ -21,7 +20,7 @@ from pipeline.services import content, edits, reviews
 from pipeline.services.edits import Changes
 from pipeline.web.answers import problems
 from pipeline.web.api.content import CONTENT_ETAG, ContentDetails, details, etag_of
-from pipeline.web.api.parameters import ContentId
+from pipeline.web.api.parameters import ContentId, Text
 from pipeline.web.operations import Unit, writes
 
 router = APIRouter(tags=[Scope.CONTENT.value])
@@ -29,13 +28,6 @@ _DECIDED: Final = problems(401, 403, 404, 409, 413, 422)
 _MOST_NOTE: Final = 2_000
 
 
-def _storable(text: str) -> str:
-    if not is_storable(text):
-        raise ValueError("it holds characters that cannot be kept. Leave them out.")
-    return text
-
-
-Text = Annotated[str, AfterValidator(_storable)]
 IfVersion = Annotated[
     str | None,
     Header(alias="If-Match", description="The `ETag` that was read: of another version by now, nothing is saved."),

@@ -16,6 +16,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "preset": {"preset": "balanced"},
     "move": {"to": "2100-01-04 14:00"},
     "{content_id}": {"title": "Another title"},
+    "keywords": {"keywords": ["another keyword"]},
 }
 #: No row has it.
 NOBODYS = 2**63 - 1
@@ -52,9 +53,13 @@ def _ask(api: Api, place: Place, an_id: int) -> Any:
     ids = api.mine.ids | {place.name: an_id}
     query = {place.name: an_id} if place.within == "query" else {}
     body: dict[str, Any] | None = BODIES.get(place.path.rpartition("/")[2])
+    if place.method == "patch" and place.name == "site_id":
+        body = {"name": "Another name"}
+    if place.path.endswith("timezone/preview"):
+        body = {"timezone": "Asia/Tokyo"}
     if place.path.endswith("swap"):
         body = {"other_id": api.mine.content_id}
-    if place.method == "put" or place.path.endswith("preview"):
+    if place.method == "put" or place.path.endswith("settings/preview"):
         body = api.client.get(api.settings_path).json() | {"delays": {"within_stage": 1, "between_stage": 1}}
     return api.client.request(place.method, place.path.format(**ids), params=query, json=body)
 
