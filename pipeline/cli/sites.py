@@ -12,7 +12,7 @@ from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, Sit
 from pipeline.cli.output import document, local_instant, say, status, table
 from pipeline.cli.schedule import next_run
 from pipeline.models import Site
-from pipeline.services import audit, calendar, content, keywords, settings, sites
+from pipeline.services import audit, calendar, content, keywords, settings, site_deletion, sites
 from pipeline.services.calendar import Follow
 
 app = typer.Typer()
@@ -23,6 +23,9 @@ NameOption = Annotated[
 ZoneOption = Annotated[
     str, typer.Option("--timezone", help="Its IANA time zone, such as Europe/Berlin.", show_default=False)
 ]
+
+
+DeletedOption = Annotated[bool, typer.Option("--deleted", help="Those that can be restored, in place of the others.")]
 
 
 def site_json(site: Site) -> dict[str, Any]:
@@ -66,14 +69,17 @@ def add(
 
 
 @app.command("list")
-def list_all(*, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
+def list_all(
+    *, deleted: DeletedOption = False, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False
+) -> None:
     """List the account's sites."""
+    listed = site_deletion.list_deleted if deleted else sites.list_sites
     with reading() as session:
-        found = sites.list_sites(session, account_id=account_of(session, account).id)
+        found = listed(session, account_id=account_of(session, account).id)
     if as_json:
         document([site_json(site) for site in found])
         return
-    if not found:
+    if not found and not deleted:
         say("No site yet: igny8 site add --name NAME --timezone ZONE")
         return
     table(

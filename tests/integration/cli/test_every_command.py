@@ -22,6 +22,7 @@ ISSUED = {
     "webhooks list", "webhooks remove", "webhooks test",
     "calendar show", "calendar move", "calendar pin", "calendar unpin", "calendar swap",
     "calendar unschedule", "calendar schedule", "calendar undo", "site set",
+    "site delete", "site restore",
 }  # fmt: skip
 
 
