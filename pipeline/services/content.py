@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from sqlalchemy.orm import Session
 from pipeline.core.errors import NotFoundError
 from pipeline.core.states import ContentStatus
 from pipeline.models import Cluster, Content, ContentTask, Idea, IdeaKeyword, Keyword, Site
+from pipeline.services.listing import Page, page
 from pipeline.services.sites import of_a_site_that_is_there
 
 
@@ -51,17 +51,12 @@ class Lineage:
 
 def list_contents(
     session: Session, *, site: Site, status: ContentStatus | None = None, after_id: int = 0, limit: int = 100
-) -> Sequence[Content]:
+) -> Page[Content]:
     """Contents of the site in the order they were written, from behind `after_id`."""
-    query = select(Content).where(
-        Content.site_id == site.id,
-        Content.account_id == site.account_id,
-        Content.id > after_id,
-        Content.deleted_at.is_(None),
-    )
+    where = [Content.site_id == site.id, Content.deleted_at.is_(None)]
     if status is not None:
-        query = query.where(Content.status == status)
-    return session.scalars(query.order_by(Content.id).limit(limit)).all()
+        where.append(Content.status == status)
+    return page(session, Content, *where, after_id=after_id, limit=limit)
 
 
 def get_content(session: Session, *, account_id: int, content_id: int) -> Content:

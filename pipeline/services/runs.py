@@ -18,6 +18,7 @@ from pipeline.models import Run, Site, StageItem, StageRun
 from pipeline.services import credits as ledger
 from pipeline.services import decisions, run_starts, sites
 from pipeline.services import settings as site_settings
+from pipeline.services.listing import Page, page
 from pipeline.services.run_starts import NOTHING_WAITS, PriceList, Started, Wanted
 from pipeline.services.stage_runs import subject_table, waiting
 
@@ -77,6 +78,14 @@ def list_runs(
     if before_id is not None:
         query = query.where(Run.id < before_id)
     return list(session.scalars(query if site_id is None else query.where(Run.site_id == site_id)))
+
+
+def oldest_first(
+    session: Session, *, account_id: int, site_id: int | None = None, after_id: int = 0, limit: int = 50
+) -> Page[Run]:
+    """The account's runs in the order they were started, from behind `after_id`."""
+    where = [Run.account_id == account_id, *([] if site_id is None else [Run.site_id == site_id])]
+    return page(session, Run, *where, after_id=after_id, limit=limit)
 
 
 def live_run_id(session: Session, site_id: int) -> int | None:

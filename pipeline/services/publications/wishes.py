@@ -5,6 +5,7 @@ Never: commits; talks to a site.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 from pipeline.core.errors import ConflictError
 from pipeline.core.states import ContentStatus
 from pipeline.models import Content, Publication
+from pipeline.models.selecting import is_one_of
 from pipeline.services import placing
 from pipeline.services.calendar import rows
 
@@ -23,6 +25,12 @@ _PUBLISHABLE: Final = (ContentStatus.APPROVED, ContentStatus.SCHEDULED, ContentS
 def of_content(session: Session, content: Content) -> Publication | None:
     """The content's publication; None before anything was planned."""
     return session.scalar(select(Publication).where(Publication.content_id == content.id))
+
+
+def of_contents(session: Session, content_ids: Sequence[int]) -> dict[int, Publication]:
+    """The publications of these contents, by content; those for which nothing was planned are left out."""
+    query = select(Publication).where(is_one_of(session, Publication.content_id, content_ids))
+    return {publication.content_id: publication for publication in session.scalars(query)}
 
 
 def publish_now(session: Session, content: Content, *, now: datetime) -> Publication:

@@ -8,6 +8,8 @@ from pipeline.web.api import (
     content,
     credit,
     decisions,
+    exports,
+    images,
     keywords,
     planning,
     reviews,
@@ -15,6 +17,7 @@ from pipeline.web.api import (
     settings,
     site_changes,
     sites,
+    versions,
 )
 
 PREFIX: Final = "/api/v1"
@@ -23,6 +26,6 @@ ROUTERS: Final = tuple(
     part.router
     for part in (
         *(settings, runs, sites, content, calendar, reviews, calendar_actions, decisions, credit),
-        *(keywords, planning, site_changes),
+        *(keywords, planning, site_changes, versions, images, exports),
     )
 )
