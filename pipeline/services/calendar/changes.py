@@ -1,7 +1,7 @@
 """Owns what a change of settings or zone does to a calendar: shown beforehand, then followed or not.
 
 The change and what it moves are one transaction. Whatever a person saves comes through here, by command or over HTTP.
-Lock order: calendar, then the settings' row. Never: commits; touches a site.
+Lock order: site, calendar, settings' row, publication, content, slot. Never: commits; touches a site.
 """
 
 from __future__ import annotations
@@ -61,12 +61,13 @@ def preview(
 
 
 def lock_settings(session: Session, *, account_id: int, site_id: int) -> Page:
-    """Lock the calendar, then the settings, of the account's site of that id: in this order, as an undo does.
+    """Lock the account's site of that id, its calendar, then its settings: in this order, as an undo does.
 
     NotFoundError where the account has no such site.
     """
     own = select(Site.id).where(Site.account_id == account_id, Site.id == site_id)
-    if not rows.lock_alone_of(session, account_id=account_id, site_id=site_id) and session.scalar(own) is not None:
+    is_locked = rows.lock_site_and_alone(session, account_id=account_id, site_id=site_id)
+    if not is_locked and session.scalar(own) is not None:
         rows.make(session, site_id, read_state(session, site_id).wanted)
         rows.lock_alone(session, site_id)
     return site_settings.lock_page(session, account_id=account_id, site_id=site_id)
@@ -109,9 +110,11 @@ def set_timezone(session: Session, site: Site, timezone: str, *, follow: Follow,
     Raises InvalidValueError for an unknown zone.
     """
     _require_zone(timezone)
-    before = _begin(session, site, now=now)
-    old, site.timezone = site.timezone, timezone
+    before = alone(session, site.id, now=now)
     row = site_settings.locked_row_of(session, site)
+    anchors.re_anchor(session, site.id, now=now)
+    session.refresh(site)  # Its zone may have been changed while the lock was waited for.
+    old, site.timezone = site.timezone, timezone
     row.next_run_at = site_settings.next_run_at(row, site, now=now)
     audit.record(
         session,
