@@ -21,8 +21,10 @@ from pipeline.models import Site
 from pipeline.services import audit
 from pipeline.services import settings as site_settings
 from pipeline.services.calendar import anchors, dealing, leaving, rows, undo_records
+from pipeline.services.calendar.dealing import Item
 from pipeline.services.calendar.reflow import Move, alone, keep, moves_of, reflow
 from pipeline.services.calendar.rules import SlotRules, read_state
+from pipeline.services.calendar.spots import Spot
 from pipeline.services.settings import Page
 
 
@@ -141,9 +143,17 @@ def _follow(session: Session, site: Site, before: SlotRules, *, follow: Follow, 
     after = read_state(session, site.id).wanted
     if after == before:
         return Changed((), None)
+    stood = dealing.read(session, site.id, now=now, lock=False)
     moves = (reflow if follow is Follow.REFLOW else keep)(session, site, now=now)
-    record = undo_records.remember_change(session, site, moves, before=before, after=after, actor=actor, now=now)
+    change = undo_records.Change(before=before, after=after, stayed=_but(stood, moves))
+    record = undo_records.remember_change(session, site, moves, change=change, actor=actor, now=now)
     return Changed(moves, record.id)
+
+
+def _but(stood: Sequence[Item], moves: Sequence[Move]) -> dict[int, Spot]:
+    """Where those stood that did not move."""
+    moved = {move.content_id for move in moves}
+    return {item.content_id: item.spot for item in stood if item.content_id not in moved}
 
 
 def _proposed(rules: SlotRules, settings: SiteSettings | None, timezone: str | None) -> SlotRules:

@@ -80,7 +80,7 @@ def lock_alone(session: Session, site_id: int) -> None:
 
 
 def lock_site_and_alone(session: Session, *, account_id: int, site_id: int) -> bool:
-    """As `lock_site`, then `lock_alone`, of the account's own, in one statement; False where it has no such calendar."""
+    """As `lock_site`, then `lock_alone`, in one statement; False where the account has no such calendar."""
     return session.scalar(_SITE_AND_ALONE, {"account": account_id, "site": site_id}) is not None
 
 
