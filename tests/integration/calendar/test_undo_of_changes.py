@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -119,7 +119,8 @@ def test_a_wall_time_that_the_clock_skips_is_told_as_before(world: World) -> Non
 
     world.undo()
 
-    assert world.slot_of(content.id).local_time == "02:30"
+    row = world.slot_of(content.id)
+    assert (row.slot_at, row.local_time) == (datetime(2027, 3, 28, 1, 30, tzinfo=UTC), "02:30")
 
 
 def test_what_was_scheduled_since_stays_on_slots_that_return(world: World) -> None:
