@@ -158,6 +158,16 @@ def test_what_stands_where_another_returns_to_makes_room(world: World) -> None:
     assert world.held() == dict(zip([second, third, first, fourth], [*(one.id for one in new), old.id], strict=True))
 
 
+def test_what_stayed_and_was_moved_since_is_left_where_people_put_it(world: World) -> None:
+    first, second = world.scheduled(2)
+    change = world.save(follow=Follow.KEEP, skip_dates=[date(2026, 12, 25)])
+    world.act(calendar.move, second.id, to=grid(5)[4])
+
+    world.undo(undo_id=change.undo_id)
+
+    assert world.held() == {grid(1)[0]: first.id, grid(5)[4]: second.id}
+
+
 def test_a_pin_of_since_stays_though_it_is_no_slot_any_more(world: World) -> None:
     world.scheduled(2)
     change = world.save(time_slots=["12:00"])
