@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstr
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.core.states import ClusterStatus, IdeaStatus, KeywordStatus
-from pipeline.models.base import AccountId, Base, Id, Instant, Json, ListedSiteId, status_check, utc_now
+from pipeline.models.base import AccountId, Base, Id, Instant, Json, SiteId, status_check, utc_now
 from pipeline.models.types import BigId, Status
 
 _DELETED = text("deleted_at IS NOT NULL")
@@ -28,7 +28,7 @@ class Cluster(Base):
 
     id: Mapped[Id]
     account_id: Mapped[AccountId]
-    site_id: Mapped[ListedSiteId]
+    site_id: Mapped[SiteId]
     name: Mapped[str] = mapped_column(String(200))
     normalised: Mapped[str] = mapped_column(String(400))
     description: Mapped[str] = mapped_column(Text, default="")
@@ -53,7 +53,7 @@ class Keyword(Base):
 
     id: Mapped[Id]
     account_id: Mapped[AccountId]
-    site_id: Mapped[ListedSiteId]
+    site_id: Mapped[SiteId]
     text: Mapped[str] = mapped_column(String(200))
     #: The form duplicates are found by.
     normalised: Mapped[str] = mapped_column(String(400))
@@ -84,7 +84,7 @@ class Idea(Base):
 
     id: Mapped[Id]
     account_id: Mapped[AccountId]
-    site_id: Mapped[ListedSiteId]
+    site_id: Mapped[SiteId]
     cluster_id: Mapped[int] = mapped_column(BigId, ForeignKey("clusters.id"), index=True)
     title: Mapped[str] = mapped_column(String(300))
     normalised_title: Mapped[str] = mapped_column(String(600))

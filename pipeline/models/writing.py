@@ -9,7 +9,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.core.states import ContentStatus, ContentTaskStatus
-from pipeline.models.base import AccountId, Base, Id, Instant, Json, ListedSiteId, status_check, utc_now
+from pipeline.models.base import AccountId, Base, Id, Instant, Json, SiteId, status_check, utc_now
 from pipeline.models.types import BigId, Status
 
 _APPROVED = text("status = 'approved'")
@@ -28,7 +28,7 @@ class ContentTask(Base):
 
     id: Mapped[Id]
     account_id: Mapped[AccountId]
-    site_id: Mapped[ListedSiteId]
+    site_id: Mapped[SiteId]
     idea_id: Mapped[int] = mapped_column(BigId, ForeignKey("ideas.id"))
     title: Mapped[str] = mapped_column(String(300))
     status: Mapped[ContentTaskStatus] = mapped_column(Status(ContentTaskStatus), default=ContentTaskStatus.QUEUED)
@@ -60,7 +60,7 @@ class Content(Base):
 
     id: Mapped[Id]
     account_id: Mapped[AccountId]
-    site_id: Mapped[ListedSiteId]
+    site_id: Mapped[SiteId]
     content_task_id: Mapped[int] = mapped_column(BigId, ForeignKey("content_tasks.id"))
     title: Mapped[str] = mapped_column(String(300))
     normalised_title: Mapped[str] = mapped_column(String(600))

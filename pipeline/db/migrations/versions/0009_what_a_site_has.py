@@ -1,7 +1,7 @@
 """What a site has is listed, deleted and restored: deleted sites and keywords, versions of contents, indexes of lists.
 
 Revision ID: 0009
-Revises: 0007
+Revises: 0012
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql
 from pipeline.models.types import UtcDateTime
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
@@ -32,7 +32,6 @@ def upgrade() -> None:
     _content_versions()
     for table in _LISTED:
         op.create_index(f"ix_{table}_listed", table, ["site_id", "id"])
-        op.drop_index(f"ix_{table}_site_id", table)
     op.create_index("ix_keywords_of_status", "keywords", ["site_id", "status", "id"])
     _partial("ix_keywords_deleted_at", "keywords", ["deleted_at"], _KEYWORD_DELETED)
     op.drop_index("uq_sites_account_id_name", "sites")
@@ -47,7 +46,6 @@ def downgrade() -> None:
     op.drop_index("ix_keywords_deleted_at", "keywords")
     op.drop_index("ix_keywords_of_status", "keywords")
     for table in _LISTED:
-        op.create_index(f"ix_{table}_site_id", table, ["site_id"])
         op.drop_index(f"ix_{table}_listed", table)
     op.drop_table("content_versions")
     op.drop_column("keywords", "deleted_at")
@@ -79,7 +77,6 @@ def _content_versions() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_content_versions")),
         sa.UniqueConstraint("content_id", "version", name=op.f("uq_content_versions_content_id_version")),
     )
-    op.create_index(op.f("ix_content_versions_account_id"), "content_versions", ["account_id"])
 
 
 def _partial(name: str, table: str, columns: list[str], where: sa.TextClause, *, unique: bool = False) -> None:
