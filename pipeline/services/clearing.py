@@ -49,7 +49,7 @@ def clear_sites(session: Session, *, now: datetime, size: int) -> bool:
     if site is None:
         return False
     for table in _HELD:
-        if _deleted(session, table, table.c.site_id == site.id, size=size):
+        if _deleted(session, table, _of_site(table, site.id), size=size):
             return True
     bare = {"cleared_at": now, "url": None, "username": None, "credentials": None, "sync_error": None}
     session.execute(update(Site).where(Site.id == site.id).values(bare))
@@ -60,6 +60,13 @@ def forget_keywords(session: Session, *, now: datetime, size: int) -> bool:
     """Remove up to `size` keywords that were deleted 30 days ago; whether more may follow."""
     table = table_of(Keyword)
     return _deleted(session, table, table.c.deleted_at < now - KEPT, size=size) == size
+
+
+def _of_site(table: Table, site_id: int) -> ColumnElement[bool]:
+    """Images are found by their articles: that is what their index is of."""
+    if table is table_of(Image):
+        return table.c.content_id.in_(select(Content.id).where(Content.site_id == site_id))
+    return table.c.site_id == site_id
 
 
 def _deleted(session: Session, table: Table, where: ColumnElement[bool], *, size: int) -> int:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 from pipeline.models import Base
 
 #: Rows that one page of a search looks through: where they hold less than a page, the search goes on behind them.
-LOOKED_THROUGH: Final = 20_000
+LOOKED_THROUGH: Final = 10_000
 RowT = TypeVar("RowT", bound=Base)
 
 
