@@ -113,6 +113,7 @@ def set_timezone(session: Session, site: Site, timezone: str, *, follow: Follow,
     """
     _require_zone(timezone)
     before = alone(session, site.id, now=now)
+    rows.require_site(session, site.id)
     row = site_settings.locked_row_of(session, site)
     anchors.re_anchor(session, site.id, now=now)
     session.refresh(site)  # Its zone may have been changed while the lock was waited for.

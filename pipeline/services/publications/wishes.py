@@ -40,6 +40,7 @@ def publish_now(session: Session, content: Content, *, now: datetime) -> Publica
     Auto-publish does not matter. Raises ConflictError otherwise.
     """
     rows.lock_share(session, content.site_id)
+    rows.require_site(session, content.site_id)
     is_stuck = placing.lock_publication(session, content.id) in placing.STUCK
     of = (*_PUBLISHABLE, ContentStatus.NEEDS_ATTENTION) if is_stuck else _PUBLISHABLE
     if not placing.move_content(session, content.id, ContentStatus.PUBLISHING, of=of):
