@@ -1,4 +1,4 @@
-"""`site delete|restore`: the same rules as over HTTP."""
+"""`site set|delete|restore`: the same rules as over HTTP."""
 
 from __future__ import annotations
 
@@ -33,3 +33,15 @@ def test_drafts_are_asked_about(ready: Database, igny8: Igny8) -> None:
     assert refused.code != 0
     assert "Say what becomes of the articles" in refused.err
     assert "igny8 site restore 1" in told.out
+
+
+def test_a_site_is_renamed_and_gets_an_address(ready: Database, igny8: Igny8) -> None:
+    refused = igny8("site", "set", "Desks", "--url", "ftp://oak", "--name", "")
+    changed = igny8("site", "set", "Desks", "--url", "https://oak.example", "--name", "Oak", "--json").json
+
+    assert refused.code != 0
+    assert "name:" in refused.err
+    assert "url:" in refused.err
+    assert (changed["name"], changed["url"], changed["timezone"]) == ("Oak", "https://oak.example", "Europe/Berlin")
+    assert igny8("site", "set", "Oak").code != 0
+    assert igny8("site", "set", "Oak", "--name", "Desks", "--preview").code != 0
