@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Response
+from fastapi import Path as PathParameter
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict
 
@@ -18,9 +19,9 @@ from pipeline.engine.media import MediaStore
 from pipeline.models import Image, ImagePrompt
 from pipeline.services import content, images
 from pipeline.web.answers import problems
-from pipeline.web.api.parameters import ContentId, ImageId
+from pipeline.web.api.parameters import ContentId, ImageId, Text
 from pipeline.web.api.settings import IfNoneMatch
-from pipeline.web.operations import Unit, reads
+from pipeline.web.operations import Unit, reads, writes
 
 router = APIRouter(tags=[Scope.CONTENT.value])
 _CHUNK_BYTES: Final = 64 * 1024
@@ -35,6 +36,9 @@ _IMAGE: Final[dict[str, Any]] = {
     "width": 1280,
     "height": 720,
 }
+Position = Annotated[
+    int, PathParameter(ge=0, le=10_000, description="Which of its images: 0 is the featured one.", examples=[0])
+]
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 _BYTES: Final[dict[str, Any]] = {
     "description": "The bytes of the image; they never change.",
@@ -44,7 +48,9 @@ _BYTES: Final[dict[str, Any]] = {
 
 
 class ImageOfContent(BaseModel):
-    """What an image of an article was to show, and the image, once there is one."""
+    """What an image of an article is to show, and the image, once there is one."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_IMAGE]})
 
     position: int
     #: `featured`, or the heading it follows.
@@ -57,6 +63,14 @@ class ImageOfContent(BaseModel):
     #: Pixels.
     width: int | None
     height: int | None
+
+
+class NewPrompt(BaseModel):
+    """What an image is to show from now on; as before where nothing is said."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"prompt": "A desk by night"}, {}]})
+
+    prompt: Text | None = None
 
 
 class ImagesOfContent(BaseModel):
@@ -78,6 +92,23 @@ def list_all(unit: Unit, content_id: ContentId) -> dict[str, Any]:
     """List what the images of an article show, also those that failed or are still to be made."""
     article = content.get_content(unit.session, account_id=unit.account_id, content_id=content_id)
     return {"items": [_shown(prompt, image) for prompt, image in images.list_images(unit.session, article)]}
+
+
+@router.post(
+    "/content/{content_id}/images/{position}/regenerate",
+    operation_id="regenerate_image",
+    status_code=202,
+    response_model=ImageOfContent,
+    responses=problems(401, 403, 404, 409, 413, 422),
+)
+@writes(Scope.CONTENT)
+def regenerate(unit: Unit, content_id: ContentId, position: Position, new: NewPrompt | None = None) -> ImageOfContent:
+    """Have an image of an article in review drawn again by the next run; the one that is there stays until then."""
+    article = content.get_content(unit.session, account_id=unit.account_id, content_id=content_id)
+    prompt = new.prompt if new is not None else None
+    images.regenerate(unit.session, article, position, prompt=prompt, actor=unit.caller.actor, now=unit.now)
+    found = images.list_images(unit.session, article)
+    return next(_shown(row, image) for row, image in found if row.position == position)
 
 
 @router.get(

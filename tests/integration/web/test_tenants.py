@@ -50,7 +50,7 @@ def test_every_path_with_an_id_is_tried() -> None:
 
 
 def _ask(api: Api, place: Place, an_id: int) -> Any:
-    ids = api.mine.ids | {place.name: an_id, "version": 1}
+    ids = api.mine.ids | {place.name: an_id, "version": 1, "position": 0}
     query = {place.name: an_id} if place.within == "query" else {}
     body: dict[str, Any] | None = BODIES.get(place.path.rpartition("/")[2])
     if place.method == "patch" and place.name == "site_id":

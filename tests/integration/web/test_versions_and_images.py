@@ -109,3 +109,20 @@ def test_an_image_whose_bytes_are_gone_is_not_there(sqlite_api: Api) -> None:
 
     assert answer.status_code == 404
     assert "not on this machine" in answer.json()["detail"]
+
+
+def test_an_image_in_review_is_sent_back_once(api: Api) -> None:
+    path = _path(api, "/images/0/regenerate")
+    scheduled = api.client.post(path)
+    with api.database.transaction() as session:
+        session.get_one(Content, api.mine.content_id).status = ContentStatus.REVIEW
+
+    refused = api.client.post(path, json={"prompt": " "})
+    sent_back = api.client.post(path, json={"prompt": "A desk  by night"})
+    again = api.client.post(path)
+
+    assert (scheduled.status_code, refused.status_code, again.status_code) == (409, 422, 409)
+    assert sent_back.status_code == 202
+    found = sent_back.json()
+    assert (found["status"], found["prompt"], found["image_id"]) == ("new", "A desk by night", api.mine.image_id)
+    assert api.client.post(_path(api, "/images/7/regenerate")).status_code == 404
