@@ -9,6 +9,7 @@ from sqlalchemy import select
 from pipeline.config import config
 from pipeline.core.roles import Role
 from pipeline.core.states import ContentStatus, PublicationStatus
+from pipeline.engine import site_checks
 from pipeline.models import (
     AuditEvent,
     CalendarSlot,
@@ -134,6 +135,7 @@ def test_a_deleted_site_runs_and_publishes_no_more(api: Api) -> None:
         assert session.get_one(Run, api.mine.run_id).status == "cancelled"
         assert site.id not in _sites_that_wait(session)
         assert schedules.next_due(session, now=api.database.now()) is None
+    assert site_checks.check(api.database, api.mine.site_id) is None
     with api.database.transaction() as session:
         assert calendar.fill(session, api.mine.site_id, now=api.database.now(), limit=10) == 0
 
