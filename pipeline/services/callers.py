@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline.core.roles import Role
 
@@ -27,6 +27,8 @@ class Caller:
     log_in_id: int | None = None
     #: Who logged in, or whose key it is.
     user_id: int | None = None
+    #: What pages of this log-in send beside the cookie; None: a key was sent.
+    csrf_token: str | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:

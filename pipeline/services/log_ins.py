@@ -39,7 +39,6 @@ _CALLER: Final = (
         _LOG_INS.c.user_id,
         _LOG_INS.c.last_seen_at,
         _LOG_INS.c.expires_at,
-        _USERS.c.email,
         _USERS.c.role,
         _USERS.c.is_platform_admin,
         _USERS.c.is_narrowed,
@@ -82,13 +81,14 @@ def caller_of(session: Session, token: str, *, now: datetime) -> Caller:
         raise UnknownCallerError
     return Caller(
         account_id=row.account_id,
-        actor=f"user {row.email}",
+        actor=f"user {row.user_id}",
         role=Role.ADMIN if row.is_platform_admin else Role(row.role),
         scopes=(),
         site_ids=site_access.sites_of_user(session, row.user_id) if row.is_narrowed else None,
         is_unmarked=now - row.last_seen_at >= _TOUCH_AFTER,
         log_in_id=row.id,
         user_id=row.user_id,
+        csrf_token=forgery_token(token),
     )
 
 

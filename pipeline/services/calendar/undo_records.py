@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from pipeline.core.errors import ConflictError
+from pipeline.core.errors import ConflictError, NotFoundError
 from pipeline.core.states import ContentStatus
 from pipeline.models import CalendarSlot, Content, Site, UndoRecord
 from pipeline.services import audit, settings
@@ -73,8 +73,8 @@ def write_down(session: Session, was: Snapshot, new: Position, *, action: str, a
 def undo(session: Session, site: Site, *, actor: str, now: datetime, undo_id: int | None = None) -> UndoRecord:
     """Take back the last action on the site's calendar, or that of `undo_id`: everything it moved, settings and zone.
 
-    Raises ConflictError where there is none, something it moved has gone out, stands elsewhere since or would have to
-    return to what has passed or is taken.
+    NotFoundError where there is no such action. ConflictError where none is left, or something it moved has gone out,
+    stands elsewhere since or would have to return to what has passed or is taken.
     """
     rules = alone(session, site.id, now=now)
     record = _open_record(session, site, undo_id)
@@ -136,14 +136,13 @@ def _position(spot: Spot | None) -> Position:
 
 
 def _open_record(session: Session, site: Site, undo_id: int | None) -> UndoRecord:
-    own = select(UndoRecord).where(
-        UndoRecord.account_id == site.account_id, UndoRecord.site_id == site.id, UndoRecord.undone_at.is_(None)
-    )
-    if undo_id is not None:
-        own = own.where(UndoRecord.id == undo_id)
+    own = select(UndoRecord).where(UndoRecord.account_id == site.account_id, UndoRecord.site_id == site.id)
+    own = own.where(UndoRecord.undone_at.is_(None)) if undo_id is None else own.where(UndoRecord.id == undo_id)
     query = own.order_by(UndoRecord.id.desc()).limit(1).execution_options(populate_existing=True)
     record = session.scalar(query)
-    if record is None:
+    if record is None and undo_id is not None:
+        raise NotFoundError(f"There is no action {undo_id} on the calendar of this site.")
+    if record is None or record.undone_at is not None:
         raise ConflictError(f"There is nothing to undo on the calendar of {site.name}.")
     return record
 

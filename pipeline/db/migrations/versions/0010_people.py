@@ -33,9 +33,11 @@ def upgrade() -> None:
     _log_ins()
     _site_access()
     _calendar_feeds()
+    op.create_index("ix_audit_events_account_id_id", "audit_events", ["account_id", "id"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_audit_events_account_id_id", table_name="audit_events")
     for name in ("calendar_feeds", "site_access", "log_in_attempts", "log_ins"):
         op.drop_table(name)
     with op.batch_alter_table("users", recreate="never") as table:
