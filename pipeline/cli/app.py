@@ -10,6 +10,7 @@ import typer
 from pipeline.cli import (
     account,
     api_keys,
+    calendar_feed,
     calendar_moves,
     content,
     credit,
@@ -27,6 +28,7 @@ from pipeline.cli import (
     settings,
     site_health,
     sites,
+    users,
     webhooks,
 )
 from pipeline.cli.failures import Commands
@@ -89,6 +91,7 @@ app.command("retry")(runs.retry)
 _group("schedule", schedule.app, "The schedule of a site: show, pause, resume.")
 app.command("decisions")(schedule.decisions)
 _group("calendar", calendar_moves.app, "The calendar of a site: show it, move what stands on it, undo.")
+calendar_moves.app.command("feed")(calendar_feed.feed)
 _group("content", content.app, "Articles: list a site's, show one, decide about it, edit it.")
 content.app.command("approve")(reviews.approve)
 content.app.command("reject")(reviews.reject)
@@ -98,7 +101,8 @@ content.app.command("delete")(reviews.delete)
 app.command("publish")(publishing.publish)
 _group("credits", credit.app, "Credits of an account: show, grant.")
 _group("account", account.app, "Accounts: add one.")
-_group("api-keys", api_keys.app, "API keys of an account: create, list, revoke.")
+_group("api-keys", api_keys.app, "API keys of an account: create, list, rotate, revoke.")
+_group("users", users.app, "People of an account: add, list, disable, enable, password, sites.")
 _group("notifications", notifications.app, "What an account was told: list, mark as read.")
 _group("webhooks", webhooks.app, "Addresses that notifications are posted to: add, list, remove, test.")
 _group("db", installation.db_app, "The database.")

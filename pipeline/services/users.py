@@ -130,6 +130,11 @@ def set_password(session: Session, user: User, password_hash: str, *, keep_log_i
     return log_ins.end_all(session, user.id, but=keep_log_in)
 
 
+def without_password(session: Session, email: str) -> User | None:
+    """Whoever has that address and never had a password, locked; None: nobody."""
+    return session.scalar(select(User).where(User.email == email, User.password_hash.is_(None)).with_for_update())
+
+
 def email_of(text: str) -> str:
     """An address as it is kept and compared: no white space around it, one case."""
     return text.strip().casefold()

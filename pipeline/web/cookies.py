@@ -38,9 +38,9 @@ def give(request: Request, response: Response, token: str) -> None:
     )
 
 
-def take_back(request: Request, response: Response) -> None:
+def take_back(response: Response) -> None:
     """Let the browser forget it."""
-    response.delete_cookie(COOKIE, path="/", secure=_is_secure(request), httponly=True, samesite="lax")
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
 
 
 def refuse_forgery(request: Request, token: str) -> None:

@@ -116,14 +116,14 @@ def log_in(request: Request, response: Response, given: Credentials) -> Me:
 
 @router.post("/logout", operation_id="log_out", status_code=204, responses=problems(401, 403))
 @writes(Scope.ACCESS, role=Role.VIEWER)
-def log_out(unit: Unit, asked: Request, response: Response) -> None:
+def log_out(unit: Unit, response: Response) -> None:
     """Log out: the cookie is worth nothing any more, wherever it is kept."""
     log_in_id = unit.caller.log_in_id
     if log_in_id is None:
         raise ForbiddenError("A key is no log-in. Revoke it where it is not to be used any more.")
     log_ins.end(unit.session, log_in_id)
     _record(unit, "user.logged_out")
-    cookies.take_back(asked, response)
+    cookies.take_back(response)
 
 
 @router.get("/me", operation_id="get_me", response_model=Me, responses=problems(401, 403))
