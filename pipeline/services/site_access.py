@@ -74,8 +74,7 @@ def confine(session: Session, site_ids: Collection[int]) -> None:
 @cache
 def _of_a_site() -> tuple[Any, ...]:
     """Every model whose rows belong to one site."""
-    models = [mapper.class_ for mapper in Base.registry.mappers]
-    return tuple(model for model in models if model is not SiteAccess and "site_id" in table_of(model).c)
+    return tuple(model for model in Base.__subclasses__() if model is not SiteAccess and "site_id" in table_of(model).c)
 
 
 def _column(holder: User | ApiKey) -> str:
