@@ -11,7 +11,7 @@ class Role(StrEnum):
     """What somebody may do; each may also do what those after it may."""
 
     #: Runs the installation: providers, models, every account.
-    ADMIN = "admin"
+    PLATFORM_ADMIN = "platform_admin"
     #: Everything in their account, keys and people included.
     OWNER = "owner"
     #: Works: changes settings and content, starts and stops runs.

@@ -90,8 +90,8 @@ def make_key(
         name=name,
         prefix=key[:_SHOWN_CHARACTERS],
         key_hash=hash_of(key),
-        role=(Role.OWNER if role is Role.ADMIN else role).value,
-        is_platform_admin=role is Role.ADMIN,
+        role=(Role.OWNER if role is Role.PLATFORM_ADMIN else role).value,
+        is_platform_admin=role is Role.PLATFORM_ADMIN,
         scopes=sorted({scope.value for scope in scopes}),
         expires_at=None if expires_days is None else now + timedelta(days=expires_days),
         created_at=now,
@@ -105,7 +105,7 @@ def make_key(
 
 def role_of(row: ApiKey) -> Role:
     """What the key may, whoever's it is."""
-    return Role.ADMIN if row.is_platform_admin else Role(row.role)
+    return Role.PLATFORM_ADMIN if row.is_platform_admin else Role(row.role)
 
 
 def rotate(session: Session, row: ApiKey, *, now: datetime, overlap: timedelta = timedelta(0)) -> MadeKey:
@@ -190,10 +190,10 @@ def _is_refused(row: Any, now: datetime) -> bool:
 
 def _role(row: Any) -> Role:
     """The key's; where it is somebody's, no more than they may by now."""
-    role = Role.ADMIN if row.is_platform_admin else Role(row.role)
+    role = Role.PLATFORM_ADMIN if row.is_platform_admin else Role(row.role)
     if row.user_id is None:
         return role
-    return lesser(role, Role.ADMIN if row.user_is_admin else Role(row.user_role))
+    return lesser(role, Role.PLATFORM_ADMIN if row.user_is_admin else Role(row.user_role))
 
 
 def _site_ids(session: Session, row: Any) -> frozenset[int] | None:

@@ -82,7 +82,7 @@ def caller_of(session: Session, token: str, *, now: datetime) -> Caller:
     return Caller(
         account_id=row.account_id,
         actor=f"user {row.user_id}",
-        role=Role.ADMIN if row.is_platform_admin else Role(row.role),
+        role=Role.PLATFORM_ADMIN if row.is_platform_admin else Role(row.role),
         scopes=(),
         site_ids=site_access.sites_of_user(session, row.user_id) if row.is_narrowed else None,
         is_unmarked=now - row.last_seen_at >= _TOUCH_AFTER,

@@ -55,8 +55,8 @@ def add(
         account_id=account_id,
         email=email,
         name=name,
-        role=(Role.OWNER if role is Role.ADMIN else role).value,
-        is_platform_admin=role is Role.ADMIN,
+        role=(Role.OWNER if role is Role.PLATFORM_ADMIN else role).value,
+        is_platform_admin=role is Role.PLATFORM_ADMIN,
         password_hash=password_hash,
         created_at=now,
     )
@@ -101,7 +101,7 @@ def known(session: Session, email: str) -> Known | None:
 
 def role_of(user: User) -> Role:
     """What they may."""
-    return Role.ADMIN if user.is_platform_admin else Role(user.role)
+    return Role.PLATFORM_ADMIN if user.is_platform_admin else Role(user.role)
 
 
 def disable(session: Session, user: User, *, now: datetime) -> None:

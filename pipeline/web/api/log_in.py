@@ -30,7 +30,7 @@ _ME: Final[dict[str, Any]] = {
     "name": "Owner",
     "email": "owner@localhost",
     "key_id": None,
-    "role": "admin",
+    "role": "platform_admin",
     "scopes": [],
     "site_ids": None,
     "csrf_token": "0d0a2f1c6c3a4a0c8c2f6f3b8a3d0d1e0d0a2f1c6c3a4a0c8c2f6f3b8a3d0d1e",

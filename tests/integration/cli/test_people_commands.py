@@ -134,7 +134,7 @@ def test_the_first_log_in_lets_in_and_runs_the_installation(igny8: Igny8) -> Non
 
     assert password not in said.err
     assert _lets_in(database(), "owner@localhost", password)
-    assert igny8("users", "list", "--json").json[0]["role"] == "admin"
+    assert igny8("users", "list", "--json").json[0]["role"] == "platform_admin"
 
 
 def _last_action(database: Database) -> Any:

@@ -80,20 +80,20 @@ def test_only_owners_see_people_keys_and_what_was_done(sqlite_api: Api, role: Ro
 
 
 def test_nobody_makes_a_key_or_a_person_that_may_more_than_they_do(sqlite_api: Api) -> None:
-    client, headers = sqlite_api.client, sqlite_api.key(Role.ADMIN)
-    admins = client.post(KEYS, json={"role": "admin"}, headers=headers)
-    person = client.post(USERS, json={"role": "admin", "email": "root@example.com"}, headers=headers)
+    client, headers = sqlite_api.client, sqlite_api.key(Role.PLATFORM_ADMIN)
+    admins = client.post(KEYS, json={"role": "platform_admin"}, headers=headers)
+    person = client.post(USERS, json={"role": "platform_admin", "email": "root@example.com"}, headers=headers)
 
     refused = [
-        client.post(KEYS, json={"role": "admin"}),
+        client.post(KEYS, json={"role": "platform_admin"}),
         client.post(f"{KEYS}/{admins.json()['id']}/rotate"),
-        client.post(USERS, json={"role": "admin", "email": "eve@example.com"}),
+        client.post(USERS, json={"role": "platform_admin", "email": "eve@example.com"}),
         client.post(f"{USERS}/{person.json()['id']}/password"),
         client.put(f"{USERS}/{person.json()['id']}/sites", json={"site_ids": []}),
         client.post(f"{USERS}/{person.json()['id']}/disable"),
     ]
 
-    assert (admins.json()["role"], person.json()["role"]) == ("admin", "admin")
+    assert (admins.json()["role"], person.json()["role"]) == ("platform_admin", "platform_admin")
     assert [answer.status_code for answer in refused] == [403] * 6
 
 
@@ -160,7 +160,7 @@ def test_the_only_owner_stays(api: Api) -> None:
     person = api.client.post(USERS, json={"email": "bob@example.com", "role": "owner"}).json()
     with api.database.reading() as session:
         others = [user.id for user in users.list_users(session, account_id=api.mine.account_id)]
-    admin = api.key(Role.ADMIN)
+    admin = api.key(Role.PLATFORM_ADMIN)
     owner = next(user_id for user_id in others if user_id != api.mine.user_id)
 
     statuses = [

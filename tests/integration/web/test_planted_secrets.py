@@ -125,7 +125,7 @@ def _files(api: Api) -> str:
 
 def _answers(api: Api) -> str:
     """All that can be read over HTTP by who may read everything."""
-    headers = api.key(Role.ADMIN)
+    headers = api.key(Role.PLATFORM_ADMIN)
     paths = [path for path, operations in the_app().openapi()["paths"].items() if "get" in operations]
     return "\n".join(
         api.client.get(path.format(**api.mine.ids), headers=headers).text for path in paths if "{token}" not in path
