@@ -9,6 +9,7 @@ import typer
 
 from pipeline.cli import (
     account,
+    account_end,
     api_keys,
     calendar_feed,
     calendar_moves,
@@ -100,7 +101,9 @@ content.app.command("withdraw")(reviews.withdraw)
 content.app.command("delete")(reviews.delete)
 app.command("publish")(publishing.publish)
 _group("credits", credit.app, "Credits of an account: show, grant.")
-_group("account", account.app, "Accounts: add one.")
+_group("account", account.app, "Accounts: add one, export or erase one.")
+account.app.command("export")(account_end.export)
+account.app.command("erase")(account_end.erase)
 _group("api-keys", api_keys.app, "API keys of an account: create, list, rotate, revoke.")
 _group("users", users.app, "People of an account: add, list, disable, enable, password, sites.")
 _group("notifications", notifications.app, "What an account was told: list, mark as read.")

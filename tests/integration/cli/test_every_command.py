@@ -22,7 +22,7 @@ ISSUED = {
     "webhooks list", "webhooks remove", "webhooks test",
     "calendar show", "calendar move", "calendar pin", "calendar unpin", "calendar swap",
     "users add", "users list", "users disable", "users enable", "users password", "users sites",
-    "api-keys rotate", "calendar feed",
+    "api-keys rotate", "calendar feed", "account export", "account erase",
     "calendar unschedule", "calendar schedule", "calendar undo", "site set",
 }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -172,3 +173,29 @@ def test_a_calendars_address_is_shown_once_and_revoked(ready: Database, igny8: I
     assert "has no feed" in before
     assert (found, asked.json["url"], token in asked.out) == ("Desks", None, False)
     assert igny8("calendar", "feed", "Desks", "--json").json["created_at"] is None
+
+
+def test_an_account_is_exported_into_a_file_of_its_own(ready: Database, igny8: Igny8, tmp_path: Any) -> None:
+    file = tmp_path / "out.jsonl"
+
+    told = igny8("account", "export", "default", str(file), "--json").json
+    again = igny8("account", "export", "default", str(file))
+    nobodys = igny8("account", "export", "nobody", str(tmp_path / "other.jsonl"))
+
+    lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    assert {"table": "sites", "name": "Desks"} in [
+        {"table": line["table"], "name": line["row"].get("name")} for line in lines
+    ]
+    assert sum(told["rows"].values()) == len(lines)
+    assert file.stat().st_mode & 0o077 == 0
+    assert (again.code, nobodys.code, (tmp_path / "other.jsonl").exists()) == (2, 1, False)
+
+
+def test_an_account_is_erased_only_by_who_says_yes(ready: Database, igny8: Igny8) -> None:
+    igny8("account", "add", "Another one")
+
+    refused = igny8("account", "erase", "Another one")
+    done = igny8("account", "erase", "Another one", "--yes", "--json").json
+
+    assert (refused.code, "cannot be undone" in refused.err) == (2, True)
+    assert done["name"] == f"erased-{done['id']}"
