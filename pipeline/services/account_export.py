@@ -55,9 +55,9 @@ def _path(table: Table) -> list[Any]:
 
 def _own(table: Table, account_id: int) -> ColumnElement[bool]:
     (column,) = _path(table)
-    own: ColumnElement[bool] = column == account_id
     if column.name == "account_id" or table.name == "accounts":
-        return own
-    (pointed,) = [key.column for key in column.foreign_keys]
-    own = column.in_(select(pointed).where(_own(pointed.table, account_id)))
+        own: ColumnElement[bool] = column == account_id
+    else:
+        (pointed,) = [key.column for key in column.foreign_keys]
+        own = column.in_(select(pointed).where(_own(pointed.table, account_id)))
     return own
