@@ -169,16 +169,14 @@ def _admit(session: Session, request: Request, needs: Needs, *, now: datetime) -
     caller = caller_of(session, request, now=now)
     rates: Rates = request.app.state.rates
     rates.count(caller.name)
-    who = "This key" if caller.log_in_id is None else "You"
     if not includes(caller.role, needs.role):
-        has = "has" if caller.log_in_id is None else "have"
-        raise ForbiddenError(f"{who} {has} the role {caller.role}; that takes {needs.role}.")
+        has = "This key has" if caller.log_in_id is None else "You have"
+        raise ForbiddenError(f"{has} the role {caller.role}; that takes {needs.role}.")
     if not covers(caller.scopes, needs.scope):
         raise ForbiddenError(f"This key is narrowed down to {', '.join(caller.scopes)}; that takes {needs.scope}.")
-    is_wide = needs.whole_account or not includes(Role.EDITOR, needs.role)
-    if caller.site_ids is not None and is_wide:
-        reach = "reaches" if caller.log_in_id is None else "reach"
-        raise ForbiddenError(f"{who} {reach} some sites only; that takes the whole account.")
+    if caller.site_ids is not None and (needs.whole_account or not includes(Role.EDITOR, needs.role)):
+        reaches = "This key reaches" if caller.log_in_id is None else "You reach"
+        raise ForbiddenError(f"{reaches} some sites only; that takes the whole account.")
     return caller
 
 

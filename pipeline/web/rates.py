@@ -9,14 +9,13 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
 
 from pipeline.core.errors import TooManyRequestsError
 
 #: From one address; whoever is behind a proxy shares the proxy's.
 LOG_INS_A_MINUTE: Final = 60
+_MINUTE: Final = 60
 
 
 class Rates:
@@ -24,9 +23,9 @@ class Rates:
 
     def __init__(self, requests_a_minute: int, *, log_ins_a_minute: int = LOG_INS_A_MINUTE) -> None:
         """So many requests of one caller are answered within a minute; 0: any number."""
-        self._requests = _a_minute(requests_a_minute)
-        self._log_ins = _a_minute(log_ins_a_minute)
-        self._counts = FixedWindowRateLimiter(MemoryStorage())
+        self._requests = requests_a_minute
+        self._log_ins = log_ins_a_minute
+        self._counts = MemoryStorage()
 
     def count(self, caller: str) -> None:
         """Count a request. TooManyRequestsError where it is one too many."""
@@ -36,13 +35,10 @@ class Rates:
         """Count an attempt to log in, whoever it is for. TooManyRequestsError where it is one too many."""
         self._count(self._log_ins, f"log-in {address}")
 
-    def _count(self, most: RateLimitItemPerMinute | None, name: str) -> None:
-        if most is None or self._counts.hit(most, name):
+    def _count(self, most: int, name: str) -> None:
+        # The storage itself, since a strategy costs each request as much again as counting it does.
+        if not most or self._counts.incr(name, _MINUTE) <= most:
             return
-        seconds = max(1, int(self._counts.get_window_stats(most, name).reset_time - time.time()) + 1)
-        told = f"That are more than {most.amount:,} requests within a minute. Wait {seconds} seconds, then go on."
+        seconds = max(1, int(self._counts.get_expiry(name) - time.time()) + 1)
+        told = f"That are more than {most:,} requests within a minute. Wait {seconds} seconds, then go on."
         raise TooManyRequestsError(told, retry_after_seconds=seconds)
-
-
-def _a_minute(most: int) -> RateLimitItemPerMinute | None:
-    return RateLimitItemPerMinute(most) if most else None
