@@ -20,7 +20,8 @@ class FirstLogIn:
     @property
     def sentence(self) -> str:
         """What to tell, this once."""
-        return f"First log-in: {self.email}, password {self.password} (shown this once; change it there)."
+        again = f"`igny8 users password {self.email}` makes another"
+        return f"First log-in: {self.email}, password {self.password} (shown this once; {again})."
 
     def as_json(self) -> dict[str, str]:
         """The same for a program."""

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.errors import ConflictError, Fault, InvalidValueError, NotFoundError, UnknownCallerError
@@ -25,6 +25,8 @@ from pipeline.services.callers import Caller
 
 MAX_NAME_CHARACTERS: Final = 100
 MAX_EXPIRES_DAYS: Final = 3_650
+#: Of one account, those that are refused by now not counted.
+MOST_KEYS: Final = 500
 #: How every key begins, so that a lost one is recognised wherever it turns up.
 BEGINNING: Final = "igny8_"
 _RANDOM_BYTES: Final = 32
@@ -83,6 +85,7 @@ def make_key(
     """
     name = display_text(name)
     _refuse(name, expires_days)
+    _refuse_one_more(session, account_id)
     key = BEGINNING + secrets.token_urlsafe(_RANDOM_BYTES)
     row = ApiKey(
         account_id=account_id,
@@ -203,6 +206,13 @@ def _site_ids(session: Session, row: Any) -> frozenset[int] | None:
     if own is None or theirs is None:
         return own if theirs is None else theirs
     return own & theirs
+
+
+def _refuse_one_more(session: Session, account_id: int) -> None:
+    live = select(func.count()).where(_KEYS.c.account_id == account_id, _KEYS.c.revoked_at.is_(None))
+    if (session.scalar(live) or 0) >= MOST_KEYS:
+        told = f"an account has at most {MOST_KEYS} keys. Revoke one that nobody uses, then make another."
+        raise InvalidValueError([Fault("name", told)])
 
 
 def _refuse(name: str, expires_days: int | None) -> None:

@@ -22,6 +22,8 @@ from pipeline.services import log_in_attempts, log_ins, site_access
 
 MAX_NAME_CHARACTERS: Final = 100
 MAX_EMAIL_CHARACTERS: Final = 254
+#: Of one account, whether they are let in or not.
+MOST_USERS: Final = 1_000
 _EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s]+")
 #: Ids are 64 bits.
 _ID_DIGITS: Final = 18
@@ -50,7 +52,7 @@ def add(
     """Add a person, narrowed down to `site_ids` where they are given. InvalidValueError names every fault."""
     email = email_of(email)
     name = display_text(name) or email.partition("@")[0]
-    _refuse(session, email, name)
+    _refuse(session, account_id, email, name)
     user = User(
         account_id=account_id,
         email=email,
@@ -147,8 +149,10 @@ def _other_owners(session: Session, user: User) -> int:
     return session.scalar(others.where(User.id != user.id)) or 0
 
 
-def _refuse(session: Session, email: str, name: str) -> None:
+def _refuse(session: Session, account_id: int, email: str, name: str) -> None:
     faults = []
+    if (session.scalar(select(func.count()).where(User.account_id == account_id)) or 0) >= MOST_USERS:
+        faults.append(Fault("email", f"an account has at most {MOST_USERS:,} people. Nobody can be added."))
     if len(email) > MAX_EMAIL_CHARACTERS or not _EMAIL.fullmatch(email) or not email.isprintable():
         told = f"this is no e-mail address. Use one like ann@example.com, at most {MAX_EMAIL_CHARACTERS} characters."
         faults.append(Fault("email", told))

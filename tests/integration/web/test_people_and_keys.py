@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from pipeline.core.errors import TooManyRequestsError
 from pipeline.core.roles import Role
 from pipeline.models import ApiKey, User
-from pipeline.services import users
+from pipeline.services import api_keys, users
 from pipeline.web.rates import Rates
 from tests.support.api import Api, the_app
 
@@ -168,6 +168,18 @@ def test_the_only_owner_stays(api: Api) -> None:
     ]
 
     assert statuses == [200, 409]
+
+
+def test_there_are_only_so_many_keys_and_people(sqlite_api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api_keys, "MOST_KEYS", 3)
+    monkeypatch.setattr(users, "MOST_USERS", 3)
+
+    made = [sqlite_api.client.post(KEYS, json={"role": "viewer"}) for _ in range(2)]
+    people = [sqlite_api.client.post(USERS, json={"email": f"{name}@example.com", "role": "viewer"}) for name in "ab"]
+    sqlite_api.client.post(f"{KEYS}/{made[0].json()['id']}/revoke")
+    again = sqlite_api.client.post(KEYS, json={"role": "viewer"})
+
+    assert [answer.status_code for answer in (*made, *people, again)] == [201, 422, 201, 422, 201]
 
 
 def test_a_feed_is_read_by_its_address_until_it_is_revoked_or_replaced(api: Api) -> None:
