@@ -41,7 +41,7 @@ def _re_anchor(world: World, *, now: datetime = NOW) -> Sequence[calendar.Move]:
 
 def _outdated(world: World) -> Sequence[int]:
     with world.database.reading() as session:
-        return calendar.outdated(session, limit=10)
+        return [each.site_id for each in calendar.outdated(session, limit=10)]
 
 
 def test_items_and_free_slots_return_to_their_wall_times(world: World) -> None:
