@@ -50,12 +50,16 @@ def test_a_serialization_failure_is_a_collision(database: Database) -> None:
         account_id = make_account(session).id
     changed = update(Account).where(Account.id == account_id)
 
-    with pytest.raises(CollisionError), database.transaction() as session:
-        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-        session.scalars(select(Account.name)).all()
-        with database.transaction() as other:
-            other.execute(changed.values(name="theirs"))
-        session.execute(changed.values(name="mine"))
+    def meet() -> None:
+        with database.transaction() as session:
+            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            session.scalars(select(Account.name)).all()
+            with database.transaction() as other:
+                other.execute(changed.values(name="theirs"))
+            session.execute(changed.values(name="mine"))
+
+    with pytest.raises(CollisionError):
+        meet()
 
 
 def test_what_else_a_database_says_of_itself_is_none(database: Database) -> None:
