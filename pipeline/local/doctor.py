@@ -167,7 +167,7 @@ def check_migrations(config: Config) -> Check:
 
 
 def check_books(config: Config) -> Check:
-    """Credits, holds, calls and items add up."""
+    """Credits, holds, calls and items add up; what is planned holds its slot."""
     if is_missing(config):
         return Check(name="books", ok=True, detail="there is no database yet")
     with opened(config) as database:
@@ -175,7 +175,7 @@ def check_books(config: Config) -> Check:
         with database.reading() as session:
             found = violations(session)
     if not found:
-        return Check(name="books", ok=True, detail="credits, holds, calls and items add up")
+        return Check(name="books", ok=True, detail="credits, holds, calls, items and slots add up")
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     remedy = "Stop the stack, keep a copy of the database, and report it: this is a fault of the program."
     return Check(name="books", ok=False, detail=f"{found[0]}{more}", remedy=remedy)

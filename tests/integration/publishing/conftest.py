@@ -14,6 +14,7 @@ from pipeline.engine import articles, publisher
 from pipeline.engine.media import MediaStore
 from pipeline.models import CalendarSlot, Content, Publication, SiteAutomationSettings
 from pipeline.services import calendar, publications
+from pipeline.services.invariants import violations
 from pipeline.services.publications import Claim, Limits
 from pipeline.sites.port import Article, SiteTarget
 from tests.support.builders import make_content, make_site
@@ -134,8 +135,10 @@ def line(world: World, home: Path, monkeypatch: pytest.MonkeyPatch) -> Line:
 
 
 @pytest.fixture
-def world(database: Database) -> World:
-    return World(database)
+def world(database: Database) -> Iterator[World]:
+    yield World(database)
+    with database.reading() as session:
+        assert violations(session) == []
 
 
 @pytest.fixture
