@@ -141,12 +141,12 @@ def test_a_stage_that_meets_another_change_is_done_once_and_loses_no_attempt(
     database: Database, monkeypatch: pytest.MonkeyPatch, stage: str, name: str
 ) -> None:
     world = make_world(database)
-    world.keywords(["fine 1", "fine 2"])
+    world.keywords(["fine"])
     working = contract.stage(stage)
     real, met = getattr(working, name), list[str]()
 
     def meeting(*given: Any, **named: Any) -> Any:
-        if not met:
+        if len(met) < 2:  # A local stage begins in the transaction that takes its lane, and then anew.
             met.append(name)
             collide(database)
         return real(*given, **named)
@@ -155,7 +155,7 @@ def test_a_stage_that_meets_another_change_is_done_once_and_loses_no_attempt(
     run_id = world.start()
 
     assert world.driver.run_to_end(run_id) is RunStatus.COMPLETED
-    assert met == ([] if (stage, name) == ("ideas_to_tasks", "ask") else [name])
+    assert met == ([] if (stage, name) == ("ideas_to_tasks", "ask") else [name, name])
     assert set(world.volumes().values()) == {7}
     assert {(item.status, item.attempts) for n in range(1, 8) for item in world.items(run_id, n)} == {
         (ItemStatus.DONE, 0)
