@@ -103,10 +103,11 @@ class Line:
         self.now = end
 
     def send(self, publication_id: int) -> None:
-        """As beat does."""
+        """As beat does: nothing that has nothing to do."""
         with self.world.database.transaction() as session:
             row = session.get_one(Publication, publication_id)
-            row.sends, row.due_at = row.sends + 1, self.now + timedelta(seconds=30)
+            if row.due_at is not None:
+                row.sends, row.due_at = row.sends + 1, self.now + timedelta(seconds=30)
 
     def carry_out(self, publication_id: int, site: SiteTarget) -> None:
         """As a worker does with one copy of the message."""
