@@ -41,7 +41,7 @@ class Publication(Base):
     #: When its task is sent (again); NULL: nothing is to be done.
     due_at: Mapped[datetime | None]
     sends: Mapped[int] = mapped_column(default=0)
-    #: Raised by every claim; only the holder of the last one may finalise.
+    #: Raised by every claim, and by whatever moves it on without one; only the holder of the last one may finalise.
     ticket: Mapped[int] = mapped_column(default=0)
     lease_until: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)

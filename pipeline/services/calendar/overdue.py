@@ -115,7 +115,13 @@ def _miss(session: Session, content_ids: Sequence[int]) -> None:
         session.execute(
             update(_PUBLICATIONS)
             .where(_PUBLICATIONS.c.content_id == content_id)
-            .values(status=PublicationStatus.MISSED, due_at=None, sends=0, error=MISSED)
+            .values(
+                status=PublicationStatus.MISSED,
+                due_at=None,
+                sends=0,
+                error=MISSED,
+                ticket=_PUBLICATIONS.c.ticket + 1,
+            )
         )
         placing.move_content(session, content_id, ContentStatus.NEEDS_ATTENTION, of=_UNDER_WAY)
 

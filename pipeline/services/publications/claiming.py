@@ -103,6 +103,7 @@ def _is_left_to_people(session: Session, publication: Publication) -> bool:
     if not placing.move_content(session, publication.content_id, ContentStatus.READY, of=under_way):
         return False
     publication.due_at, publication.sends, publication.attempts = None, 0, 0
+    publication.ticket += 1
     return True
 
 

@@ -115,7 +115,7 @@ def set_aside(session: Session, publication_id: int, error: str) -> None:
 
 def stop(session: Session, publication: Publication, error: str, *, work: Work) -> None:
     """End a locked publication that nobody holds; `error` is the sentence for a person."""
-    publication.status, publication.error = work.given_up_as, error
+    publication.status, publication.error, publication.ticket = work.given_up_as, error, publication.ticket + 1
     publication.due_at, publication.lease_until, publication.sends = None, None, 0
     if work is Work.PLACE:
         placing.move_content(session, publication.content_id, ContentStatus.NEEDS_ATTENTION, of=_TO_BE_PUBLISHED)

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import icalendar
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from pipeline.db.session import Database
-from pipeline.models import AuditEvent, Keyword
+from pipeline.models import AuditEvent, Keyword, Site
 
 if TYPE_CHECKING:
     from tests.integration.cli.conftest import Igny8
@@ -193,6 +194,20 @@ def test_doctor_is_content_with_a_new_installation(igny8: Igny8, ready: Database
 
     assert found.code == 0, found.out
     assert found.json["ok"] is True
+
+
+def test_doctor_notes_work_that_waits_while_nothing_runs(igny8: Igny8, ready: Database) -> None:
+    told = []
+    for due_at in (ready.now() + timedelta(hours=1), ready.now() - timedelta(hours=3)):
+        with ready.transaction() as session:
+            session.execute(update(Site).values(next_check_at=due_at))
+        told.append(igny8("doctor"))
+
+    before, found = told
+    assert before.out.endswith("All is well.\n")
+    assert found.code == 0
+    assert "due: Work is due and nothing runs here: `igny8 up` does it." in found.out
+    assert found.out.endswith("Nothing is wrong, but there is something to do: see above.\n")
 
 
 def test_doctor_fails_where_there_is_no_installation(igny8: Igny8) -> None:
