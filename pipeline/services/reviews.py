@@ -15,10 +15,12 @@ from sqlalchemy.orm import Session
 from pipeline.core.errors import ConflictError
 from pipeline.core.states import ContentStatus, PublicationStatus, sources
 from pipeline.models import Content, Site
-from pipeline.services import audit, placing
+from pipeline.services import alerts, audit, placing
 from pipeline.services.calendar import predicted_slot, rows
 
 _REJECTABLE: Final = frozenset(ContentStatus(status) for status in sources(ContentStatus.REJECTED))
+_ON_THE_CALENDAR: Final = frozenset({ContentStatus.SCHEDULED, ContentStatus.READY})
+_UNDER_WAY: Final = "is just being published. Wait until it is published or needs attention"
 _ON_THE_SITE: Final = frozenset({PublicationStatus.PUBLISHED, *placing.STUCK})
 
 
@@ -42,7 +44,7 @@ def reject(session: Session, content: Content, *, actor: str, now: datetime, not
 
     ConflictError where it is rejected already, or just being published.
     """
-    taken_off = _leave(session, content, ContentStatus.REJECTED, of=_REJECTABLE, now=now)
+    taken_off = _leave(session, content, ContentStatus.REJECTED, of=_REJECTABLE, then="reject it", now=now)
     _record(session, content, "content.rejected", actor=actor, now=now, note=note)
     return taken_off
 
@@ -54,16 +56,15 @@ def withdraw(session: Session, content: Content, *, actor: str, now: datetime, n
     """
     rows.lock_share(session, content.site_id)
     if placing.lock_publication(session, content.id) not in _ON_THE_SITE:
-        raise ConflictError(
-            f"Content {content.id} is {content.status}: nothing of it is to be taken off its site. Unschedule what is "
-            "scheduled; if it is just being published, wait until it is published or needs attention."
-        )
+        session.refresh(content)
+        raise ConflictError(f"Content {content.id} {_why_not_withdrawn(session, content)}")
     taken_off = _leave(
         session,
         content,
         ContentStatus.APPROVED,
         of=(ContentStatus.PUBLISHED, ContentStatus.NEEDS_ATTENTION),
         or_in=(ContentStatus.APPROVED, ContentStatus.REJECTED),
+        then="withdraw it",
         now=now,
         held_back=True,
     )
@@ -83,6 +84,7 @@ def delete(session: Session, content: Content, *, actor: str, now: datetime) -> 
         ContentStatus.REJECTED,
         of=_REJECTABLE,
         or_in=(ContentStatus.REJECTED,),
+        then="delete it",
         now=now,
         deleted_at=now,
     )
@@ -96,11 +98,15 @@ def _leave(
     new: ContentStatus,
     *,
     of: Collection[ContentStatus],
+    then: str,
     now: datetime,
     or_in: Collection[ContentStatus] = (),
     **values: Any,
 ) -> bool:
-    """Take the content off calendar and site, and move it out of `of`; in one of `or_in` it stays what it is."""
+    """Take the content off calendar and site, and move it out of `of`; in one of `or_in` it stays what it is.
+
+    `then` is what a person may do once it is published, where it just is.
+    """
     rows.lock_share(session, content.site_id)
     is_under_way = placing.lock_publication(session, content.id) is PublicationStatus.PUBLISHING
     if is_under_way or not (
@@ -108,13 +114,28 @@ def _leave(
         or placing.change_content(session, content.id, within=or_in, **values)
     ):
         session.refresh(content)
-        raise ConflictError(
-            f"Content {content.id} is {content.status}: it cannot become {new} now. "
-            "If it is just being published, wait until it is published or needs attention."
-        )
+        if is_under_way or content.status is ContentStatus.PUBLISHING:
+            raise ConflictError(f"Content {content.id} {_UNDER_WAY}, then {then}.")
+        raise ConflictError(f"Content {content.id} is {content.status} already: nothing was changed.")
     placing.withdraw(session, content.id, now=now, also_published=True)
+    alerts.publication_decided(session, [content.id], now=now)
     rows.release(session, content.id, site_id=content.site_id, now=now)
     return placing.is_due(session, content.id)
+
+
+def _why_not_withdrawn(session: Session, content: Content) -> str:
+    """Nothing of it stands on its site that could be taken away: what it is, and what to do instead."""
+    status = content.status
+    if status is ContentStatus.PUBLISHING:
+        return f"{_UNDER_WAY}, then withdraw it."
+    if placing.is_due(session, content.id) and status not in _ON_THE_CALENDAR:
+        return f"is {status}, and is just being taken off its site: there is nothing to do."
+    nothing = f"is {status}, and nothing of it stands on its site: there is nothing to withdraw."
+    if status in _ON_THE_CALENDAR:
+        return f"{nothing} To take it off the calendar: igny8 calendar unschedule {content.id}"
+    return (
+        nothing if status is ContentStatus.REJECTED else f"{nothing} To say no to it: igny8 content reject {content.id}"
+    )
 
 
 def _record(session: Session, content: Content, action: str, *, actor: str, now: datetime, note: str | None) -> None:

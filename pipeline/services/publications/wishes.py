@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from pipeline.core.errors import ConflictError
 from pipeline.core.states import ContentStatus
 from pipeline.models import Content, Publication
-from pipeline.services import placing
+from pipeline.services import alerts, placing
 from pipeline.services.calendar import rows
 
 _PUBLISHABLE: Final = (ContentStatus.APPROVED, ContentStatus.SCHEDULED, ContentStatus.READY)
@@ -39,6 +39,8 @@ def publish_now(session: Session, content: Content, *, now: datetime) -> Publica
             f"Content {content.id} is {content.status}: only approved, scheduled or ready content can be published "
             "now. Approve it first, or wait until what is under way has ended."
         )
+    if is_stuck:
+        alerts.publication_decided(session, [content.id], now=now)
     rows.release(session, content.id, site_id=content.site_id, now=now)
     placing.plan(session, content, slot_at=None, due_at=now, now=now)
     planned = select(Publication).where(Publication.content_id == content.id)
