@@ -128,12 +128,11 @@ def tell_calendar(view: View) -> None:
         note(f"Clock change: {told}.")
     for item in view.waiting:
         note(f"Not scheduled ({item.reason}): {item.title} (content {item.content_id})")
-    for stuck_one in view.stuck:
-        note(f"Needs you: {stuck_one.title} (content {stuck_one.content_id}). {stuck_one.why} {stuck_one.what_to_do}")
+    for needy in view.stuck:
+        note(f"Needs you: {needy.title} (content {needy.content_id}). {needy.why} {needy.what_to_do}")
     if view.next_slot_at is not None:
-        say(
-            f"What you approve now {fate(publishes_by_itself=view.publishes_by_itself)} {local_instant(view.next_slot_at, view.site.timezone)}."
-        )
+        happens = fate(publishes_by_itself=view.publishes_by_itself)
+        say(f"What you approve now {happens} {local_instant(view.next_slot_at, view.site.timezone)}.")
     say(forecast_sentence(view.forecast))
     say(f"Times are those of {view.site.timezone}.")
 

@@ -37,8 +37,8 @@ def publish(
     """Publish an approved article at once; its slot is free for another."""
     if not at_once:
         raise InvalidValueError(
-            f"Say --now to publish content {content_id} at once. At its slot on the calendar it is published by itself, "
-            "or is ready for you where publishing.auto_publish_enabled is false."
+            f"Say --now to publish content {content_id} at once. At its slot on the calendar it is published by "
+            "itself, or is ready for you where publishing.auto_publish_enabled is false."
         )
     database = ready_database()
     with database.reading() as session:

@@ -1,4 +1,4 @@
-"""Owns what is told when: a run's end, a schedule's pause, credits, a site's health, an article that is stuck, a review.
+"""Owns what is told when: a run's end, a schedule's pause, credits, a site's health, a stuck article, a review.
 
 Called from the transaction that makes it true. Never: decides any of it.
 """

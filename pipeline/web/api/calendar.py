@@ -148,7 +148,7 @@ class Calendar(BaseModel):
 @router.get("", operation_id="get_calendar", response_model=Calendar, responses=problems(401, 403, 404, 422))
 @reads(Scope.CALENDAR)
 def show(unit: Unit, site_id: SiteId, start: FirstDay = None, days: Days = 14) -> dict[str, Any]:
-    """Show a site's calendar: its days, their slots, what stands on them, what waits, what needs a person, how far it reaches."""
+    """Show a site's calendar: its days, their slots, what stands on them, what waits for slots or for people."""
     site = sites.get_site(unit.session, account_id=unit.account_id, site_id=site_id)
     found = calendar.entries(unit.session, site, now=unit.now, start=start, days=days)
     return {

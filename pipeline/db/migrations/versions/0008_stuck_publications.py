@@ -46,8 +46,8 @@ def downgrade() -> None:
 def _allow(old: str, new: str) -> None:
     """Let notifications be of other kinds."""
     if op.get_bind().dialect.name != "sqlite":
-        op.drop_constraint(_CHECK, "notifications", type_="check")
-        op.create_check_constraint(_CHECK, "notifications", f"kind IN ({new})")
+        op.drop_constraint(op.f(_CHECK), "notifications", type_="check")
+        op.create_check_constraint(op.f(_CHECK), "notifications", f"kind IN ({new})")
         return
     # SQLite's own way to change a check in place: a copy of the table would take its deliveries along when it is
     # dropped, because foreign keys cannot be switched off within a transaction.
