@@ -15,11 +15,12 @@ from pipeline.cli.edge import account_of, ready_database
 from pipeline.cli.ical import IcalOption, print_ical
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, SiteArgument
 from pipeline.cli.output import document, local_instant, note, say, status, table
+from pipeline.cli.stacks import stack_runs
 from pipeline.core.words import counted
 from pipeline.models import Site
 from pipeline.services import calendar as service
 from pipeline.services import settings, sites, stuck
-from pipeline.services.calendar import Day, Forecast, Unscheduled
+from pipeline.services.calendar import Day, Forecast, Reason, Unscheduled
 from pipeline.services.stuck import Stuck
 
 #: What `calendar SITE` means.
@@ -90,6 +91,8 @@ def show(
         document(calendar_json(found))
         return
     tell_calendar(found)
+    if any(item.reason is Reason.WAITING for item in found.waiting) and not stack_runs(database):
+        note("No stack is running: what waits gets its slots once one does (igny8 up).")
 
 
 def calendar_json(view: View) -> dict[str, Any]:

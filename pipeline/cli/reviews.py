@@ -163,8 +163,9 @@ def _text(path: Path | None) -> str | None:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise InvalidValueError(
-            f"--body-file: {path} cannot be read as UTF-8 text ({error}). Give another file."
+            f"--body-file: {path} cannot be read as UTF-8 text ({reason}). Give another file."
         ) from None
 
 

@@ -17,9 +17,10 @@ from pipeline.core.states import ContentStatus, PublicationStatus, sources
 from pipeline.models import Content, Site
 from pipeline.services import alerts, audit, placing
 from pipeline.services.calendar import predicted_slot, rows
+from pipeline.services.content_refusals import what_it_is
 
 _REJECTABLE: Final = frozenset(ContentStatus(status) for status in sources(ContentStatus.REJECTED))
-_ON_THE_CALENDAR: Final = frozenset({ContentStatus.SCHEDULED, ContentStatus.READY})
+_OFF_THE_CALENDAR: Final = frozenset({ContentStatus.APPROVED, ContentStatus.REJECTED})
 _UNDER_WAY: Final = "is just being published. Wait until it is published or needs attention"
 _ON_THE_SITE: Final = frozenset({PublicationStatus.PUBLISHED, *placing.STUCK})
 
@@ -57,7 +58,7 @@ def withdraw(session: Session, content: Content, *, actor: str, now: datetime, n
     rows.lock_share(session, content.site_id)
     if placing.lock_publication(session, content.id) not in _ON_THE_SITE:
         session.refresh(content)
-        raise ConflictError(f"Content {content.id} {_why_not_withdrawn(session, content)}")
+        raise ConflictError(_why_not_withdrawn(session, content))
     taken_off = _leave(
         session,
         content,
@@ -125,16 +126,11 @@ def _leave(
 
 def _why_not_withdrawn(session: Session, content: Content) -> str:
     """Nothing of it stands on its site that could be taken away: what it is, and what to do instead."""
-    status = content.status
-    if status is ContentStatus.PUBLISHING:
-        return f"{_UNDER_WAY}, then withdraw it."
-    if placing.is_due(session, content.id) and status not in _ON_THE_CALENDAR:
-        return f"is {status}, and is just being taken off its site: there is nothing to do."
-    nothing = f"is {status}, and nothing of it stands on its site: there is nothing to withdraw."
-    if status in _ON_THE_CALENDAR:
-        return f"{nothing} To take it off the calendar: igny8 calendar unschedule {content.id}"
+    if placing.is_due(session, content.id) and content.status in _OFF_THE_CALENDAR:
+        return f"Content {content.id} is just being taken off its site: there is nothing to do."
+    it_is = what_it_is(content.id, content.status)
     return (
-        nothing if status is ContentStatus.REJECTED else f"{nothing} To say no to it: igny8 content reject {content.id}"
+        it_is if content.status is ContentStatus.PUBLISHING else f"There is nothing to withdraw from its site. {it_is}"
     )
 
 

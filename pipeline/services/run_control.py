@@ -78,8 +78,8 @@ def _why_not(run: Run, status: RunStatus) -> str:
         return f"is paused already. To go on with it: igny8 resume {run.id}"
     done = "paused" if status is RunStatus.PAUSED else "resumed" if status is RunStatus.RUNNING else "cancelled"
     allowed = "paused" if status is RunStatus.RUNNING else "queued, running or paused"
-    ended = "has ended" if run.status not in LIVE_RUNS else "is"
-    return f"{ended} {run.status}: only a run that is {allowed} can be {done}. Nothing was changed."
+    is_what = f"is {run.status}" if run.status in LIVE_RUNS else f"has ended ({run.status})"
+    return f"{is_what}: only a run that is {allowed} can be {done}. Nothing was changed."
 
 
 def _open_lanes(session: Session, run: Run) -> list[Lane]:

@@ -123,6 +123,44 @@ def test_articles_that_lose_their_slots_are_told_apart_from_those_that_move(igny
     assert "3 articles wait and the site has no slots" in told
 
 
+def test_a_preview_of_what_changes_no_slot_moves_nothing(igny8: Igny8, articles: list[int]) -> None:
+    igny8("calendar", "move", str(articles[0]), "--to", _free(igny8, 2))
+    igny8("settings", "set", "Desks", "publishing.auto_publish_enabled=false")
+
+    preview = igny8("settings", "reset", "Desks", "--preview").out
+    saved = igny8("settings", "reset", "Desks").err
+
+    assert preview == "Nothing on the calendar would move. Nothing was changed.\n"
+    assert saved == ""
+
+
+def test_what_waits_without_a_stack_is_told_to_start_one(igny8: Igny8, ready: Database) -> None:
+    with ready.transaction() as session:
+        site = session.scalars(select(Site)).one()
+        make_content(session, site=site, status=ContentStatus.APPROVED, approved_at=ready.now())
+
+    assert "No stack is running: what waits gets its slots once one does (igny8 up)." in igny8("calendar", "Desks").err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("schedule",), "is scheduled. To have it elsewhere: igny8 calendar move {id} --to 'YYYY-MM-DD HH:MM'."),
+        (
+            ("unschedule", "unschedule"),
+            "is approved and stands on no slot. To give it one: igny8 calendar schedule {id}",
+        ),
+    ],
+)
+def test_what_is_refused_says_what_it_is_and_what_to_do(
+    igny8: Igny8, articles: list[int], arguments: tuple[str, ...], told: str
+) -> None:
+    *before, last = [igny8("calendar", action, str(articles[0])) for action in arguments]
+
+    assert [outcome.code for outcome in before] == [0] * len(before)
+    assert (last.code, f"Content {articles[0]} {told}".format(id=articles[0]) in last.err) == (1, True), last.err
+
+
 def test_one_of_anything_is_told_in_the_singular(igny8: Igny8, ready: Database) -> None:
     now = ready.now()
     with ready.transaction() as session:

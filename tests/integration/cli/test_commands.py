@@ -151,8 +151,8 @@ def test_a_run_with_nothing_to_do_says_why(igny8: Igny8, ready: Database) -> Non
 @pytest.mark.parametrize(
     ("before", "what", "told"),
     [
-        (["cancel"], "cancel", "has ended cancelled: only a run that is queued, running or paused can be cancelled."),
-        (["cancel"], "pause", "has ended cancelled: only a run that is queued, running or paused can be paused."),
+        (["cancel"], "cancel", "has ended (cancelled): only a run that is queued, running or paused can be cancelled."),
+        (["cancel"], "pause", "has ended (cancelled): only a run that is queued, running or paused can be paused."),
         (["cancel"], "resume", "is cancelled, not paused: there is nothing to resume."),
         (["pause"], "pause", "is paused already. To go on with it: igny8 resume 1"),
     ],
