@@ -174,6 +174,45 @@ def test_an_edit_that_the_site_refuses_is_told_until_the_next_one(world: World, 
     assert (_lasting(world), _listed(world)) == ([False], [])
 
 
+def test_an_edit_that_is_still_tried_is_neither_told_nor_listed(world: World, line: Line, site: FakeSite) -> None:
+    (publication,) = world.schedule()
+    line.play(site, until=A_DAY)
+    site.fail("publish", SiteUnavailableError("Away."), times=3)
+    _edit(world, line, publication.content_id, "A first title")
+
+    line.play(site, until=timedelta())
+
+    assert world.publication(publication.content_id).error == "Away."
+    assert (_told(world), _listed(world)) == ([], [])
+
+
+def test_once_the_site_shows_the_edit_after_all_it_is_over(world: World, line: Line, site: FakeSite) -> None:
+    (publication,) = world.schedule()
+    line.play(site, until=A_DAY)
+    site.fail("publish", REFUSED)
+    _edit(world, line, publication.content_id, "A first title")
+    line.play(site, until=timedelta())
+    # As where a publisher that was thought dead has changed the site: it is done once more.
+    with world.database.transaction() as session:
+        session.execute(update(Publication).values(due_at=line.now, attempts=0))
+
+    line.play(site, until=timedelta())
+
+    assert site.titles() == ["A first title"]
+    assert (_lasting(world), _listed(world)) == ([False], [])
+
+
+def test_one_whose_publishers_died_too_often_is_told(world: World) -> None:
+    (publication,) = world.schedule()
+    assert publication.slot_at is not None
+    with world.database.transaction() as session:
+        session.execute(update(Publication).values(attempts=3))
+
+    assert world.claim(publication, now=publication.slot_at) is None
+
+    assert ["Publishing was cut short 3 times." in row.message for row in _told(world)] == [True]
+
+
 def test_an_article_that_the_site_will_not_let_go_of_is_told(world: World, line: Line, site: FakeSite) -> None:
     (publication,) = world.schedule()
     line.play(site, until=A_DAY)
