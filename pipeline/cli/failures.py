@@ -86,7 +86,7 @@ def sentence(error: BaseException) -> str:
 
 def _usage(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
-    message = error.format_message().strip()
+    message = error.format_message().replace(": Value error, ", ": ").strip()
     message = message if message.endswith((".", "?", "!")) else f"{message}."
     return message if context is None else f"{message} `{context.command_path} --help` shows how it is used."
 

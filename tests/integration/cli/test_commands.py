@@ -56,7 +56,7 @@ def test_people_read_rejected_rows_on_stderr(igny8: Igny8, ready: Database, tmp_
 
     done = igny8("keywords", "import", "Desks", str(file))
 
-    assert "1 keywords imported" in done.out
+    assert "1 keyword imported" in done.out
     assert "Line 2:" in done.err
 
 
@@ -147,6 +147,28 @@ def test_a_run_with_nothing_to_do_says_why(igny8: Igny8, ready: Database) -> Non
         assert accepted.code == 0
         assert accepted.json["run_id"] is None
         assert "nothing is waiting" in accepted.json["reason"]
+
+
+@pytest.mark.parametrize(
+    ("before", "what", "told"),
+    [
+        (["cancel"], "cancel", "has ended (cancelled): only a run that is queued, running or paused can be cancelled."),
+        (["cancel"], "pause", "has ended (cancelled): only a run that is queued, running or paused can be paused."),
+        (["cancel"], "resume", "is cancelled, not paused: there is nothing to resume."),
+        (["pause"], "pause", "is paused already. To go on with it: igny8 resume 1"),
+    ],
+)
+def test_what_cannot_be_done_to_a_run_says_what_it_is_and_what_is_allowed(
+    igny8: Igny8, ready: Database, before: list[str], what: str, told: str
+) -> None:
+    igny8("keywords", "add", "Desks", "desk")
+    igny8("run", "Desks")
+    for each in before:
+        assert igny8(each, "1").code == 0
+
+    refused = igny8(what, "1")
+
+    assert (refused.code, told in refused.err) == (1, True), refused.err
 
 
 def test_a_run_is_listed_shown_paused_resumed_and_cancelled(igny8: Igny8, ready: Database) -> None:
