@@ -69,3 +69,13 @@ def test_the_app_speaks_to_its_broker_over_this_transport(address: str) -> None:
     with Celery(broker=address, set_as_current=False).connection_for_write() as connection:
         assert type(connection.transport) is transport.Transport
     assert app.main == "igny8"
+
+
+def test_a_channel_makes_one_client_for_its_commands_and_another_for_another_pool(address: str) -> None:
+    with Connection(address) as connection, connection.channel() as channel:
+        with channel.conn_or_acquire() as client, channel.conn_or_acquire() as the_same:
+            assert client is the_same
+        channel._disconnect_pools()
+        with channel.conn_or_acquire() as another:
+            assert another is not client
+            assert another.ping()
