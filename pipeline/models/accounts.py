@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, String, false
+from sqlalchemy import CheckConstraint, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.models.base import AccountId, Amount, Base, Id, Instant, utc_now, word_check
@@ -31,7 +31,7 @@ class User(Base):
     """A person of an account."""
 
     __tablename__ = "users"
-    __table_args__ = (word_check("role", ROLES),)
+    __table_args__ = (word_check("role", ROLES), Index("ix_users_account_id", "account_id"))
 
     id: Mapped[Id]
     account_id: Mapped[AccountId]

@@ -1,7 +1,7 @@
 """People: passwords, log-ins, access by site, platform admins; the secret addresses of calendars.
 
 Revision ID: 0010
-Revises: 0007
+Revises: 0009
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import op
 from pipeline.models.types import BigId, UtcDateTime
 
 revision = "0010"
-down_revision = "0007"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
@@ -33,11 +33,9 @@ def upgrade() -> None:
     _log_ins()
     _site_access()
     _calendar_feeds()
-    op.create_index("ix_audit_events_account_id_id", "audit_events", ["account_id", "id"])
 
 
 def downgrade() -> None:
-    op.drop_index("ix_audit_events_account_id_id", table_name="audit_events")
     for name in ("calendar_feeds", "site_access", "log_in_attempts", "log_ins"):
         op.drop_table(name)
     with op.batch_alter_table("users", recreate="never") as table:
@@ -81,7 +79,7 @@ def _log_ins() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_log_ins")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_log_ins_token_hash")),
     )
-    for column in ("account_id", "user_id", "expires_at"):
+    for column in ("user_id", "expires_at"):
         op.create_index(op.f(f"ix_log_ins_{column}"), "log_ins", [column])
     op.create_table(
         "log_in_attempts",
@@ -110,8 +108,7 @@ def _site_access() -> None:
         sa.UniqueConstraint("user_id", "site_id", name=op.f("uq_site_access_user_id_site_id")),
         sa.UniqueConstraint("api_key_id", "site_id", name=op.f("uq_site_access_api_key_id_site_id")),
     )
-    for column in ("account_id", "site_id"):
-        op.create_index(op.f(f"ix_site_access_{column}"), "site_access", [column])
+    op.create_index(op.f("ix_site_access_site_id"), "site_access", ["site_id"])
 
 
 def _calendar_feeds() -> None:
@@ -128,4 +125,3 @@ def _calendar_feeds() -> None:
         sa.UniqueConstraint("site_id", name=op.f("uq_calendar_feeds_site_id")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_calendar_feeds_token_hash")),
     )
-    op.create_index(op.f("ix_calendar_feeds_account_id"), "calendar_feeds", ["account_id"])
