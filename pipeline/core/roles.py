@@ -8,9 +8,11 @@ from typing import Final
 
 
 class Role(StrEnum):
-    """What somebody may do in an account; each may also do what those after it may."""
+    """What somebody may do; each may also do what those after it may."""
 
-    #: Everything, keys and people included.
+    #: Runs the installation: providers, models, every account.
+    PLATFORM_ADMIN = "platform_admin"
+    #: Everything in their account, keys and people included.
     OWNER = "owner"
     #: Works: changes settings and content, starts and stops runs.
     EDITOR = "editor"
@@ -35,6 +37,10 @@ class Scope(StrEnum):
     CREDITS = "credits"
     #: Why runs started, or did not.
     DECISIONS = "decisions"
+    #: Who may do what: log-in, people, keys.
+    ACCESS = "access"
+    #: What was done, and by whom.
+    AUDIT = "audit"
 
 
 _ORDER: Final = tuple(Role)
@@ -43,6 +49,11 @@ _ORDER: Final = tuple(Role)
 def includes(role: Role, needed: Role) -> bool:
     """Whether whoever has `role` may do what `needed` may."""
     return _ORDER.index(role) <= _ORDER.index(needed)
+
+
+def lesser(one: Role, other: Role) -> Role:
+    """The role of the two that may less."""
+    return other if includes(one, other) else one
 
 
 def covers(scopes: Collection[str], scope: Scope) -> bool:

@@ -7,12 +7,15 @@ from pipeline.models.audit import AuditEvent, BeatClaim, Heartbeat, Housekeeping
 from pipeline.models.base import Base
 from pipeline.models.calendar import CalendarSlot, SiteCalendar, UndoRecord
 from pipeline.models.credits import AiCall, CreditEntry
+from pipeline.models.feeds import CalendarFeed
+from pipeline.models.log_ins import LogIn, LogInAttempts
 from pipeline.models.media import Image, ImagePrompt
 from pipeline.models.notifications import Delivery, Notification, Webhook
 from pipeline.models.planning import Cluster, Idea, IdeaKeyword, Keyword
 from pipeline.models.publishing import Publication
 from pipeline.models.runs import Decision, Lane, Run, StageItem, StageRun
 from pipeline.models.settings import AccountSetting, SiteAutomationSettings, SystemAiSettings
+from pipeline.models.site_access import SiteAccess
 from pipeline.models.sites import Site, SyncEvent
 from pipeline.models.writing import Content, ContentTask
 
@@ -25,6 +28,7 @@ __all__ = [
     "AuditEvent",
     "Base",
     "BeatClaim",
+    "CalendarFeed",
     "CalendarSlot",
     "Cluster",
     "Content",
@@ -41,10 +45,13 @@ __all__ = [
     "ImagePrompt",
     "Keyword",
     "Lane",
+    "LogIn",
+    "LogInAttempts",
     "Notification",
     "Publication",
     "Run",
     "Site",
+    "SiteAccess",
     "SiteAutomationSettings",
     "SiteCalendar",
     "StageItem",

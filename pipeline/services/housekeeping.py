@@ -36,7 +36,7 @@ from pipeline.models import (
 )
 from pipeline.models.base import table_of
 from pipeline.models.inserting import insert_into
-from pipeline.services import alerts, invariants, notifications
+from pipeline.services import alerts, invariants, log_in_attempts, log_ins, notifications
 
 _log = structlog.get_logger()
 
@@ -109,10 +109,12 @@ def forget_notifications(session: Session, *, before: datetime, size: int) -> bo
 
 
 def forget_the_dead(session: Session, *, now: datetime) -> None:
-    """Delete signs of life of processes that are gone, and claims of instants long past; they are few."""
+    """Delete signs of life of processes that are gone, claims of instants long past, log-ins that are over."""
     heartbeats, claims = table_of(Heartbeat), table_of(BeatClaim)
     session.execute(delete(heartbeats).where(heartbeats.c.at < now - DEAD_AFTER))
     session.execute(delete(claims).where(claims.c.due_at < now - DEAD_AFTER))
+    log_ins.forget_old(session, now=now)
+    log_in_attempts.forget_old(session, now=now)
 
 
 def remind_of_reviews(session: Session, *, size: int, now: datetime) -> bool:

@@ -24,6 +24,7 @@ from pipeline.core.errors import (
     PipelineError,
     RefusedFileError,
     StaleError,
+    TooManyRequestsError,
     TransitionError,
     UnknownCallerError,
 )
@@ -37,6 +38,7 @@ _log = structlog.get_logger()
 _STATUSES: Final[tuple[tuple[type[PipelineError], HTTPStatus], ...]] = (
     (UnknownCallerError, HTTPStatus.UNAUTHORIZED),
     (ForbiddenError, HTTPStatus.FORBIDDEN),
+    (TooManyRequestsError, HTTPStatus.TOO_MANY_REQUESTS),
     (NotFoundError, HTTPStatus.NOT_FOUND),
     (StaleError, HTTPStatus.PRECONDITION_FAILED),
     (ConflictError, HTTPStatus.CONFLICT),
@@ -88,6 +90,8 @@ def _pipeline_error(_: Request, error: Exception) -> Response:
         more["run_id"] = error.run_id
     if isinstance(error, StaleError) and error.etag:
         more["etag"] = headers["ETag"] = error.etag
+    if isinstance(error, TooManyRequestsError):
+        headers["Retry-After"] = str(error.retry_after_seconds)
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return problem(status, str(error), headers=headers, **more)

@@ -13,6 +13,8 @@ LARGEST_ID: Final = 2**63 - 1
 SiteId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The site.", examples=[1])]
 RunId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The run.", examples=[1])]
 ContentId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The article.", examples=[1])]
+UserId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The user.", examples=[1])]
+KeyId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The API key.", examples=[1])]
 OfSite = Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="Only this site's.")]
 Limit = Annotated[int, Query(ge=1, le=1_000, description="Most entries of one answer.")]
 After = Annotated[int, Query(ge=0, le=LARGEST_ID, description="Go on behind this id: `next` of the answer before.")]

@@ -102,7 +102,7 @@ def list_all(unit: Unit) -> dict[str, Any]:
     response_model=SiteSummary,
     responses=problems(401, 403, 409, 413, 422),
 )
-@writes(Scope.SITES)
+@writes(Scope.SITES, whole_account=True)
 def add(unit: Unit, new: NewSite) -> Site:
     """Add a site, with every setting at its default."""
     site = sites.add_site(unit.session, account_id=unit.account_id, name=new.name, timezone=new.timezone, now=unit.now)
