@@ -10,6 +10,8 @@ from typing import Final
 class Role(StrEnum):
     """What somebody may do in an account; each may also do what those after it may."""
 
+    #: Runs the installation: models, providers, the system's settings; in its own account also what an owner may.
+    PLATFORM_ADMIN = "platform_admin"
     #: Everything, keys and people included.
     OWNER = "owner"
     #: Works: changes settings and content, starts and stops runs.
@@ -23,7 +25,7 @@ class Scope(StrEnum):
 
     #: Sites: list, add, show.
     SITES = "sites"
-    #: Settings of a site.
+    #: Settings of sites and of the account.
     SETTINGS = "settings"
     #: Runs: start, look, pause, resume, cancel, retry.
     RUNS = "runs"
@@ -35,6 +37,12 @@ class Scope(StrEnum):
     CREDITS = "credits"
     #: Why runs started, or did not.
     DECISIONS = "decisions"
+    #: Models that may be asked, with cost and price.
+    MODELS = "models"
+    #: Providers, with their keys.
+    PROVIDERS = "providers"
+    #: What counts for every account.
+    SYSTEM = "system"
 
 
 _ORDER: Final = tuple(Role)

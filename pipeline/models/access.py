@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pipeline.models.accounts import ROLES
+from pipeline.core.roles import Role
 from pipeline.models.base import AccountId, Base, Id, Instant, Json, utc_now, word_check
 from pipeline.models.types import BigId
 
@@ -17,7 +17,7 @@ class ApiKey(Base):
     """What a program sends to be known; the key itself is shown once and kept nowhere."""
 
     __tablename__ = "api_keys"
-    __table_args__ = (word_check("role", ROLES), UniqueConstraint("key_hash"))
+    __table_args__ = (word_check("role", [role.value for role in Role]), UniqueConstraint("key_hash"))
 
     id: Mapped[Id]
     account_id: Mapped[AccountId]
