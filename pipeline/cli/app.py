@@ -16,9 +16,12 @@ from pipeline.cli import (
     demo,
     doctor,
     installation,
+    keys,
     keywords,
+    models,
     notifications,
     processes,
+    providers,
     publishing,
     reviews,
     run,
@@ -99,6 +102,9 @@ app.command("publish")(publishing.publish)
 _group("credits", credit.app, "Credits of an account: show, grant.")
 _group("account", account.app, "Accounts: add one.")
 _group("api-keys", api_keys.app, "API keys of an account: create, list, revoke.")
+_group("models", models.app, "Models that may be asked, with cost and price: list, set, retire.")
+_group("providers", providers.app, "Providers of models, payments, e-mail: list, set.")
+_group("keys", keys.app, "Keys that secrets are encrypted with: rotate.")
 _group("notifications", notifications.app, "What an account was told: list, mark as read.")
 _group("webhooks", webhooks.app, "Addresses that notifications are posted to: add, list, remove, test.")
 _group("db", installation.db_app, "The database.")

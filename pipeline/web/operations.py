@@ -62,9 +62,9 @@ class Unit:
         return self.caller.account_id
 
 
-def reads(scope: Scope) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def reads(scope: Scope, *, role: Role = Role.VIEWER) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make an endpoint of a function that only looks; its first parameter is the `Unit`."""
-    return _operation(Needs(scope, Role.VIEWER, writes=False))
+    return _operation(Needs(scope, role, writes=False))
 
 
 def writes(scope: Scope, *, role: Role = Role.EDITOR) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

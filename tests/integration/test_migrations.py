@@ -42,8 +42,9 @@ _A_SITE_WITH_A_SLOT = (
 _A_MODEL_AND_A_KEY = (
     _A_SITE_WITH_A_SLOT[0],
     (
-        "INSERT INTO ai_models (id, name, display_name, provider, model_type, is_active, is_testing, is_default, is_free,"
-        " tokens_per_credit, image_prices) VALUES (1, 'm', 'M', 'p', 'text', true, false, true, false, 10, '{}')"
+        "INSERT INTO ai_models (id, name, display_name, provider, model_type, is_active, is_testing, is_default, "
+        "is_free, tokens_per_credit, image_prices) "
+        "VALUES (1, 'm', 'M', 'p', 'text', true, false, true, false, 10, '{}')"
     ),
     (
         "INSERT INTO api_keys (id, account_id, name, prefix, key_hash, role, scopes, created_at) "

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from pipeline.core.errors import NotReadyError
 from pipeline.core.matrix import Ai
 from pipeline.models import AccountSetting, Site, SiteAutomationSettings, SystemAiSettings
 from pipeline.models.selecting import is_one_of
 from pipeline.services.settings.rows import row_of
+from pipeline.services.settings.system import system_settings
+
+#: Name of the account's key `ai.model_preferences`: type -> name of its live model.
+MODEL_PREFERENCES: Final = "model_preferences"
 
 
 class Origin(StrEnum):
@@ -48,14 +51,6 @@ def resolve(row: SiteAutomationSettings, *, account: Mapping[str, Any], system: 
         origin, value = next((pair for pair in found if pair[1] is not None), (Origin.SYSTEM, getattr(system, name)))
         values[name], origins[name] = value, origin
     return ResolvedAi(Ai.model_validate(values), origins)
-
-
-def system_settings(session: Session) -> SystemAiSettings:
-    """The system's defaults; NotReadyError before there are any."""
-    system = session.get(SystemAiSettings, 1)
-    if system is None:
-        raise NotReadyError("The system's AI settings are not there yet. Run `igny8 init` first.")
-    return system
 
 
 def account_values(session: Session, account_ids: Collection[int]) -> dict[int, dict[str, Any]]:

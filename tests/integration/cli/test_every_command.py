@@ -20,6 +20,7 @@ ISSUED = {
     "credits grant",
     "site test", "site sync", "notifications list", "notifications read", "webhooks add",
     "webhooks list", "webhooks remove", "webhooks test",
+    "models list", "models set", "models retire", "providers list", "providers set", "keys rotate",
     "calendar show", "calendar move", "calendar pin", "calendar unpin", "calendar swap",
     "calendar unschedule", "calendar schedule", "calendar undo", "site set",
 }  # fmt: skip
