@@ -18,8 +18,9 @@ from pipeline.core import calendar
 from pipeline.core.catalog import STAGES, ModelType
 from pipeline.core.errors import NotFoundError
 from pipeline.core.matrix import default_row
-from pipeline.models import AiModel, Site, SiteAutomationSettings
+from pipeline.models import AccountSetting, AiModel, Site, SiteAutomationSettings
 from pipeline.models.base import table_of
+from pipeline.services.settings.resolution import MODEL_PREFERENCES
 from pipeline.services.settings.rows import COLUMNS, row_of
 
 _TABLE: Final = table_of(SiteAutomationSettings).c
@@ -31,19 +32,31 @@ _FOUND: Final = (
     .join(SiteAutomationSettings, SiteAutomationSettings.site_id == Site.id)
     .where(Site.account_id == bindparam("account"), Site.id == bindparam("site"))
 )
-_MODELS: Final = select(AiModel.model_type, AiModel.is_testing, AiModel.display_name).where(
-    AiModel.is_active, AiModel.is_testing | AiModel.is_default
+#: Every model that may be asked; beside each, as its text, what the account prefers.
+_MODELS: Final = (
+    select(
+        AiModel.model_type,
+        AiModel.is_testing,
+        AiModel.is_default,
+        AiModel.name,
+        AiModel.display_name,
+        select(cast(AccountSetting.value, Text))
+        .where(AccountSetting.account_id == bindparam("account"), AccountSetting.key == f"ai.{MODEL_PREFERENCES}")
+        .scalar_subquery(),
+    )
+    .where(AiModel.is_active)
+    .order_by(AiModel.id)
 )
 #: Columns of the matrix by stage: what stands there where a row does not say.
 _ROWS: Final = {stage.number: default_row(stage).model_dump() for stage in STAGES}
 #: Documents that are remembered, of about 2 kB each.
 _REMEMBERED: Final = 2_000
-_ROLES: Final = {"testing": True, "live": False}
+_ROLES: Final = ("testing", "live")
 
 
 def document(session: Session, site: Site) -> dict[str, Any]:
     """Everything one site decides, and what is read-only beside it: capacities, zone, names of the models."""
-    return written(row_of(session, site), timezone=site.timezone, models=available_models(session))
+    return written(row_of(session, site), timezone=site.timezone, models=available_models(session, site.account_id))
 
 
 def find_json(session: Session, *, account_id: int, site_id: int) -> bytes:
@@ -51,7 +64,8 @@ def find_json(session: Session, *, account_id: int, site_id: int) -> bytes:
     found = session.connection().execute(_FOUND, {"account": account_id, "site": site_id}).one_or_none()
     if found is None:
         raise NotFoundError(f"There is no site {site_id} in this account.")
-    return _json_of(tuple(found), tuple(map(tuple, session.connection().execute(_MODELS))))
+    models = session.connection().execute(_MODELS, {"account": account_id})
+    return _json_of(tuple(found), tuple(map(tuple, models)))
 
 
 def as_json(found: Mapping[str, Any]) -> bytes:
@@ -106,14 +120,17 @@ def _capacities(publishing: Mapping[str, Any]) -> dict[str, int]:
     }
 
 
-def available_models(session: Session) -> dict[str, dict[str, str | None]]:
-    """What the testing and the live model of each type are called; None where there is none."""
-    return _named(session.connection().execute(_MODELS))
+def available_models(session: Session, account_id: int) -> dict[str, dict[str, str | None]]:
+    """What the testing and the live model of each type are called that the account's sites ask; None: there is none."""
+    return _named(session.connection().execute(_MODELS, {"account": account_id}))
 
 
 def _named(rows: Iterable[Any]) -> dict[str, dict[str, str | None]]:
-    names = {(kind, is_testing): name for kind, is_testing, name in rows}
-    return {
-        kind.value: {role: names.get((kind.value, is_testing)) for role, is_testing in _ROLES.items()}
-        for kind in ModelType
-    }
+    found: dict[str, dict[str, str | None]] = {kind.value: dict.fromkeys(_ROLES) for kind in ModelType}
+    for kind, is_testing, is_default, name, shown, preferences in rows:
+        preferred = preferences is not None and json.loads(preferences).get(kind) == name
+        if is_testing:
+            found[kind]["testing"] = shown
+        elif preferred or (is_default and found[kind]["live"] is None):
+            found[kind]["live"] = shown
+    return found

@@ -1,4 +1,4 @@
-"""Owns where a site's AI parameters come from: the site, else its account, else the system."""
+"""Owns where a value comes from: the site, else its account, else the system (plan 2.3.2)."""
 
 from __future__ import annotations
 
@@ -30,11 +30,24 @@ class Origin(StrEnum):
     SYSTEM = "system"
 
 
+class Decided(NamedTuple):
+    """A value, and who decided it."""
+
+    value: Any
+    origin: Origin
+
+
 class ResolvedAi(NamedTuple):
     """Parameters with none left open, and who decided each of them."""
 
     values: Ai
     origins: Mapping[str, Origin]
+
+
+def decide(*, site: Any = None, account: Any = None, system: Any) -> Decided:
+    """What counts, and who decided it: the first of the three that says something."""
+    found = ((Origin.SITE, site), (Origin.ACCOUNT, account), (Origin.SYSTEM, system))
+    return next((Decided(value, origin) for origin, value in found if value is not None), Decided(None, Origin.SYSTEM))
 
 
 def resolve_ai(session: Session, site: Site) -> ResolvedAi:
@@ -43,14 +56,18 @@ def resolve_ai(session: Session, site: Site) -> ResolvedAi:
     return resolve(row_of(session, site), account=accounts.get(site.account_id, {}), system=system)
 
 
-def resolve(row: SiteAutomationSettings, *, account: Mapping[str, Any], system: SystemAiSettings) -> ResolvedAi:
-    """Resolve the AI parameters of a site's row by what its account and the system say."""
-    values, origins = {}, {}
-    for name in Ai.model_fields:
-        found = ((Origin.SITE, getattr(row, f"ai_{name}")), (Origin.ACCOUNT, account.get(name)))
-        origin, value = next((pair for pair in found if pair[1] is not None), (Origin.SYSTEM, getattr(system, name)))
-        values[name], origins[name] = value, origin
-    return ResolvedAi(Ai.model_validate(values), origins)
+def resolve(row: SiteAutomationSettings | None, *, account: Mapping[str, Any], system: SystemAiSettings) -> ResolvedAi:
+    """Resolve the AI parameters of a site's row (None: of a site that says nothing) by its account and the system."""
+    decided = {
+        name: decide(
+            site=None if row is None else getattr(row, f"ai_{name}"),
+            account=account.get(name),
+            system=getattr(system, name),
+        )
+        for name in Ai.model_fields
+    }
+    values = Ai.model_validate({name: found.value for name, found in decided.items()})
+    return ResolvedAi(values, {name: found.origin for name, found in decided.items()})
 
 
 def account_values(session: Session, account_ids: Collection[int]) -> dict[int, dict[str, Any]]:
