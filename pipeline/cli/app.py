@@ -13,6 +13,7 @@ from pipeline.cli import (
     calendar_moves,
     content,
     credit,
+    defaults,
     demo,
     doctor,
     installation,
@@ -102,6 +103,8 @@ app.command("publish")(publishing.publish)
 _group("credits", credit.app, "Credits of an account: show, grant.")
 _group("account", account.app, "Accounts: add one.")
 _group("api-keys", api_keys.app, "API keys of an account: create, list, revoke.")
+_group("account-settings", defaults.of_account, "What an account decides for its sites: show, set.")
+_group("system-settings", defaults.of_system, "What the system decides for all accounts: show, set.")
 _group("models", models.app, "Models that may be asked, with cost and price: list, set, retire.")
 _group("providers", providers.app, "Providers of models, payments, e-mail: list, set.")
 _group("keys", keys.app, "Keys that secrets are encrypted with: rotate.")

@@ -9,8 +9,8 @@ import typer
 
 from pipeline.cli.calendar_changes import FollowOption, PreviewOption, note_moves, tell_preview
 from pipeline.cli.edge import ACTOR, account_of, reading, ready_database
-from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, SiteArgument
-from pipeline.cli.output import document, say, table
+from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, ChangesArgument, JsonOption, SiteArgument
+from pipeline.cli.output import document, say, setting, table
 from pipeline.cli.schedule import next_run
 from pipeline.core.errors import Fault, InvalidValueError
 from pipeline.core.matrix import SiteSettings
@@ -20,13 +20,6 @@ from pipeline.services.calendar import Follow
 from pipeline.services.settings import ResolvedAi
 
 app = typer.Typer()
-
-ChangesArgument = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="KEY=VALUE...", help="Such as stages.4.per_run_limit=5 or delays.within_stage=0.", show_default=False
-    ),
-]
 
 PresetArgument = Annotated[Preset, typer.Argument(metavar="PRESET", help=f"One of {', '.join(Preset)}.")]
 
@@ -40,7 +33,7 @@ def show(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_jso
         resolved = settings.resolve_ai(session, row)
         schedule = settings.row_of(session, row)
     if as_json:
-        document(found)
+        document({**found, "sources": {f"ai.{name}": origin for name, origin in resolved.origins.items()}})
         return
     _tell_stages(found["stages"])
     say(f"Per-run limits: {preset_of(settings.settings_of(schedule)).capitalize()}")
@@ -61,7 +54,7 @@ def change(
     as_json: JsonOption = False,
 ) -> None:
     """Change settings of a site: all of them, or none where one is wrong. The calendar follows its slots."""
-    wanted = _parsed(changes)
+    wanted = parsed_changes(changes)
 
     def changed(stored: SiteSettings) -> SiteSettings:
         return settings.changed(stored, wanted)
@@ -74,7 +67,7 @@ def change(
         document(found)
         return
     for key in wanted:
-        say(f"{key} = {_shown(_at(found, key))}")
+        say(f"{key} = {setting(_at(found, key))}")
 
 
 @app.command("preset")
@@ -88,7 +81,7 @@ def preset(
         return
     for number in LIMITS[name]:
         key = f"stages.{number}.per_run_limit"
-        say(f"{key} = {_shown(_at(found, key))}")
+        say(f"{key} = {setting(_at(found, key))}")
 
 
 @app.command("reset")
@@ -136,7 +129,7 @@ def _tell_preview(
     tell_preview(would_move, timezone=row.timezone, as_json=as_json)
 
 
-def _parsed(changes: Sequence[str]) -> dict[str, str]:
+def parsed_changes(changes: Sequence[str]) -> dict[str, str]:
     """The changes by key; InvalidValueError for what is no KEY=VALUE, and for a key that comes twice."""
     wanted: dict[str, str] = {}
     faults = []
@@ -155,17 +148,17 @@ def _parsed(changes: Sequence[str]) -> dict[str, str]:
 
 def _tell_stages(stages: Sequence[Mapping[str, Any]]) -> None:
     columns = ("enabled", "batch_size", "per_run_limit", "use_testing", "budget_pct", "concurrency")
-    rows = [(f"stages.{row['number']}", row["name"], *(_shown(row[column]) for column in columns)) for row in stages]
+    rows = [(f"stages.{row['number']}", row["name"], *(setting(row[column]) for column in columns)) for row in stages]
     table(["stage", "", *columns], rows, right=columns)
 
 
 def _lines(group: str, values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(f"{group}.{name}", _shown(value)) for name, value in values.items()]
+    return [(f"{group}.{name}", setting(value)) for name, value in values.items()]
 
 
 def _ai_lines(resolved: ResolvedAi) -> list[tuple[str, str, str]]:
     values = resolved.values.model_dump()
-    return [(f"ai.{name}", _shown(value), resolved.origins[name].value) for name, value in values.items()]
+    return [(f"ai.{name}", setting(value), resolved.origins[name].value) for name, value in values.items()]
 
 
 def _at(found: Mapping[str, Any], key: str) -> object:
@@ -174,12 +167,3 @@ def _at(found: Mapping[str, Any], key: str) -> object:
         return found[group][rest]
     number, _, column = rest.partition(".")
     return found["stages"][int(number) - 1][column]
-
-
-def _shown(value: object) -> str:
-    """A value as `settings set` would take it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list):
-        return ",".join(map(str, value)) or "(none)"
-    return "–" if value is None else str(value)

@@ -8,6 +8,7 @@ from pipeline.web.api import (
     content,
     credit,
     decisions,
+    defaults,
     models,
     providers,
     reviews,
@@ -32,5 +33,6 @@ ROUTERS: Final = tuple(
         credit,
         models,
         providers,
+        defaults,
     )
 )

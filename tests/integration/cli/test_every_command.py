@@ -21,6 +21,7 @@ ISSUED = {
     "site test", "site sync", "notifications list", "notifications read", "webhooks add",
     "webhooks list", "webhooks remove", "webhooks test",
     "models list", "models set", "models retire", "providers list", "providers set", "keys rotate",
+    "account-settings show", "account-settings set", "system-settings show", "system-settings set",
     "calendar show", "calendar move", "calendar pin", "calendar unpin", "calendar swap",
     "calendar unschedule", "calendar schedule", "calendar undo", "site set",
 }  # fmt: skip
