@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import typer
@@ -43,7 +44,7 @@ def set_account(
         owner = account_of(session, account)
         wanted = settings.from_texts(texts, settings.ACCOUNT_FIELDS)
         found = settings.save_account(session, owner.id, wanted)
-        _record(session, owner.id, "account_settings.saved", wanted)
+        _record(session, owner.id, "account_settings.saved", wanted, now=database.now())
         decided = settings.decided_for(session, owner.id)
     if as_json:
         document(_account_json(found, decided))
@@ -71,7 +72,7 @@ def set_system(changes: ChangesArgument, *, as_json: JsonOption = False) -> None
     with database.transaction() as session:
         wanted = settings.from_texts(texts, settings.SYSTEM_FIELDS)
         found = settings.save_system(session, wanted).model_dump()
-        _record(session, account_of(session, DEFAULT_ACCOUNT).id, "system_settings.saved", wanted)
+        _record(session, account_of(session, DEFAULT_ACCOUNT).id, "system_settings.saved", wanted, now=database.now())
     if as_json:
         document(found)
         return
@@ -91,7 +92,7 @@ def _at(found: Mapping[str, Any], key: str) -> Any:
     return value
 
 
-def _record(session: Session, account_id: int, action: str, changes: Mapping[str, Any]) -> None:
+def _record(session: Session, account_id: int, action: str, changes: Mapping[str, Any], *, now: datetime) -> None:
     audit.record(
         session,
         account_id=account_id,
@@ -99,6 +100,6 @@ def _record(session: Session, account_id: int, action: str, changes: Mapping[str
         action=action,
         subject_kind="account",
         subject_id=account_id,
-        now=ready_database().now(),
+        now=now,
         details=changes,
     )

@@ -135,3 +135,53 @@ def test_a_secret_that_cannot_be_read_is_named(ready: Database, home: Path, igny
 
     assert outcome.code == 1
     assert "None of the keys decrypts integration_providers.api_key 1." in outcome.err
+
+
+def test_account_settings_are_set_shown_and_left_to_the_system_again(ready: Database, igny8: Igny8) -> None:
+    told = igny8("account-settings", "set", "ai.temperature=0.8", "modules.thinker=off")
+
+    assert told.out.splitlines() == [
+        "ai.temperature = 0.8 (from the account)",
+        "modules.thinker = false (from the account)",
+    ]
+    assert ["ai.temperature", "0.8", "account"] in [
+        line.split() for line in igny8("account-settings", "show").out.splitlines()
+    ]
+    found = igny8("settings", "show", "Desks", "--json").json
+    assert (found["sources"]["ai.temperature"], found["sources"]["ai.max_tokens"]) == ("account", "system")
+    again = igny8("account-settings", "set", "ai.temperature=", "--json").json
+    assert again["decided"]["ai.temperature"] == {"value": 0.7, "source": "system"}
+
+
+def test_system_settings_count_for_accounts_that_say_nothing(ready: Database, igny8: Igny8) -> None:
+    told = igny8("system-settings", "set", "ai.max_tokens=4000", "credit_value_usd=0.020")
+
+    assert told.out == "ai.max_tokens = 4000\ncredit_value_usd = 0.02\n"
+    assert igny8("system-settings", "show", "--json").json["ai"]["max_tokens"] == 4000
+    assert "credit_value_usd" in igny8("system-settings", "show").out
+    assert igny8("account-settings", "show", "--json").json["decided"]["ai.max_tokens"]["value"] == 4000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("account-settings", "set", "ai.temprature=1"), "Did you mean ai.temperature?"),
+        (("account-settings", "set", "ai.temperature=9"), "Use a number from 0 to 2"),
+        (("account-settings", "set", "ai.max_tokens=many"), "Use a whole number from 256"),
+        (("account-settings", "set", "ai.model_preferences.text=x"), "there is no active live text model 'x'"),
+        (("account-settings", "set", "modules.writer=perhaps"), "Use true or false"),
+        (("account-settings", "set", "ai.temperature"), "a change is KEY=VALUE"),
+        (("system-settings", "set", "ai.temperature="), "Use a number from 0 to 2"),
+        (("system-settings", "set", "credit_value_usd=free"), "Use US dollars"),
+    ],
+)
+def test_a_wrong_default_is_usage_and_nothing_is_saved(
+    ready: Database, igny8: Igny8, arguments: tuple[str, ...], says: str
+) -> None:
+    before = igny8("account-settings", "show", "--json").json
+
+    outcome = igny8(*arguments)
+
+    assert outcome.code == 2
+    assert says in outcome.err
+    assert igny8("account-settings", "show", "--json").json == before
