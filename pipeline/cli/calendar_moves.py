@@ -30,6 +30,18 @@ AtOption = Annotated[
     str | None, typer.Option("--at", metavar=_WHEN, help="The date and time at the site.", show_default=False)
 ]
 
+UndoOption = Annotated[
+    int | None,
+    typer.Option(
+        "--id",
+        metavar="NUMBER",
+        min=1,
+        max=2**63 - 1,
+        help="Which action, by the `undo_id` that it told; the last one by default.",
+        show_default=False,
+    ),
+]
+
 
 def move_json(move: Move, timezone: str) -> dict[str, Any]:
     """A move as one JSON object; an instant that is null stands for no slot."""
@@ -117,12 +129,18 @@ def schedule(
 
 
 @app.command("undo")
-def undo(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
+def undo(
+    site: SiteArgument,
+    *,
+    undo_id: UndoOption = None,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    as_json: JsonOption = False,
+) -> None:
     """Take back the last action on a site's calendar, as a whole: moves, pins, changed settings, a changed zone."""
     database = ready_database()
     with database.transaction() as session:
         row = sites.find_site(session, account_of(session, account).id, site)
-        undone = service.undo(session, row, actor=ACTOR, now=database.now())
+        undone = service.undo(session, row, actor=ACTOR, now=database.now(), undo_id=undo_id)
     if as_json:
         told = {"undo_id": undone.id, "action": undone.action, "at": undone.at, "moves": len(undone.moves)}
         document({"site_id": row.id, "undone": told})

@@ -21,7 +21,7 @@ class CreditEntry(Base):
     """One movement of an account's balance; never changed, never deleted, unique by its key."""
 
     __tablename__ = "credit_entries"
-    __table_args__ = (word_check("kind", ENTRY_KINDS),)
+    __table_args__ = (word_check("kind", ENTRY_KINDS), Index("ix_credit_entries_account_id_id", "account_id", "id"))
 
     id: Mapped[Id]
     account_id: Mapped[AccountId]

@@ -19,6 +19,6 @@ class UserSetting(Base):
 
     id: Mapped[Id]
     account_id: Mapped[AccountId]
-    user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"))
     key: Mapped[str] = mapped_column(String(100))
     value: Mapped[Any] = mapped_column(Json)

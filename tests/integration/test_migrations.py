@@ -54,6 +54,7 @@ _A_MODEL_AND_A_KEY = (
 _SETTINGS = "igny8_site_ai_automation_settings"
 #: Whatever revision the one of alerts follows.
 _BEFORE_ALERTS = str(ScriptDirectory.from_config(_alembic()).get_revision("0006").down_revision)
+_BEFORE_MODELS = str(ScriptDirectory.from_config(_alembic()).get_revision("0008").down_revision)
 
 
 @pytest.fixture(params=("sqlite", "postgresql"))
@@ -257,14 +258,14 @@ def test_models_providers_and_switches_come_and_go_without_touching_what_is_ther
             return [*checks, *indexes, *(connection.execute(text(f"SELECT * FROM {name}")).all() for name in names)]  # noqa: S608 - names of this test
 
     with empty.engine.begin() as connection:
-        command.upgrade(_alembic(connection), "0007")
+        command.upgrade(_alembic(connection), _BEFORE_MODELS)
         for statement in _A_MODEL_AND_A_KEY:
             connection.execute(text(statement))
     before = there()
     upgrade(empty)
 
     with empty.engine.begin() as connection:
-        command.downgrade(_alembic(connection), "0007")
+        command.downgrade(_alembic(connection), _BEFORE_MODELS)
 
     assert there() == before
     with empty.engine.connect() as connection:

@@ -12,7 +12,7 @@ from pipeline.services.calendar.leaving import free_slot, leave_to_people
 from pipeline.services.calendar.moves import Action, move, pin, schedule, swap, unpin, unschedule
 from pipeline.services.calendar.reflow import Move, keep, reflow
 from pipeline.services.calendar.spots import Spot
-from pipeline.services.calendar.undo_records import undo
+from pipeline.services.calendar.undoing import undo
 from pipeline.services.calendar.view import Day, Entry, Reason, Unscheduled, entries, predicted_slot, unscheduled
 
 __all__ = [

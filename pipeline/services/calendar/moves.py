@@ -44,7 +44,7 @@ def move(session: Session, content: Content, *, to: To, actor: str, now: datetim
     """
     rules, (was,) = _begin(session, [content], now=now)
     _require(was, _SCHEDULED)
-    spot = destinations.spot(session, content.site_id, rules, to, moving=[content.id], now=now)
+    spot = destinations.spot(session, content.site_id, rules, to, moving=was, now=now)
     pinned = spot.pinned or (was.position.spot is not None and was.position.spot.pinned)
     new = Position(ContentStatus.SCHEDULED, replace(spot, pinned=pinned))
     return _do(session, content, "moved", [(was, new)], rules=rules, actor=actor, now=now)
@@ -64,8 +64,10 @@ def pin(session: Session, content: Content, *, to: To | None, actor: str, now: d
             raise InvalidValueError(f"Content {content.id} stands on no slot: give the time to pin it at.")
         spot = was.position.spot
     else:
-        spot = destinations.spot(session, content.site_id, rules, to, moving=[content.id], now=now)
+        spot = destinations.spot(session, content.site_id, rules, to, moving=was, now=now)
     new = Position(ContentStatus.SCHEDULED, replace(spot, pinned=True))
+    if was.position.is_at(new):
+        raise ConflictError(f"Content {content.id} is pinned there already. To let it move again, unpin it.")
     return _do(session, content, "pinned", [(was, new)], rules=rules, actor=actor, now=now)
 
 
@@ -124,7 +126,7 @@ def schedule(session: Session, content: Content, *, to: To | None, actor: str, n
     if to is None:
         spot = destinations.next_free(session, content.site_id, rules, now=now)
     else:
-        spot = destinations.spot(session, content.site_id, rules, to, moving=[content.id], now=now)
+        spot = destinations.spot(session, content.site_id, rules, to, moving=was, now=now)
     wanted = [(was, Position(ContentStatus.SCHEDULED, spot))]
     return _do(session, content, "scheduled", wanted, rules=rules, actor=actor, now=now)
 

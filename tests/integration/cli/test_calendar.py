@@ -11,7 +11,7 @@ from sqlalchemy import select
 from pipeline.core.calendar import slot_wall_time
 from pipeline.core.states import ContentStatus
 from pipeline.db.session import Database
-from pipeline.models import AuditEvent, Site
+from pipeline.models import AuditEvent, Content, Site
 from pipeline.services import calendar
 from tests.support.builders import make_content, make_site
 
@@ -138,6 +138,23 @@ def test_pin_swap_unpin_unschedule_schedule_and_all_back(igny8: Igny8, articles:
     for state in reversed(states):
         assert igny8("calendar", "undo", "Desks").out.startswith("Undone: ")
         assert _places(igny8) == state
+
+
+def test_an_action_is_undone_by_its_number(igny8: Igny8, ready: Database, articles: list[int]) -> None:
+    before = _places(igny8)
+    first = igny8("calendar", "pin", str(articles[0]), "--json").json["undo_id"]
+    igny8("calendar", "unschedule", str(articles[1]))
+    with ready.transaction() as session:
+        session.get_one(Content, articles[1]).status = ContentStatus.REJECTED
+
+    refused = igny8("calendar", "undo", "Desks")
+    undone = igny8("calendar", "undo", "Desks", "--id", str(first))
+
+    assert refused.code == 1
+    assert "was rejected or deleted since" in refused.err
+    assert f'`igny8 calendar undo "Desks" --id {first}`' in refused.err
+    assert undone.out.startswith("Undone: pinned on ")
+    assert _places(igny8)[articles[0]] == before[articles[0]]
 
 
 def test_what_a_person_unscheduled_is_told_as_held_back(igny8: Igny8, articles: list[int]) -> None:

@@ -1,7 +1,7 @@
 """Models' rules and providers, module switches, preferences; keys of platform administrators.
 
 Revision ID: 0008
-Revises: 0007
+Revises: 0012
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql
 from pipeline.models.types import BigId, UtcDateTime
 
 revision = "0008"
-down_revision = "0007"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
@@ -100,7 +100,6 @@ def _switches() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account_module_switches")),
         sa.UniqueConstraint("account_id", "module", name=op.f("uq_account_module_switches_account_id_module")),
     )
-    op.create_index(op.f("ix_account_module_switches_account_id"), "account_module_switches", ["account_id"])
 
 
 def _preferences() -> None:
@@ -116,8 +115,6 @@ def _preferences() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user_settings")),
         sa.UniqueConstraint("user_id", "key", name=op.f("uq_user_settings_user_id_key")),
     )
-    for column in ("account_id", "user_id"):
-        op.create_index(op.f(f"ix_user_settings_{column}"), "user_settings", [column])
 
 
 def _roles(words: str) -> None:
