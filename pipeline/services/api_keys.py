@@ -33,6 +33,7 @@ _KEYS: Final = table_of(ApiKey)
 _CALLER: Final = select(
     _KEYS.c.id,
     _KEYS.c.account_id,
+    _KEYS.c.user_id,
     _KEYS.c.name,
     _KEYS.c.prefix,
     _KEYS.c.role,
@@ -56,6 +57,8 @@ class Caller:
     scopes: tuple[str, ...]
     #: Whether its use is to be written down again.
     is_unmarked: bool
+    #: Whose key it is; None: the account's own.
+    user_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,7 @@ def caller_of(session: Session, key: str, *, now: datetime) -> Caller:
         role=Role(row.role),
         scopes=tuple(row.scopes),
         is_unmarked=row.last_used_at is None or now - row.last_used_at >= _TOUCH_AFTER,
+        user_id=row.user_id,
     )
 
 

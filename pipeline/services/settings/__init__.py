@@ -16,10 +16,11 @@ from pipeline.services.settings.defaults import (
     save_system,
 )
 from pipeline.services.settings.document import as_json, document, find_json
-from pipeline.services.settings.fields import ACCOUNT_FIELDS, FIELDS, SYSTEM_FIELDS, Field
+from pipeline.services.settings.fields import ACCOUNT_FIELDS, FIELDS, PREFERENCES, SYSTEM_FIELDS, Field
 from pipeline.services.settings.freezing import Frozen, freeze
 from pipeline.services.settings.incoming import laid_over
 from pipeline.services.settings.pages import Page, differences, lock_page
+from pipeline.services.settings.preferences import load_preferences, save_preferences
 from pipeline.services.settings.resolution import Decided, Origin, ResolvedAi, resolve_ai
 from pipeline.services.settings.rows import (
     load,
@@ -36,6 +37,7 @@ from pipeline.services.settings.rows import (
 __all__ = [
     "ACCOUNT_FIELDS",
     "FIELDS",
+    "PREFERENCES",
     "SYSTEM_FIELDS",
     "Decided",
     "Field",
@@ -57,6 +59,7 @@ __all__ = [
     "live_models",
     "load",
     "load_account",
+    "load_preferences",
     "load_system",
     "lock_page",
     "locked_row_of",
@@ -66,6 +69,7 @@ __all__ = [
     "row_of",
     "save",
     "save_account",
+    "save_preferences",
     "save_system",
     "schedule_of",
     "settings_of",

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pipeline.core.catalog import BY_NUMBER, STAGES, Calls, StageDefinition
 from pipeline.core.defaults import CREDIT_VALUE_ALLOWED, AccountDefaults, SystemDefaults
 from pipeline.core.matrix import Ai, Automation, ContentContext, Delays, Publishing, StageRow
+from pipeline.core.preferences import Preferences
 
 GROUPS: Final[Mapping[str, type[BaseModel]]] = {
     "automation": Automation,
@@ -56,6 +57,8 @@ class Field:
             return self._allowed_list()
         if self.key in _TIMES:
             return _TIME
+        if self.key == "timezone":
+            return "an IANA name such as Europe/Berlin"
         if self.key == "credit_value_usd":
             return CREDIT_VALUE_ALLOWED
         if "enum" in self.schema:
@@ -123,6 +126,8 @@ FIELDS: Final[Mapping[str, Field]] = {field.key: field for field in _fields()}
 #: What an account decides for its sites, and what the system decides for all of them.
 ACCOUNT_FIELDS: Final[Mapping[str, Field]] = {field.key: field for field in _below(AccountDefaults)}
 SYSTEM_FIELDS: Final[Mapping[str, Field]] = {field.key: field for field in _below(SystemDefaults)}
+#: What one person prefers.
+PREFERENCES: Final[Mapping[str, Field]] = {field.key: field for field in _below(Preferences)}
 #: The columns of the matrix, whichever stage they apply to.
 COLUMNS: Final[tuple[str, ...]] = tuple(StageRow.model_fields)
 STAGE_NUMBERS: Final = tuple(BY_NUMBER)

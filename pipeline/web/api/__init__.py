@@ -10,6 +10,7 @@ from pipeline.web.api import (
     decisions,
     defaults,
     models,
+    preferences,
     providers,
     reviews,
     runs,
@@ -34,5 +35,6 @@ ROUTERS: Final = tuple(
         models,
         providers,
         defaults,
+        preferences,
     )
 )

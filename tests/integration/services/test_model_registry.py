@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -272,3 +273,18 @@ def test_the_live_model_is_what_the_account_prefers_among_the_active_live_ones(
     with database.transaction() as session:
         model_registry.retire(session, "own", now=now)
     assert asked("own") == "offline-writer"
+
+
+def test_whoever_makes_a_default_at_the_same_time_waits_for_the_others(made: Database, now: datetime) -> None:
+    def make(number: int) -> str:
+        return _set(made, f"gpt-{number}", now, **OPENAI, tokens_per_credit=100, is_default=True).model.name
+
+    with ThreadPoolExecutor(6) as pool:
+        names = set(pool.map(make, range(12)))
+
+    with made.reading() as session:
+        text_models = [model for model in model_registry.list_models(session) if model.name in names]
+    assert len(text_models) == 12
+    assert [model.name for model in text_models if model.is_default] == [
+        _asked(made, ModelType.TEXT, use_testing=False)
+    ]

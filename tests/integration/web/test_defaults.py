@@ -9,10 +9,11 @@ from sqlalchemy import select
 
 from pipeline.core.defaults import SystemDefaults
 from pipeline.core.roles import Role
-from pipeline.models import AuditEvent
-from tests.support.api import Api
+from pipeline.models import ApiKey, AuditEvent, User
+from tests.support.api import Api, statements_of
 
 ACCOUNT, SYSTEM = "/api/v1/account-settings", "/api/v1/system-settings"
+PREFERENCES = "/api/v1/preferences"
 
 
 def test_what_was_read_can_be_sent_back_and_changes_nothing(api: Api) -> None:
@@ -125,8 +126,6 @@ def test_a_wrong_value_is_refused_with_its_field_and_nothing_is_saved(
 
 
 def test_the_document_names_the_model_the_account_prefers_in_three_statements_still(api: Api) -> None:
-    from tests.support.api import statements_of
-
     admin = api.key(Role.PLATFORM_ADMIN)
     own = {"name": "own", "provider": "openai", "type": "text", "is_free": True, "display_name": "Our own"}
     api.client.put("/api/v1/models", json=own, headers=admin)
@@ -139,3 +138,44 @@ def test_the_document_names_the_model_the_account_prefers_in_three_statements_st
     assert len(seen) <= 3
     assert mine.json()["available_models"]["text"]["live"] == "Our own"
     assert theirs.json()["available_models"]["text"]["live"] == "Offline writer"
+
+
+def _of_a_person(api: Api) -> dict[str, str]:
+    """Headers of a key that is the owner's, and not only the account's."""
+    headers = api.key(Role.VIEWER)
+    with api.database.transaction() as session:
+        newest = session.scalars(select(ApiKey).order_by(ApiKey.id.desc()).limit(1)).one()
+        newest.user_id = session.scalars(select(User.id).where(User.account_id == api.mine.account_id)).first()
+    return headers
+
+
+def test_a_person_has_preferences_and_a_program_has_none(api: Api) -> None:
+    headers = _of_a_person(api)
+    before = api.client.get(PREFERENCES, headers=headers).json()
+
+    saved = api.client.put(PREFERENCES, json={"theme": "dark", "timezone": "Europe/Berlin"}, headers=headers).json()
+    back = api.client.put(PREFERENCES, json={**saved, "theme": None}, headers=headers).json()
+
+    assert before == {"theme": "system", "page_size": 50, "timezone": None}
+    assert saved == {"theme": "dark", "page_size": 50, "timezone": "Europe/Berlin"}
+    assert back == {"theme": "system", "page_size": 50, "timezone": "Europe/Berlin"}
+    assert back == api.client.get(PREFERENCES, headers=headers).json()
+    assert [api.client.request(method, PREFERENCES, json={}).status_code for method in ("GET", "PUT")] == [409, 409]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"theme": "pink"}, "theme"),
+        ({"page_size": 9}, "page_size"),
+        ({"page_size": "50"}, "page_size"),
+        ({"timezone": "Berlin"}, "timezone"),
+        ({"colour": "blue"}, "colour"),
+    ],
+    ids=str,
+)
+def test_a_wrong_preference_is_refused_with_its_field(sqlite_api: Api, body: dict[str, Any], field: str) -> None:
+    answer = sqlite_api.client.put(PREFERENCES, json=body, headers=_of_a_person(sqlite_api))
+
+    assert answer.status_code == 422
+    assert {fault["field"] for fault in answer.json()["faults"]} == {field}

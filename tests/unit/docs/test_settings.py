@@ -16,9 +16,10 @@ from pipeline.core.catalog import STAGES
 from pipeline.core.defaults import AccountDefaults, AccountModules, SystemDefaults, SystemModules
 from pipeline.core.matrix import Group, SiteSettings, StageRow
 from pipeline.core.modules import Module
+from pipeline.core.preferences import Preferences
 from pipeline.models import SystemAiSettings
 from pipeline.models.base import table_of
-from pipeline.services.settings import ACCOUNT_FIELDS, FIELDS, SYSTEM_FIELDS, Field
+from pipeline.services.settings import ACCOUNT_FIELDS, FIELDS, PREFERENCES, SYSTEM_FIELDS, Field
 from pipeline.web.api.models import ModelToSet
 from pipeline.web.api.providers import ProviderToSet
 from tests.support.documents import named_rows, sections, unticked
@@ -75,9 +76,10 @@ def test_the_matrix_stands_there_with_its_defaults_and_bounds() -> None:
     [
         ("Account settings", AccountDefaults(), ACCOUNT_FIELDS),
         ("System settings", SystemDefaults(), SYSTEM_FIELDS),
+        ("Preferences", Preferences(), PREFERENCES),
     ],
 )
-def test_every_setting_of_account_and_system_stands_there_with_default_and_bounds(
+def test_every_setting_of_account_system_and_person_stands_there_with_default_and_bounds(
     section: str, defaults: Group, fields: Mapping[str, Field]
 ) -> None:
     documented = {key: (unticked(default), allowed) for key, (default, allowed, _) in _section(section).items()}
