@@ -30,7 +30,7 @@ def show_account(*, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOptio
     if as_json:
         document(_account_json(found, decided))
         return
-    table(["setting", "", "from"], [(key, setting(of.value), of.origin.value) for key, of in decided.items()])
+    table(["setting", "", "from"], [(key, setting(of.value), of.source.value) for key, of in decided.items()])
 
 
 @of_account.command("set")
@@ -50,7 +50,7 @@ def set_account(
         document(_account_json(found, decided))
         return
     for key in wanted:
-        say(f"{key} = {setting(decided[key].value)} (from the {decided[key].origin})")
+        say(f"{key} = {setting(decided[key].value)} (from the {decided[key].source})")
 
 
 @of_system.command("show")
@@ -81,7 +81,7 @@ def set_system(changes: ChangesArgument, *, as_json: JsonOption = False) -> None
 
 
 def _account_json(found: AccountDefaults, decided: Mapping[str, Decided]) -> dict[str, Any]:
-    told = {key: {"value": of.value, "source": of.origin.value} for key, of in decided.items()}
+    told = {key: {"value": of.value, "source": of.source.value} for key, of in decided.items()}
     return {**found.model_dump(), "decided": told}
 
 

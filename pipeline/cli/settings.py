@@ -21,19 +21,31 @@ from pipeline.services.settings import ResolvedAi
 
 app = typer.Typer()
 
+ResolvedOption = Annotated[
+    bool, typer.Option("--resolved", help="Only what a site may leave open: what counts, and who decided it.")
+]
 PresetArgument = Annotated[Preset, typer.Argument(metavar="PRESET", help=f"One of {', '.join(Preset)}.")]
 
 
 @app.command("show")
-def show(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
+def show(
+    site: SiteArgument,
+    *,
+    only_resolved: ResolvedOption = False,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    as_json: JsonOption = False,
+) -> None:
     """Show every setting of a site, by the key that `settings set` takes."""
+    if only_resolved:
+        _show_resolved(site, account, as_json=as_json)
+        return
     with reading() as session:
         row = sites.find_site(session, account_of(session, account).id, site)
         found = settings.document(session, row)
         resolved = settings.resolve_ai(session, row)
         schedule = settings.row_of(session, row)
     if as_json:
-        document({**found, "sources": {f"ai.{name}": origin for name, origin in resolved.origins.items()}})
+        document(found)
         return
     _tell_stages(found["stages"])
     say(f"Per-run limits: {preset_of(settings.settings_of(schedule)).capitalize()}")
@@ -41,6 +53,21 @@ def show(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_jso
         table([group, ""], _lines(group, found[group]))
     table(["ai", "", "from"], _ai_lines(resolved))
     say(f"Next run: {next_run(schedule, row)}")
+
+
+def _show_resolved(site: str, account: str, *, as_json: bool) -> None:
+    with reading() as session:
+        row = sites.find_site(session, account_of(session, account).id, site)
+        found = settings.resolved_of(session, row)
+    if as_json:
+        document({group: {name: of._asdict() for name, of in values.items()} for group, values in found.items()})
+        return
+    lines = [
+        (f"{group}.{name}", setting(of.value), of.source.value)
+        for group, values in found.items()
+        for name, of in values.items()
+    ]
+    table(["setting", "", "from"], lines)
 
 
 @app.command("set")

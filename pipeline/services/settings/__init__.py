@@ -12,6 +12,7 @@ from pipeline.services.settings.defaults import (
     live_models,
     load_account,
     load_system,
+    resolved_of,
     save_account,
     save_system,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "make",
     "next_run_at",
     "resolve_ai",
+    "resolved_of",
     "row_of",
     "save",
     "save_account",

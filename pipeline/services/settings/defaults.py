@@ -18,12 +18,19 @@ from pipeline.core.catalog import ModelType
 from pipeline.core.defaults import AccountAi, AccountDefaults, SystemAi, SystemDefaults
 from pipeline.core.errors import Fault, InvalidValueError
 from pipeline.core.matrix import Group
-from pipeline.models import AccountSetting, AiModel
+from pipeline.models import AccountSetting, AiModel, Site
 from pipeline.services.settings import modules
 from pipeline.services.settings.changes import parsed
 from pipeline.services.settings.check import fault_of
 from pipeline.services.settings.fields import ACCOUNT_FIELDS, SYSTEM_FIELDS, Field
-from pipeline.services.settings.resolution import MODEL_PREFERENCES, Decided, account_values, decide, resolve
+from pipeline.services.settings.resolution import (
+    MODEL_PREFERENCES,
+    Decided,
+    account_values,
+    decide,
+    resolve,
+    resolve_ai,
+)
 from pipeline.services.settings.system import lock_system, system_settings
 
 _Defaults = TypeVar("_Defaults", bound=Group)
@@ -90,6 +97,16 @@ def decided_for(session: Session, account_id: int) -> dict[str, Decided]:
         found[f"ai.{MODEL_PREFERENCES}.{kind}"] = decide(account=own, system=default)
     switches = modules.resolved_modules(session, account_id)
     return found | {f"{_MODULES}{name}": switch for name, switch in switches.items()}
+
+
+def resolved_of(session: Session, site: Site) -> dict[str, dict[str, Decided]]:
+    """What counts where a site may leave a value open: `ai` by parameter, `live_models` by type."""
+    values, origins = resolve_ai(session, site)
+    found = decided_for(session, site.account_id)
+    return {
+        "ai": {name: Decided(value, origins[name]) for name, value in values.model_dump().items()},
+        "live_models": {kind.value: found[f"ai.{MODEL_PREFERENCES}.{kind}"] for kind in ModelType},
+    }
 
 
 def live_models(session: Session) -> dict[str, dict[str, bool]]:

@@ -34,7 +34,7 @@ class Decided(NamedTuple):
     """A value, and who decided it."""
 
     value: Any
-    origin: Origin
+    source: Origin
 
 
 class ResolvedAi(NamedTuple):
@@ -67,7 +67,7 @@ def resolve(row: SiteAutomationSettings | None, *, account: Mapping[str, Any], s
         for name in Ai.model_fields
     }
     values = Ai.model_validate({name: found.value for name, found in decided.items()})
-    return ResolvedAi(values, {name: found.origin for name, found in decided.items()})
+    return ResolvedAi(values, {name: found.source for name, found in decided.items()})
 
 
 def account_values(session: Session, account_ids: Collection[int]) -> dict[int, dict[str, Any]]:

@@ -188,12 +188,8 @@ def save_system(unit: Unit, sent: SystemSettingsToSave) -> dict[str, Any]:
 def show_resolved(unit: Unit, site_id: SiteId) -> dict[str, Any]:
     """Read what counts where a site's settings leave a value open: its account's, else the system's, and whose."""
     site = sites.get_site(unit.session, account_id=unit.account_id, site_id=site_id)
-    values, origins = settings.resolve_ai(unit.session, site)
-    found = settings.decided_for(unit.session, unit.account_id)
-    return {
-        "ai": {name: {"value": value, "source": origins[name]} for name, value in values.model_dump().items()},
-        "live_models": {kind.value: _told(found[f"ai.model_preferences.{kind.value}"]) for kind in ModelType},
-    }
+    found = settings.resolved_of(unit.session, site)
+    return {group: {name: _told(value) for name, value in values.items()} for group, values in found.items()}
 
 
 def _of_account(unit: Unit) -> dict[str, Any]:
@@ -206,7 +202,7 @@ def _of_account(unit: Unit) -> dict[str, Any]:
 
 
 def _told(decided: Decided) -> dict[str, Any]:
-    return {"value": decided.value, "source": decided.origin}
+    return {"value": decided.value, "source": decided.source}
 
 
 def _changes(sent: BaseModel, *, leave_out: tuple[str, ...] = ()) -> dict[str, Any]:

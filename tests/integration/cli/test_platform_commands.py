@@ -147,8 +147,13 @@ def test_account_settings_are_set_shown_and_left_to_the_system_again(ready: Data
     assert ["ai.temperature", "0.8", "account"] in [
         line.split() for line in igny8("account-settings", "show").out.splitlines()
     ]
-    found = igny8("settings", "show", "Desks", "--json").json
-    assert (found["sources"]["ai.temperature"], found["sources"]["ai.max_tokens"]) == ("account", "system")
+    igny8("settings", "set", "Desks", "ai.image_style=ink")
+    found = igny8("settings", "show", "Desks", "--resolved", "--json").json
+    assert found["ai"]["temperature"] == {"value": 0.8, "source": "account"}
+    assert found["ai"]["image_style"] == {"value": "ink", "source": "site"}
+    assert found["live_models"]["text"] == {"value": "offline-writer", "source": "system"}
+    shown = [line.split() for line in igny8("settings", "show", "Desks", "--resolved").out.splitlines()]
+    assert ["ai.image_style", "ink", "site"] in shown
     again = igny8("account-settings", "set", "ai.temperature=", "--json").json
     assert again["decided"]["ai.temperature"] == {"value": 0.7, "source": "system"}
 

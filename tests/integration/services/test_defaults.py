@@ -227,6 +227,17 @@ def test_a_value_of_nothing_is_a_value(database: Database, site: Site) -> None:
     assert decided["modules.writer"] == (False, Origin.ACCOUNT)
 
 
+def test_keys_of_older_installations_are_left_alone(database: Database, site: Site) -> None:
+    with database.transaction() as session:
+        for key in ("ai.cost_limits", "ai.nothing", "other"):
+            session.add(AccountSetting(account_id=site.account_id, key=key, value={"a": 1}))
+
+    _save(database, site.account_id, ai__temperature=1)
+
+    assert set(_rows(database, site.account_id)) == {"ai.cost_limits", "ai.nothing", "other", "ai.temperature"}
+    assert _decided(database, site.account_id)["ai.temperature"] == (1, Origin.ACCOUNT)
+
+
 def test_an_account_decides_for_itself_alone(database: Database, site: Site, now: datetime) -> None:
     with database.transaction() as session:
         other = accounts.add_account(session, name="another", now=now).id

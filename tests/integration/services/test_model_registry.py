@@ -172,6 +172,21 @@ def test_a_retired_testing_model_takes_no_place_unasked(made: Database, now: dat
     assert _asked(made, ModelType.TEXT, use_testing=True) == "offline-writer-testing"
 
 
+def test_a_default_that_never_was_active_takes_no_place_unasked(database: Database, now: datetime) -> None:
+    with database.transaction() as session:
+        session.add(
+            AiModel(name="own", display_name="Own", provider="openai", model_type="text", is_default=True, is_free=True)
+        )
+        session.flush()
+        accounts.init_installation(session, now=now)
+    assert _model(database, "offline-writer").is_active is False
+
+    done = _set(database, "offline-writer", now)
+
+    assert (done.displaced, done.model.is_active, done.model.is_default) == (None, True, False)
+    assert _asked(database, ModelType.TEXT, use_testing=False) == "own"
+
+
 def test_free_is_said_and_a_price_ends_it(made: Database, now: datetime) -> None:
     _set(made, "gpt", now, **OPENAI, is_default=True, is_free=True)
     with made.reading() as session:
@@ -285,6 +300,5 @@ def test_whoever_makes_a_default_at_the_same_time_waits_for_the_others(made: Dat
     with made.reading() as session:
         text_models = [model for model in model_registry.list_models(session) if model.name in names]
     assert len(text_models) == 12
-    assert [model.name for model in text_models if model.is_default] == [
-        _asked(made, ModelType.TEXT, use_testing=False)
-    ]
+    asked = _asked(made, ModelType.TEXT, use_testing=False)
+    assert [model.name for model in text_models if model.is_default] == [asked]
