@@ -11,7 +11,7 @@ from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, Final
 
-from sqlalchemy import JSON, Text, bindparam, cast, select
+from sqlalchemy import JSON, Text, bindparam, cast, or_, select
 from sqlalchemy.orm import Session
 
 from pipeline.core import calendar
@@ -32,26 +32,25 @@ _FOUND: Final = (
     .join(SiteAutomationSettings, SiteAutomationSettings.site_id == Site.id)
     .where(Site.account_id == bindparam("account"), Site.id == bindparam("site"))
 )
-#: Every model that may be asked; beside each, as its text, what the account prefers.
+_PREFERRED: Final = (
+    select(AccountSetting.value)
+    .where(AccountSetting.account_id == bindparam("account"), AccountSetting.key == f"ai.{MODEL_PREFERENCES}")
+    .scalar_subquery()
+)
+_IS_PREFERRED: Final = or_(
+    *((AiModel.model_type == kind.value) & (AiModel.name == _PREFERRED[kind.value].as_string()) for kind in ModelType)
+)
+#: The models that an account's sites may ask; of one type and role, the one that is asked comes last.
 _MODELS: Final = (
-    select(
-        AiModel.model_type,
-        AiModel.is_testing,
-        AiModel.is_default,
-        AiModel.name,
-        AiModel.display_name,
-        select(cast(AccountSetting.value, Text))
-        .where(AccountSetting.account_id == bindparam("account"), AccountSetting.key == f"ai.{MODEL_PREFERENCES}")
-        .scalar_subquery(),
-    )
-    .where(AiModel.is_active)
-    .order_by(AiModel.id)
+    select(AiModel.model_type, AiModel.is_testing, AiModel.display_name)
+    .where(AiModel.is_active, AiModel.is_testing | AiModel.is_default | _IS_PREFERRED)
+    .order_by(AiModel.is_default.desc())
 )
 #: Columns of the matrix by stage: what stands there where a row does not say.
 _ROWS: Final = {stage.number: default_row(stage).model_dump() for stage in STAGES}
 #: Documents that are remembered, of about 2 kB each.
 _REMEMBERED: Final = 2_000
-_ROLES: Final = ("testing", "live")
+_ROLES: Final = {"testing": True, "live": False}
 
 
 def document(session: Session, site: Site) -> dict[str, Any]:
@@ -126,11 +125,8 @@ def available_models(session: Session, account_id: int) -> dict[str, dict[str, s
 
 
 def _named(rows: Iterable[Any]) -> dict[str, dict[str, str | None]]:
-    found: dict[str, dict[str, str | None]] = {kind.value: dict.fromkeys(_ROLES) for kind in ModelType}
-    for kind, is_testing, is_default, name, shown, preferences in rows:
-        preferred = preferences is not None and json.loads(preferences).get(kind) == name
-        if is_testing:
-            found[kind]["testing"] = shown
-        elif preferred or (is_default and found[kind]["live"] is None):
-            found[kind]["live"] = shown
-    return found
+    names = {(kind, is_testing): name for kind, is_testing, name in rows}
+    return {
+        kind.value: {role: names.get((kind.value, is_testing)) for role, is_testing in _ROLES.items()}
+        for kind in ModelType
+    }
