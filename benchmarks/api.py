@@ -18,7 +18,7 @@ from fastapi import FastAPI, Response
 from sqlalchemy import bindparam, select
 
 from benchmarks import site_lists, uploads
-from benchmarks.asking import Backend, Headers, asked, bearer
+from benchmarks.asking import Headers, asked, bearer, unhurried
 from benchmarks.counting import counting
 from benchmarks.figures import Figure
 from pipeline.core.roles import Role
@@ -26,7 +26,6 @@ from pipeline.db.migrate import upgrade
 from pipeline.db.session import Database
 from pipeline.models import SiteAutomationSettings
 from pipeline.services import accounts, api_keys, sites
-from pipeline.web.app import create_app
 
 #: The module; its package has a function of that name.
 _documents: Final[Any] = import_module("pipeline.services.settings.document")
@@ -42,7 +41,7 @@ def figures(*, quick: bool) -> Iterator[Figure]:
         database = Database(f"sqlite:///{Path(folder)}/igny8.db")
         upgrade(database)
         path, key = _made(database)
-        app, headers = create_app(Backend(database)), bearer(key)
+        app, headers = unhurried(database), bearer(key)
         body = asyncio.run(asked(app, path, headers, 20))
         bare = _bare(database, body)
         asyncio.run(asked(bare, "/1", [], 20))

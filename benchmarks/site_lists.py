@@ -12,13 +12,12 @@ from typing import Any, Final
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from benchmarks.asking import Backend, Headers, asked, bearer
+from benchmarks.asking import Headers, asked, bearer, unhurried
 from benchmarks.figures import Figure, rounded
 from pipeline.core.roles import Role
 from pipeline.db.migrate import upgrade
 from pipeline.db.session import Database
 from pipeline.services import accounts, api_keys, sites
-from pipeline.web.app import create_app
 from tests.support.postgres import postgres_server
 
 _AIM_MILLISECONDS: Final = 50
@@ -48,7 +47,7 @@ def figures(*, quick: bool) -> Iterator[Figure]:
     with postgres_server(durable=True) as server:
         database = Database(server.create_database("lists"))
         site_id, key = _made(database, count)
-        app, headers = create_app(Backend(database)), bearer(key)
+        app, headers = unhurried(database), bearer(key)
         for name, query in _LISTS.items():
             _milliseconds(app, f"/api/v1/sites/{site_id}/keywords?{query}", headers, count, _FIRST)
             seen = _milliseconds(app, f"/api/v1/sites/{site_id}/keywords?limit=100&{query}", headers, count, pages)

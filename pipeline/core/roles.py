@@ -8,9 +8,11 @@ from typing import Final
 
 
 class Role(StrEnum):
-    """What somebody may do in an account; each may also do what those after it may."""
+    """What somebody may do; each may also do what those after it may."""
 
-    #: Everything, keys and people included.
+    #: Runs the installation: models, providers, the system's settings; in their own account also what an owner may.
+    PLATFORM_ADMIN = "platform_admin"
+    #: Everything in their account, keys and people included.
     OWNER = "owner"
     #: Works: changes settings and content, starts and stops runs.
     EDITOR = "editor"
@@ -25,7 +27,7 @@ class Scope(StrEnum):
     SITES = "sites"
     #: Keywords, and the clusters, ideas and tasks that came of them.
     KEYWORDS = "keywords"
-    #: Settings of a site.
+    #: Settings of sites and of the account.
     SETTINGS = "settings"
     #: Runs: start, look, pause, resume, cancel, retry.
     RUNS = "runs"
@@ -37,6 +39,16 @@ class Scope(StrEnum):
     CREDITS = "credits"
     #: Why runs started, or did not.
     DECISIONS = "decisions"
+    #: Who may do what: log-in, people, keys.
+    ACCESS = "access"
+    #: What was done, and by whom.
+    AUDIT = "audit"
+    #: Models that may be asked, with cost and price.
+    MODELS = "models"
+    #: Providers, with their keys.
+    PROVIDERS = "providers"
+    #: What counts for every account.
+    SYSTEM = "system"
 
 
 _ORDER: Final = tuple(Role)
@@ -45,6 +57,11 @@ _ORDER: Final = tuple(Role)
 def includes(role: Role, needed: Role) -> bool:
     """Whether whoever has `role` may do what `needed` may."""
     return _ORDER.index(role) <= _ORDER.index(needed)
+
+
+def lesser(one: Role, other: Role) -> Role:
+    """The role of the two that may less."""
+    return other if includes(one, other) else one
 
 
 def covers(scopes: Collection[str], scope: Scope) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.models.accounts import ROLES
@@ -34,6 +34,10 @@ class ApiKey(Base):
     #: SHA-256 of the key, in hexadecimal digits: what it is found by.
     key_hash: Mapped[str] = mapped_column(String(64))
     role: Mapped[str] = mapped_column(String(16))
+    #: Whether the whole installation is within its reach: providers, models, every account.
+    is_platform_admin: Mapped[bool] = mapped_column(default=False, server_default=false())
+    #: Whether only the sites in `site_access` are there for it.
+    is_narrowed: Mapped[bool] = mapped_column(default=False, server_default=false())
     #: Parts of the API it is narrowed down to; empty: none is left out.
     scopes: Mapped[list[Any]] = mapped_column(Json, default=list)
     #: From then on it is refused; NULL: never.

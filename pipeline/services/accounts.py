@@ -15,6 +15,7 @@ from pipeline.core.money import ucr
 from pipeline.core.normal import display_text
 from pipeline.models import Account, AiModel, SystemAiSettings, User
 from pipeline.services import credits as ledger
+from pipeline.services import providers
 
 DEFAULT_ACCOUNT: Final = "default"
 OWNER_EMAIL: Final = "owner@localhost"
@@ -26,13 +27,15 @@ _ID_DIGITS: Final = 18
 
 
 def init_installation(session: Session, *, now: datetime) -> Account:
-    """Make what is missing of account, owner, welcome credits, offline models and system settings; return the account.
+    """Make what is missing of account, owner, credits, offline models, providers, system settings; return the account.
 
     May be called any number of times: nothing that exists is changed.
     """
     account = _default_account(session, now)
     if session.scalar(select(User.id).where(User.email == OWNER_EMAIL)) is None:
-        session.add(User(account_id=account.id, email=OWNER_EMAIL, name="Owner", role="owner", created_at=now))
+        owner = User(account_id=account.id, email=OWNER_EMAIL, name="Owner", role="owner", created_at=now)
+        owner.is_platform_admin = True
+        session.add(owner)
     amount = ucr(WELCOME_CREDITS)
     ledger.grant(
         session, account_id=account.id, amount_ucr=amount, key="grant:welcome", note="Welcome credits", now=now
@@ -40,6 +43,7 @@ def init_installation(session: Session, *, now: datetime) -> Account:
     if session.get(SystemAiSettings, 1) is None:
         session.add(SystemAiSettings(id=1))
     _add_offline_models(session)
+    providers.add_missing(session, now=now)
     session.flush()
     session.refresh(account)
     return account

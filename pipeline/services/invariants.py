@@ -14,8 +14,19 @@ from sqlalchemy import ColumnElement, RowMapping, Select, case, func, or_, selec
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from pipeline.core.money import credit_string
-from pipeline.core.states import LIVE_RUNS, CallStatus, ItemStatus, LaneStatus, StageRunStatus
-from pipeline.models import Account, AiCall, Base, CreditEntry, Lane, Run, StageItem, StageRun
+from pipeline.core.states import LIVE_RUNS, CallStatus, ItemStatus, LaneStatus, PublicationStatus, StageRunStatus
+from pipeline.models import (
+    Account,
+    AiCall,
+    Base,
+    CalendarSlot,
+    CreditEntry,
+    Lane,
+    Publication,
+    Run,
+    StageItem,
+    StageRun,
+)
 from pipeline.models.base import table_of
 from pipeline.services.credits import OPEN_CALLS
 
@@ -202,6 +213,23 @@ def _over_cap(window: Window) -> _Rows:
     return select(StageRun.id, used.label("used"), StageRun.cap).where(over).order_by(StageRun.id)
 
 
+def _planned_without_slot(window: Window) -> _Rows:
+    """Publications that people were told an instant of, without the slot that keeps it free of others."""
+    known = CalendarSlot
+    held = (known.content_id == Publication.content_id) & (known.site_id == Publication.site_id)
+    return (
+        select(Publication.id, Publication.content_id, Publication.slot_at)
+        .outerjoin(known, held & (known.slot_at == Publication.slot_at))
+        .where(
+            Publication.status == PublicationStatus.PLANNED,
+            Publication.slot_at.is_not(None),
+            known.content_id.is_(None),
+            window.holds(Publication.id),
+        )
+        .order_by(Publication.id)
+    )
+
+
 _LAWS = (
     _Law(
         Account,
@@ -267,5 +295,10 @@ _LAWS = (
         StageRun,
         _unreached_items_of_ended_stages,
         "Stage run {id} is {status}, but {items} of its items are {item_status}.",
+    ),
+    _Law(
+        Publication,
+        _planned_without_slot,
+        "Publication {id} is planned for {slot_at}, but its content {content_id} holds no slot of its site then.",
     ),
 )

@@ -131,6 +131,6 @@ def _deliveries(
             yield row | {"channel": "webhook", "webhook_id": webhook_id, "public_id": str(uuid.uuid4())}
     if config().smtp_url is not None:
         # The first owner has a place-holder until a person gives an address.
-        people = select(User.id).where(User.account_id == account_id, User.email.not_like("%@localhost"))
-        for user_id in session.scalars(people):
+        people = select(User.id).where(User.account_id == account_id, User.disabled_at.is_(None))
+        for user_id in session.scalars(people.where(User.email.not_like("%@localhost"))):
             yield row | {"channel": "email", "user_id": user_id, "public_id": str(uuid.uuid4())}

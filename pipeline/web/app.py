@@ -13,18 +13,19 @@ from pipeline.engine.app import app as celery
 from pipeline.engine.app import connect_to
 from pipeline.engine.dispatch import publish_stage
 from pipeline.services.keyword_files import MAX_FILE_BYTES
-from pipeline.web import health
+from pipeline.web import feeds, health
 from pipeline.web.api import PREFIX, ROUTERS
 from pipeline.web.api.keyword_uploads import IMPORT_PATH_END
 from pipeline.web.errors import handle_errors
 from pipeline.web.limits import BodyLimit
 from pipeline.web.openapi import DESCRIPTION, describe
 from pipeline.web.operations import Backend
+from pipeline.web.rates import Rates
 
 MAX_BODY_BYTES: Final = 1_000_000
 OPENAPI_PATH: Final = f"{PREFIX}/openapi.json"
-#: All that answers without a key.
-PUBLIC_PATHS: Final = frozenset({"/healthz", OPENAPI_PATH})
+#: All that answers who is not known.
+PUBLIC_PATHS: Final = frozenset({"/healthz", OPENAPI_PATH, f"{PREFIX}/login", feeds.PATH})
 
 
 class Installation:
@@ -54,9 +55,11 @@ def create_app(backend: Backend | None = None) -> FastAPI:
     )
     app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES, larger={IMPORT_PATH_END: MAX_FILE_BYTES})
     app.state.backend = backend or Installation()
+    app.state.rates = Rates(config().requests_a_minute)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
     app.include_router(health.router)
+    app.include_router(feeds.router)
     handle_errors(app)
     describe(app, public=PUBLIC_PATHS)
     return app

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -15,6 +15,8 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 
 from pipeline.db.session import Database
+from pipeline.services import site_access
+from pipeline.web.operations import Unit
 
 MEDIA_TYPE: Final = "text/csv"
 #: Rows that are read at once.
@@ -32,10 +34,12 @@ ANSWER: Final[dict[str, Any]] = {
 Reader = Callable[[Session, int], tuple[Iterable[Mapping[str, Any]], int | None]]
 
 
-def streamed(database: Database, name: str, columns: Sequence[str], read: Reader) -> StreamingResponse:
-    """All rows that `read` finds, portion after portion, as a file of that name."""
+def streamed(unit: Unit, name: str, columns: Sequence[str], read: Reader) -> StreamingResponse:
+    """All rows that `read` finds and the caller may see, portion after portion, as a file of that name."""
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"', "X-Content-Type-Options": "nosniff"}
-    return StreamingResponse(_lines(database, columns, read), media_type=MEDIA_TYPE, headers=headers)
+    return StreamingResponse(
+        _lines(unit.backend.database(), unit.caller.site_ids, columns, read), media_type=MEDIA_TYPE, headers=headers
+    )
 
 
 def safe(value: Any) -> str:
@@ -48,11 +52,13 @@ def safe(value: Any) -> str:
     return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
 
 
-def _lines(database: Database, columns: Sequence[str], read: Reader) -> Iterator[str]:
+def _lines(database: Database, site_ids: Collection[int] | None, columns: Sequence[str], read: Reader) -> Iterator[str]:
     yield _written([columns])
     after: int | None = 0
     while after is not None:
         with database.reading() as session:
+            if site_ids is not None:
+                site_access.confine(session, site_ids)
             rows, after = read(session, after)
             text = _written([safe(row[column]) for column in columns] for row in rows)
         yield text

@@ -20,9 +20,10 @@ from pipeline.core.roles import Role, Scope
 from pipeline.core.states import ContentStatus, ImagePromptStatus
 from pipeline.db.session import Database
 from pipeline.engine.media import MediaStore
-from pipeline.models import Account, ContentTask, Idea, Run
-from pipeline.services import accounts, api_keys, calendar, runs, sites
+from pipeline.models import Account, ContentTask, Idea, Run, UndoRecord
+from pipeline.services import accounts, api_keys, calendar, runs, sites, users
 from pipeline.web.app import create_app
+from pipeline.web.rates import Rates
 from tests.support.builders import make_content, make_image, make_image_prompt, make_keywords
 
 
@@ -61,6 +62,9 @@ class Tenant:
     site_id: int
     run_id: int
     content_id: int
+    undo_id: int
+    user_id: int
+    key_id: int
     keyword_id: int
     cluster_id: int
     idea_id: int
@@ -76,6 +80,11 @@ class Tenant:
     def ids(self) -> dict[str, int]:
         """Name of a parameter -> the id it may have."""
         return {name: an_id for name, an_id in vars(self).items() if name.endswith("_id") and name != "account_id"}
+
+    @property
+    def in_paths(self) -> dict[str, int]:
+        """Whatever may stand in a path: the ids, and what is none."""
+        return self.ids | {"version": 1, "position": 0}
 
 
 @dataclass(frozen=True)
@@ -123,31 +132,48 @@ def make_key(
 
 
 def make_tenant(database: Database, *, name: str | None = None) -> Tenant:
-    """An account with a site, a live run, and an article that is approved."""
+    """An account with a site, a live run, an article that is approved, a person, and another key."""
     now = database.now()
     with database.transaction() as session:
         account: Account = accounts.init_installation(session, now=now)
         if name is not None:
             account = accounts.add_account(session, name=name, now=now)
-        site = sites.add_site(session, account_id=account.id, name="Desks", timezone="Europe/Berlin", now=now)
+        email = f"ann@{account.name}.example"
+        user = users.add(session, account_id=account.id, email=email, role=Role.EDITOR, now=now)
+    made, another = make_key(database, account.id), make_key(database, account.id)
+    return make_site(database, account.id, key=made.key, user_id=user.id, key_id=another.row.id)
+
+
+def make_site(database: Database, account_id: int, *, key: str, user_id: int, key_id: int) -> Tenant:
+    """One more site of an account, with one of everything that a site has."""
+    now = database.now()
+    with database.transaction() as session:
+        others = len(sites.list_sites(session, account_id=account_id))
+        name = f"Desks {others + 1}" if others else "Desks"
+        site = sites.add_site(session, account_id=account_id, name=name, timezone="Europe/Berlin", now=now)
         keyword, _ = make_keywords(session, site=site, texts=["standing desk", "desk lamp"])
         content = make_content(session, site=site, title="How to stand", status=ContentStatus.APPROVED, approved_at=now)
         calendar.fill(session, site.id, now=now, limit=10)
+        done = UndoRecord(
+            account_id=account_id, site_id=site.id, action="moved", moves=[], actor="ann", at=now, undone_at=now
+        )
+        session.add(done)
         task = session.get_one(ContentTask, content.content_task_id)
         idea = session.get_one(Idea, task.idea_id)
         stored = MediaStore(config().home / "media").store(PICTURE)
         prompt = make_image_prompt(session, content=content, status=ImagePromptStatus.DONE)
         image = make_image(session, prompt=prompt, sha256=stored.sha256, mime=stored.mime)
         run = session.get_one(Run, runs.start(session, site=site, now=now).run_id)
-    made = make_key(database, account.id)
     planned = (keyword.id, idea.cluster_id, idea.id, task.id)
-    return Tenant(account.id, made.key, site.id, run.id, content.id, *planned, image.id)
+    return Tenant(account_id, key, site.id, run.id, content.id, done.id, user_id, key_id, *planned, image.id)
 
 
 @cache
 def the_app() -> FastAPI:
-    """The app, made once: what it stands on is put under it by `api_on`."""
-    return create_app()
+    """The app, made once: what it stands on is put under it by `api_on`. It answers as often as it is asked."""
+    app = create_app()
+    app.state.rates = Rates(0, log_ins_a_minute=0)
+    return app
 
 
 @contextmanager

@@ -3,20 +3,29 @@
 from typing import Final
 
 from pipeline.web.api import (
+    api_keys,
+    audit,
     calendar,
     calendar_actions,
+    calendar_feed,
     content,
     credit,
     decisions,
+    defaults,
     exports,
     images,
     keywords,
+    log_in,
+    models,
     planning,
+    preferences,
+    providers,
     reviews,
     runs,
     settings,
     site_changes,
     sites,
+    users,
     versions,
 )
 
@@ -25,7 +34,29 @@ PREFIX: Final = "/api/v1"
 ROUTERS: Final = tuple(
     part.router
     for part in (
-        *(settings, runs, sites, content, calendar, reviews, calendar_actions, decisions, credit),
-        *(keywords, planning, site_changes, versions, images, exports),
+        settings,
+        runs,
+        sites,
+        content,
+        calendar,
+        reviews,
+        calendar_actions,
+        decisions,
+        credit,
+        calendar_feed,
+        log_in,
+        users,
+        api_keys,
+        audit,
+        models,
+        providers,
+        defaults,
+        preferences,
+        keywords,
+        planning,
+        site_changes,
+        versions,
+        images,
+        exports,
     )
 )

@@ -60,7 +60,7 @@ def of_keywords(unit: Unit, site_id: SiteId, with_status: OfKeywordStatus = None
         named = [{shown: getattr(row, name) for shown, name in _KEYWORD.items()} for row in page.items]
         return named, page.next_id
 
-    return streamed(unit.backend.database(), f"keywords-{site.id}", tuple(_KEYWORD), read)
+    return streamed(unit, f"keywords-{site.id}", tuple(_KEYWORD), read)
 
 
 @router.get(
@@ -85,7 +85,7 @@ def of_content(unit: Unit, site_id: SiteId, with_status: OfStatus = None) -> Res
         ]
         return named, page.next_id
 
-    return streamed(unit.backend.database(), f"content-{site.id}", (*_ARTICLE, *_PUBLICATION), read)
+    return streamed(unit, f"content-{site.id}", (*_ARTICLE, *_PUBLICATION), read)
 
 
 @router.get(
@@ -106,4 +106,4 @@ def of_runs(unit: Unit, site_id: OfSite = None) -> Response:
         page = runs.oldest_first(session, account_id=account_id, site_id=site_id, after_id=after, limit=PORTION)
         return [{name: getattr(row, name) for name in _RUN} for row in page.items], page.next_id
 
-    return streamed(unit.backend.database(), "runs", _RUN, read)
+    return streamed(unit, "runs", _RUN, read)

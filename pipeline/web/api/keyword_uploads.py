@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from pipeline.services import sites
 from pipeline.services.keyword_files import KeywordFile, open_keyword_file
 from pipeline.web.api.parameters import SiteId
-from pipeline.web.operations import caller_of
+from pipeline.web.operations import admit
 
 IMPORT_PATH_END: Final = "/keywords/import"
 #: Files up to this size are not written to disk.
@@ -48,7 +48,7 @@ Upload = Annotated[KeywordFile, Depends(received)]
 def _require_site(request: Request, site_id: int) -> None:
     database = request.app.state.backend.database()
     with database.reading() as session:
-        caller = caller_of(session, request, now=database.now())
+        caller = admit(session, request, now=database.now())
         sites.get_site(session, account_id=caller.account_id, site_id=site_id)
 
 

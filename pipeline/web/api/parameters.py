@@ -30,6 +30,8 @@ IdeaId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The idea.", examp
 TaskId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The content task.", examples=[1])]
 ImageId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The image.", examples=[1])]
 ContentId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The article.", examples=[1])]
+UserId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The user.", examples=[1])]
+KeyId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The API key.", examples=[1])]
 OfSite = Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="Only this site's.")]
 Limit = Annotated[int, Query(ge=1, le=1_000, description="Most entries of one answer.")]
 After = Annotated[int, Query(ge=0, le=LARGEST_ID, description="Go on behind this id: `next` of the answer before.")]

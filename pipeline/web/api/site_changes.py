@@ -21,7 +21,7 @@ from pipeline.web.api.moves import MovedItem, moved_items
 from pipeline.web.api.parameters import SiteId, Text
 from pipeline.web.api.settings import MOVED_HEADER, OnSchedule, SettingsPreview
 from pipeline.web.api.sites import SiteSummary
-from pipeline.web.operations import Unit, Visit, reads, visits, writes
+from pipeline.web.operations import Steps, Unit, reads, writes, writes_in_steps
 
 router = APIRouter(prefix="/sites/{site_id}", tags=[Scope.SITES.value])
 #: Articles that a test compares.
@@ -169,12 +169,12 @@ def preview(unit: Unit, site_id: SiteId, new: NewZone, schedule_change: OnSchedu
 
 
 @router.post("/test", operation_id="test_site", response_model=SiteTest, responses=problems(401, 403, 404, 409, 422))
-@visits(Scope.SITES)
-def test(visit: Visit, site_id: SiteId) -> SiteTest:
+@writes_in_steps(Scope.SITES, role=Role.EDITOR)
+def test(steps: Steps, site_id: SiteId) -> SiteTest:
     """Ask a site now whether it could take an article, and look at some that stand there; nothing is published."""
-    database = visit.backend.database()
-    with database.reading() as session:
-        site = sites.get_site(session, account_id=visit.account_id, site_id=site_id)
+    with steps.reading() as unit:
+        site = sites.get_site(unit.session, account_id=unit.account_id, site_id=site_id)
+        database = unit.backend.database()
     health = site_checks.check(database, site.id, most=_ARTICLES_OF_A_TEST)
     if health is None:
         raise ConflictError(f"{site.name} is being looked at right now. Try again in a minute.")

@@ -17,6 +17,10 @@ from pipeline.web.app import PUBLIC_PATHS
 from tests.support.api import Api, make_key, the_app
 
 CREDITS = "/api/v1/credits"
+#: What only owners see.
+OF_OWNERS = {("get", f"/api/v1/{noun}") for noun in ("api-keys", "users", "audit")}
+#: What is the platform's and no account's.
+OF_THE_PLATFORM = ("/api/v1/models", "/api/v1/providers", "/api/v1/system-settings")
 
 
 def _paths(routes: Any, prefix: str = "") -> set[str]:
@@ -126,7 +130,7 @@ def test_use_is_marked_once_a_minute(api: Api) -> None:
 
 def _status(api: Api, method: str, path: str, headers: dict[str, str]) -> int:
     body = {"name": "Another", "timezone": "UTC"} if path == "/api/v1/sites" and method == "POST" else None
-    filled = re.sub(r"\{\w+_id\}", "999999", path)
+    filled = re.sub(r"\{\w+\}", "999999", path)
     return int(api.client.request(method, filled, json=body, headers=headers).status_code)
 
 
@@ -135,12 +139,17 @@ def test_who_only_looks_changes_nothing(sqlite_api: Api) -> None:
     statuses = {
         (method, path): _status(sqlite_api, method.upper(), path, headers)
         for path, operations in sqlite_api.schema["paths"].items()
-        for method in operations
+        for method, operation in operations.items()
+        if "security" in operation
     }
 
-    looks = {(method, path) for method, path in statuses if method == "get" or path.endswith("/preview")}
+    # Everybody's own, without a body here; not a key's.
+    assert {statuses.pop(("post", "/api/v1/me/password")), statuses.pop(("put", "/api/v1/preferences"))} == {422}
+    for_admins = {operation for operation in statuses if operation[1].startswith(OF_THE_PLATFORM)}
+    looks = {(method, path) for method, path in statuses if method == "get" or path.endswith("/preview")} - for_admins
     assert {status for operation, status in statuses.items() if operation not in looks} == {403}
-    assert {status for operation, status in statuses.items() if operation in looks} <= {200, 404, 422}
+    assert {status for operation, status in statuses.items() if operation in looks - OF_OWNERS} <= {200, 404, 409, 422}
+    assert {statuses[operation] for operation in OF_OWNERS} == {403}
 
 
 def test_an_editor_does_what_is_to_be_done(sqlite_api: Api) -> None:
