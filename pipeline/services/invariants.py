@@ -150,6 +150,19 @@ def _stray_charges(window: Window) -> _Rows:
     )
 
 
+def _stray_refunds(window: Window) -> _Rows:
+    """Refunds of calls that were not charged so much, or are another account's."""
+    same = (AiCall.id == CreditEntry.call_id) & (AiCall.account_id == CreditEntry.account_id)
+    fits = _CALL_IS_SETTLED & (AiCall.charged_amount == CreditEntry.amount)
+    return (
+        select(CreditEntry.id, CreditEntry.account_id, CreditEntry.amount.label("booked"))
+        .outerjoin(AiCall, same & fits)
+        .where(CreditEntry.kind == "refund", CreditEntry.call_id.is_not(None), AiCall.id.is_(None))
+        .where(window.holds(CreditEntry.id))
+        .order_by(CreditEntry.id)
+    )
+
+
 def _wrong_answers(window: Window) -> _Rows:
     """Settled calls without an answer; others that have one or were charged."""
     unbilled = AiCall.answer.is_not(None) | (AiCall.charged_amount != 0)
@@ -252,6 +265,11 @@ _LAWS = (
         CreditEntry,
         _stray_charges,
         "Entry {id} charges account {account_id} {booked} credits for no call of that account.",
+    ),
+    _Law(
+        CreditEntry,
+        _stray_refunds,
+        "Entry {id} gives account {account_id} {booked} credits back for a call that was not charged them.",
     ),
     _Law(
         Run,

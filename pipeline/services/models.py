@@ -10,21 +10,24 @@ from sqlalchemy.orm import Session
 
 from pipeline.core.catalog import ModelType
 from pipeline.core.errors import NotReadyError
+from pipeline.core.money import CREDIT_VALUE_MICRODOLLARS, microdollars
 from pipeline.core.pricing import ImagePrice, Price
-from pipeline.models import AiModel
+from pipeline.models import AiModel, SystemAiSettings
 
 
 def price_for(session: Session, model_type: ModelType, *, use_testing: bool) -> Price:
     """The price of the active testing model of that type, or of the live default. NotReadyError: none, or no price."""
     is_chosen = AiModel.is_testing if use_testing else AiModel.is_default & ~AiModel.is_testing
-    model = session.scalar(select(AiModel).where(AiModel.model_type == model_type.value, AiModel.is_active, is_chosen))
+    query = select(AiModel, select(SystemAiSettings.credit_value_usd).scalar_subquery())
+    found = session.execute(query.where(AiModel.model_type == model_type.value, AiModel.is_active, is_chosen)).first()
     role = "testing" if use_testing else "live"
-    if model is None:
+    if found is None:
         raise NotReadyError(
             f"There is no active {role} {model_type} model. "
             "Run `igny8 init` to get the offline ones, or make one of yours active."
         )
-    price = price_of(model)
+    model, credit_value_usd = found
+    price = price_of(model, credit_value_usd=credit_value_usd)
     if not price.known:
         unit = "tokens per credit" if model_type is ModelType.TEXT else "credits per image"
         raise NotReadyError(
@@ -34,14 +37,17 @@ def price_for(session: Session, model_type: ModelType, *, use_testing: bool) -> 
     return price
 
 
-def price_of(model: AiModel) -> Price:
-    """The model's row as a frozen price; an unknown cost of ours counts as nothing."""
+def price_of(model: AiModel, *, credit_value_usd: Decimal | None = None) -> Price:
+    """The model's row as a frozen price; an unknown cost of ours counts as nothing, an unknown credit as a cent."""
+    worth = CREDIT_VALUE_MICRODOLLARS if credit_value_usd is None else microdollars(credit_value_usd)
     return Price(
         model_id=model.id,
         model=model.name,
         provider=model.provider,
         model_type=ModelType(model.model_type),
         free=model.is_free,
+        testing=model.is_testing,
+        credit_value_microdollars=worth,
         tokens_per_credit=model.tokens_per_credit,
         credits_per_image=model.credits_per_image,
         cost_per_1k_input=model.cost_per_1k_input or Decimal(0),
