@@ -20,6 +20,7 @@ from pipeline.cli import (
     notifications,
     processes,
     publishing,
+    report,
     reviews,
     run,
     runs,
@@ -96,11 +97,12 @@ content.app.command("edit")(reviews.edit)
 content.app.command("withdraw")(reviews.withdraw)
 content.app.command("delete")(reviews.delete)
 app.command("publish")(publishing.publish)
-_group("credits", credit.app, "Credits of an account: show, grant.")
+_group("credits", credit.app, "Credits of an account: show, grant, refund.")
+app.command("report")(report.report)
 _group("account", account.app, "Accounts: add one.")
 _group("api-keys", api_keys.app, "API keys of an account: create, list, revoke.")
 _group("notifications", notifications.app, "What an account was told: list, mark as read.")
-_group("webhooks", webhooks.app, "Addresses that notifications are posted to: add, list, remove, test.")
+_group("webhooks", webhooks.app, "Addresses that notifications are posted to: add, list, remove, test; what arrived.")
 _group("db", installation.db_app, "The database.")
 app.command("worker")(processes.worker)
 app.command("beat")(processes.beat)

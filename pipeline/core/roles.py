@@ -35,6 +35,12 @@ class Scope(StrEnum):
     CREDITS = "credits"
     #: Why runs started, or did not.
     DECISIONS = "decisions"
+    #: What calls cost and brought.
+    REPORTS = "reports"
+    #: What the account was told.
+    NOTIFICATIONS = "notifications"
+    #: Addresses that notifications are posted to, and each delivery.
+    WEBHOOKS = "webhooks"
 
 
 _ORDER: Final = tuple(Role)

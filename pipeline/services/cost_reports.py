@@ -31,6 +31,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.core.catalog import STAGES
 from pipeline.core.errors import Fault, InvalidValueError
+from pipeline.core.money import credit_string, dollar_string, percent_string
 from pipeline.core.states import CallStatus
 from pipeline.models import Account, AiCall, CreditEntry, Run, Site, StageRun
 
@@ -63,12 +64,12 @@ class Period:
     @classmethod
     def of(cls, first: date | None, last: date | None, *, now: datetime) -> Period:
         """The days asked for; left open: up to today, `USUAL_DAYS` long. InvalidValueError names the field."""
-        faults = [_outside(field, day) for field, day in (("from", first), ("to", last)) if day is not None]
+        faults = [_outside(field, day) for field, day in (("first", first), ("last", last)) if day is not None]
         last = last or now.astimezone(UTC).date()
         first = first or max(_EARLIEST, last - min(timedelta(days=USUAL_DAYS - 1), last - date.min))
         if not any(faults) and not 0 <= (last - first).days < MOST_DAYS:
             told = f"{first} to {last} is no time to report. Give days in their order, at most {MOST_DAYS:,} of them."
-            faults.append(Fault("from", told))
+            faults.append(Fault("first", told))
         if any(faults):
             raise InvalidValueError([fault for fault in faults if fault])
         return cls(first, last)
@@ -104,6 +105,24 @@ class Figures:
         """What is left of the revenue."""
         return self.revenue_picodollars - self.cost_picodollars
 
+    def as_json(self, *, with_dollars: bool) -> dict[str, Any]:
+        """Every figure, credits and dollars as decimal strings; those of dollars are null where they are not told."""
+        cost, revenue, margin = self.cost_picodollars, self.revenue_picodollars, self.margin_picodollars
+        dollars = {"cost_usd": cost, "revenue_usd": revenue, "margin_usd": margin}
+        return {
+            "answered": self.answered,
+            "voided": self.voided,
+            "lost": self.lost,
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "credits": credit_string(self.charged_ucr - self.refunded_ucr),
+            "credits_charged": credit_string(self.charged_ucr),
+            "credits_refunded": credit_string(self.refunded_ucr),
+            "credits_lost": credit_string(self.lost_ucr),
+            **{name: dollar_string(amount) if with_dollars else None for name, amount in dollars.items()},
+            "margin_pct": percent_string(margin, revenue) if with_dollars else None,
+        }
+
 
 @dataclass(frozen=True)
 class ReportRow:
@@ -124,6 +143,21 @@ class Report:
     rows: Sequence[ReportRow]
     live: Figures
     testing: Figures
+
+    def as_json(self, *, with_dollars: bool) -> dict[str, Any]:
+        """The report as it is answered and printed."""
+        rows = [
+            {"key": row.key, "name": row.name, "testing": row.testing, **row.figures.as_json(with_dollars=with_dollars)}
+            for row in self.rows
+        ]
+        totals = {"live": self.live, "testing": self.testing}
+        return {
+            "by": self.by,
+            "first": self.period.first,
+            "last": self.period.last,
+            "items": rows,
+            **{name: figures.as_json(with_dollars=with_dollars) for name, figures in totals.items()},
+        }
 
 
 def _outside(field: str, day: date) -> Fault | None:

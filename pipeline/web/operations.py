@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import wraps
 from typing import Any, Final, Protocol
@@ -62,14 +62,49 @@ class Unit:
         return self.caller.account_id
 
 
-def reads(scope: Scope) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def reads(scope: Scope, *, role: Role = Role.VIEWER) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make an endpoint of a function that only looks; its first parameter is the `Unit`."""
-    return _operation(Needs(scope, Role.VIEWER, writes=False))
+    return _operation(Needs(scope, role, writes=False))
 
 
 def writes(scope: Scope, *, role: Role = Role.EDITOR) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make an endpoint of a function that changes something; its first parameter is the `Unit`."""
     return _operation(Needs(scope, role, writes=True))
+
+
+class Steps:
+    """A request that does something slow, such as asking a receiver, between two transactions."""
+
+    def __init__(self, request: Request, needs: Needs) -> None:
+        """Nothing is open yet."""
+        self._request = request
+        self._needs = needs
+
+    @contextmanager
+    def reading(self) -> Iterator[Unit]:
+        """Look, the caller admitted first."""
+        with _unit(self._request, replace(self._needs, writes=False)) as unit:
+            yield unit
+
+    @contextmanager
+    def writing(self) -> Iterator[Unit]:
+        """Change something, the caller admitted again: much may have happened since."""
+        with _unit(self._request, self._needs) as unit:
+            yield unit
+
+
+def writes_in_steps(scope: Scope, *, role: Role) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make an endpoint of a function whose first parameter is `Steps`; it has to begin with `reading`."""
+    needs = Needs(scope, role, writes=True)
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def endpoint(request: Request, **given: Any) -> Any:
+            return function(Steps(request, needs), **given)
+
+        return _described(endpoint, function, needs)
+
+    return decorate
 
 
 def _operation(needs: Needs) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -79,15 +114,20 @@ def _operation(needs: Needs) -> Callable[[Callable[..., Any]], Callable[..., Any
             with _unit(request, needs) as unit:
                 return function(unit, **given)
 
-        signature = inspect.signature(function, eval_str=True)
-        _, *others = signature.parameters.values()
-        first = inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)
-        keywords = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in others]
-        vars(endpoint).update({"__signature__": signature.replace(parameters=[first, *keywords]), NEEDS: needs})
-        del endpoint.__wrapped__
-        return endpoint
+        return _described(endpoint, function, needs)
 
     return decorate
+
+
+def _described(endpoint: Callable[..., Any], function: Callable[..., Any], needs: Needs) -> Callable[..., Any]:
+    """Let FastAPI see the parameters of the function, with the request in the place of its first one."""
+    signature = inspect.signature(function, eval_str=True)
+    _, *others = signature.parameters.values()
+    first = inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)
+    keywords = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in others]
+    vars(endpoint).update({"__signature__": signature.replace(parameters=[first, *keywords]), NEEDS: needs})
+    del vars(endpoint)["__wrapped__"]
+    return endpoint
 
 
 def require_caller(request: Request) -> None:

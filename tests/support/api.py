@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy import event
+from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 import stages  # noqa: F401 - a run asks every stage what waits for it
+from pipeline.config import config
+from pipeline.core.alerts import NotificationKind
 from pipeline.core.roles import Role, Scope
 from pipeline.core.states import ContentStatus
 from pipeline.db.session import Database
-from pipeline.models import Account, Run
-from pipeline.services import accounts, api_keys, calendar, runs, sites
+from pipeline.models import Account, Run, Site
+from pipeline.services import accounts, api_keys, calendar, deliveries, notifications, runs, sites, webhooks
 from pipeline.web.app import create_app
 from tests.support.builders import make_content, make_keywords
 
@@ -47,6 +51,9 @@ class Tenant:
     site_id: int
     run_id: int
     content_id: int
+    notification_id: int
+    webhook_id: int
+    delivery_id: int
 
     @property
     def headers(self) -> dict[str, str]:
@@ -56,7 +63,14 @@ class Tenant:
     @property
     def ids(self) -> dict[str, int]:
         """Name of a parameter -> the id it may have."""
-        return {"site_id": self.site_id, "run_id": self.run_id, "content_id": self.content_id}
+        return {
+            "site_id": self.site_id,
+            "run_id": self.run_id,
+            "content_id": self.content_id,
+            "notification_id": self.notification_id,
+            "webhook_id": self.webhook_id,
+            "delivery_id": self.delivery_id,
+        }
 
 
 @dataclass(frozen=True)
@@ -115,8 +129,27 @@ def make_tenant(database: Database, *, name: str | None = None) -> Tenant:
         content = make_content(session, site=site, title="How to stand", status=ContentStatus.APPROVED, approved_at=now)
         calendar.fill(session, site.id, now=now, limit=10)
         run = session.get_one(Run, runs.start(session, site=site, now=now).run_id)
+        told = _tell(session, site, now=now)
     made = make_key(database, account.id)
-    return Tenant(account.id, made.key, site.id, run.id, content.id)
+    return Tenant(account.id, made.key, site.id, run.id, content.id, *told)
+
+
+def _tell(session: Session, site: Site, *, now: datetime) -> tuple[int, int, int]:
+    """A notification on its way to a webhook that nobody can be posted to: ids of it, the webhook, the delivery."""
+    hook = webhooks.add(
+        session, account_id=site.account_id, url="http://127.0.0.1:9/", kinds=(), home=config().home, now=now
+    ).webhook
+    told = notifications.tell(
+        session,
+        NotificationKind.SITE_FAILING,
+        account_id=site.account_id,
+        state_id=site.id,
+        about=("site", site.id),
+        message=f"{site.name} takes no articles.",
+        now=now,
+    )
+    [delivery] = deliveries.of_webhook(session, hook)
+    return told or 0, hook.id, delivery.id
 
 
 @cache

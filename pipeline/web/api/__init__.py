@@ -2,10 +2,29 @@
 
 from typing import Final
 
-from pipeline.web.api import calendar, calendar_actions, content, credit, decisions, reviews, runs, settings, sites
+from pipeline.web.api import (
+    calendar,
+    calendar_actions,
+    content,
+    credit,
+    decisions,
+    deliveries,
+    ledger,
+    notifications,
+    reports,
+    reviews,
+    runs,
+    settings,
+    sites,
+    webhooks,
+)
 
 PREFIX: Final = "/api/v1"
 #: Included one by one, those first that are asked most: every level of routers is looked through at each request.
 ROUTERS: Final = tuple(
-    part.router for part in (settings, runs, sites, content, calendar, reviews, calendar_actions, decisions, credit)
+    part.router
+    for part in (
+        *(settings, runs, sites, content, calendar, reviews, calendar_actions, decisions, credit),
+        *(ledger, notifications, reports, webhooks, deliveries),
+    )
 )

@@ -19,7 +19,8 @@ ISSUED = {
     "content reject", "content edit", "content withdraw", "content delete", "publish", "credits show",
     "credits grant",
     "site test", "site sync", "notifications list", "notifications read", "webhooks add",
-    "webhooks list", "webhooks remove", "webhooks test",
+    "webhooks list", "webhooks remove", "webhooks test", "webhooks deliveries", "webhooks redeliver",
+    "credits refund", "report",
     "calendar show", "calendar move", "calendar pin", "calendar unpin", "calendar swap",
     "calendar unschedule", "calendar schedule", "calendar undo", "site set",
 }  # fmt: skip

@@ -17,6 +17,8 @@ from pipeline.web.app import PUBLIC_PATHS
 from tests.support.api import Api, make_key, the_app
 
 CREDITS = "/api/v1/credits"
+#: What takes an owner, even to look.
+OWNERS = ("/api/v1/reports", "/api/v1/webhooks", "/api/v1/deliveries")
 
 
 def _paths(routes: Any, prefix: str = "") -> set[str]:
@@ -126,7 +128,7 @@ def test_use_is_marked_once_a_minute(api: Api) -> None:
 
 def _status(api: Api, method: str, path: str, headers: dict[str, str]) -> int:
     body = {"name": "Another", "timezone": "UTC"} if path == "/api/v1/sites" and method == "POST" else None
-    filled = path.format(**dict.fromkeys(("site_id", "run_id", "content_id"), 999999))
+    filled = re.sub(r"\{\w+_id\}", "999999", path).replace("{by}", "model")
     return int(api.client.request(method, filled, json=body, headers=headers).status_code)
 
 
@@ -138,9 +140,23 @@ def test_who_only_looks_changes_nothing(sqlite_api: Api) -> None:
         for method in operations
     }
 
-    looks = {(method, path) for method, path in statuses if method == "get" or path.endswith("/preview")}
+    owners = {(method, path) for method, path in statuses if path.startswith(OWNERS)}
+    looks = {(method, path) for method, path in statuses if method == "get" or path.endswith("/preview")} - owners
     assert {status for operation, status in statuses.items() if operation not in looks} == {403}
     assert {status for operation, status in statuses.items() if operation in looks} <= {200, 404, 422}
+
+
+def test_what_an_owner_decides_takes_an_owner(sqlite_api: Api) -> None:
+    operations = [
+        (method.upper(), path)
+        for path, of_path in sqlite_api.schema["paths"].items()
+        for method in of_path
+        if path.startswith(OWNERS)
+    ]
+
+    editor, owner = sqlite_api.key(Role.EDITOR), sqlite_api.key(Role.OWNER)
+    assert {_status(sqlite_api, *operation, editor) for operation in operations} == {403}
+    assert {_status(sqlite_api, *operation, owner) for operation in operations} <= {200, 404, 422}
 
 
 def test_an_editor_does_what_is_to_be_done(sqlite_api: Api) -> None:
