@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from fastapi import FastAPI
 
@@ -18,6 +18,7 @@ from pipeline.web.errors import handle_errors
 from pipeline.web.limits import BodyLimit
 from pipeline.web.openapi import DESCRIPTION, describe
 from pipeline.web.operations import Backend
+from pipeline.web.run_watch import RunWatch
 
 MAX_BODY_BYTES: Final = 1_000_000
 OPENAPI_PATH: Final = f"{PREFIX}/openapi.json"
@@ -52,6 +53,7 @@ def create_app(backend: Backend | None = None) -> FastAPI:
     )
     app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES)
     app.state.backend = backend or Installation()
+    app.state.run_watch = RunWatch(lambda: cast("Backend", app.state.backend).database())
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
     app.include_router(health.router)

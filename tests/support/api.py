@@ -23,6 +23,7 @@ from pipeline.db.session import Database
 from pipeline.models import Account, Run, Site
 from pipeline.services import accounts, api_keys, calendar, deliveries, notifications, runs, sites, webhooks
 from pipeline.web.app import create_app
+from pipeline.web.run_watch import RunWatch
 from tests.support.builders import make_content, make_keywords
 
 
@@ -154,8 +155,16 @@ def _tell(session: Session, site: Site, *, now: datetime) -> tuple[int, int, int
 
 @cache
 def the_app() -> FastAPI:
-    """The app, made once: what it stands on is put under it by `api_on`."""
-    return create_app()
+    """The app, made once: what it stands on is put under it by `api_on`. Streams of runs end soon."""
+    app = create_app()
+    app.state.run_watch = RunWatch(_database, tick_seconds=0.01, life_seconds=0.03)
+    return app
+
+
+def _database() -> Database:
+    """What the app stands on now."""
+    backend: FakeBackend = the_app().state.backend
+    return backend.database()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from pipeline.web.api import (
     notifications,
     reports,
     reviews,
+    run_events,
     runs,
     settings,
     sites,
@@ -25,6 +26,6 @@ ROUTERS: Final = tuple(
     part.router
     for part in (
         *(settings, runs, sites, content, calendar, reviews, calendar_actions, decisions, credit),
-        *(ledger, notifications, reports, webhooks, deliveries),
+        *(run_events, ledger, notifications, reports, webhooks, deliveries),
     )
 )
