@@ -22,6 +22,7 @@ from pipeline.core.errors import NotReadyError
 FILE_NAME: Final = "secrets.env"
 FLOWER_PASSWORD: Final = "FLOWER_PASSWORD"  # noqa: S105  # the name of an entry, no password.
 ENCRYPTION_KEY: Final = "ENCRYPTION_KEY"
+METRICS_TOKEN: Final = "METRICS_TOKEN"  # noqa: S105  # the name of an entry, no token.
 
 _PRIVATE: Final = 0o600
 
@@ -36,7 +37,11 @@ def make_key() -> str:
     return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode("ascii")
 
 
-_MAKERS: Final[dict[str, Callable[[], str]]] = {FLOWER_PASSWORD: make_password, ENCRYPTION_KEY: make_key}
+_MAKERS: Final[dict[str, Callable[[], str]]] = {
+    FLOWER_PASSWORD: make_password,
+    ENCRYPTION_KEY: make_key,
+    METRICS_TOKEN: make_password,
+}
 
 
 def encrypted(text: str, *, home: Path) -> bytes:

@@ -12,7 +12,7 @@ from pipeline.db.session import database as own_database
 from pipeline.engine.app import app as celery
 from pipeline.engine.app import connect_to
 from pipeline.engine.dispatch import publish_stage
-from pipeline.web import health
+from pipeline.web import health, metrics
 from pipeline.web.api import PREFIX, ROUTERS
 from pipeline.web.errors import handle_errors
 from pipeline.web.limits import BodyLimit
@@ -23,7 +23,7 @@ from pipeline.web.run_watch import RunWatch
 MAX_BODY_BYTES: Final = 1_000_000
 OPENAPI_PATH: Final = f"{PREFIX}/openapi.json"
 #: All that answers without a key.
-PUBLIC_PATHS: Final = frozenset({"/healthz", OPENAPI_PATH})
+PUBLIC_PATHS: Final = frozenset({"/healthz", "/livez", OPENAPI_PATH})
 
 
 class Installation:
@@ -57,6 +57,7 @@ def create_app(backend: Backend | None = None) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     handle_errors(app)
     describe(app, public=PUBLIC_PATHS)
     return app

@@ -44,8 +44,9 @@ def test_nothing_answers_without_a_key_but_what_is_listed_as_public(sqlite_api: 
         (method, path): client.request(method, re.sub(r"\{\w+\}", "1", path)).status_code for method, path in described
     }
 
-    # What the app has is what it describes, the description itself apart.
-    assert there == {path for _, path in described} | {"/api/v1/openapi.json"}
+    # What the app has is what it describes, the description itself apart, and figures for another kind of reader.
+    assert there == {path for _, path in described} | {"/api/v1/openapi.json", "/metrics"}
+    assert client.get("/metrics").status_code == 401
     assert {path for (_, path), status in answers.items() if status != 401} == PUBLIC_PATHS - {"/api/v1/openapi.json"}
     assert client.get("/api/v1/openapi.json").status_code == 200
 
