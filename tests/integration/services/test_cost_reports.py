@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
@@ -308,6 +309,18 @@ def test_a_charge_is_given_back_once_as_an_entry_of_its_own(database: Database, 
     assert (event.action, event.subject_id, event.details) == (
         "credits.refunded", call_id, {"amount": "1", "reason": "useless"},
     )  # fmt: skip
+
+
+def test_of_many_refunds_of_a_call_at_once_one_is_booked(database: Database, world: LedgerWorld) -> None:
+    with database.transaction() as session:
+        call_id = _call(session, world, charge=CREDIT)
+
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(lambda _: _refund(database, world.account_id, call_id).is_new, range(8)))
+
+    assert sorted(done) == [False] * 7 + [True]
+    with database.reading() as session:
+        assert ledger.balance(session, world.account_id).balance_ucr == 1_000 * CREDIT
 
 
 def test_what_was_not_charged_is_not_given_back(database: Database, world: LedgerWorld) -> None:
