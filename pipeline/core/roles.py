@@ -35,6 +35,8 @@ class Scope(StrEnum):
     CREDITS = "credits"
     #: Why runs started, or did not.
     DECISIONS = "decisions"
+    #: What the stages tell their models.
+    PROMPTS = "prompts"
     #: What calls cost and brought.
     REPORTS = "reports"
     #: What the account was told.

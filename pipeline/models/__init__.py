@@ -10,6 +10,7 @@ from pipeline.models.credits import AiCall, CreditEntry
 from pipeline.models.media import Image, ImagePrompt
 from pipeline.models.notifications import Delivery, Notification, Webhook
 from pipeline.models.planning import Cluster, Idea, IdeaKeyword, Keyword
+from pipeline.models.prompts import Prompt
 from pipeline.models.publishing import Publication
 from pipeline.models.runs import Decision, Lane, Run, StageItem, StageRun
 from pipeline.models.settings import AccountSetting, SiteAutomationSettings, SystemAiSettings
@@ -42,6 +43,7 @@ __all__ = [
     "Keyword",
     "Lane",
     "Notification",
+    "Prompt",
     "Publication",
     "Run",
     "Site",

@@ -48,9 +48,9 @@ def exposition(database: Database) -> bytes:
     """The figures in Prometheus's text format."""
     with database.reading() as session:
         found = read_metrics(session, now=database.now())
-    registry = CollectorRegistry()
-    registry.register(_Collector(found))
-    return generate_latest(registry)
+    collectors = CollectorRegistry()
+    collectors.register(_Collector(found))
+    return generate_latest(collectors)
 
 
 class _Collector(Collector):

@@ -11,6 +11,7 @@ from pipeline.web.api import (
     deliveries,
     ledger,
     notifications,
+    prompts,
     reports,
     reviews,
     run_events,
@@ -26,6 +27,6 @@ ROUTERS: Final = tuple(
     part.router
     for part in (
         *(settings, runs, sites, content, calendar, reviews, calendar_actions, decisions, credit),
-        *(run_events, ledger, notifications, reports, webhooks, deliveries),
+        *(run_events, ledger, notifications, reports, webhooks, deliveries, prompts),
     )
 )

@@ -129,7 +129,7 @@ def test_use_is_marked_once_a_minute(api: Api) -> None:
 
 def _status(api: Api, method: str, path: str, headers: dict[str, str]) -> int:
     body = {"name": "Another", "timezone": "UTC"} if path == "/api/v1/sites" and method == "POST" else None
-    filled = re.sub(r"\{\w+_id\}", "999999", path).replace("{by}", "model")
+    filled = re.sub(r"\{\w+_id\}", "999999", path).replace("{by}", "model").replace("{stage}", "tasks_to_content")
     return int(api.client.request(method, filled, json=body, headers=headers).status_code)
 
 

@@ -13,6 +13,7 @@ from pipeline.models import AiCall, StageRun
 from pipeline.services import credits as ledger
 from pipeline.services import refunds
 from pipeline.services.credits import CallHandle, Settlement
+from pipeline.web.api import reports
 from tests.support.api import Api, Tenant
 
 CREDIT = 1_000_000
@@ -97,6 +98,20 @@ def test_what_is_about_other_accounts_takes_whoever_runs_the_installation(
     sqlite_api: Api, by: str, query: dict[str, Any]
 ) -> None:
     assert _report(sqlite_api, by, **query)["status"] == 403
+
+
+def test_whoever_runs_the_installation_sees_costs_and_every_account(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reports, "_runs_the_installation", lambda _: True)
+    _call(api, api.mine, charge=2 * CREDIT, cost=5 * 10**9)
+    _call(api, api.other, charge=CREDIT)
+
+    mine, all_of_them = _report(api, "model"), _report(api, "account", everybody=True)
+
+    money = [mine["live"][name] for name in ("revenue_usd", "cost_usd", "margin_usd", "margin_pct")]
+    assert money == ["0.02", "0.005", "0.015", "75"]
+    assert [(row["name"], row["revenue_usd"]) for row in all_of_them["items"]] == [
+        ("default", "0.02"), ("another", "0.01"),
+    ]  # fmt: skip
 
 
 def test_days_that_are_no_time_are_refused(sqlite_api: Api) -> None:

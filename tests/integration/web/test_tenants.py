@@ -16,6 +16,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "preset": {"preset": "balanced"},
     "move": {"to": "2100-01-04 14:00"},
     "{content_id}": {"title": "Another title"},
+    "{stage}": {"text": "Write in {language}."},
 }
 #: No row has it.
 NOBODYS = 2**63 - 1
@@ -54,9 +55,9 @@ def _ask(api: Api, place: Place, an_id: int) -> Any:
     body: dict[str, Any] | None = BODIES.get(place.path.rpartition("/")[2])
     if place.path.endswith("swap"):
         body = {"other_id": api.mine.content_id}
-    if place.method == "put" or place.path.endswith("preview"):
+    if "unified-settings" in place.path and (place.method == "put" or place.path.endswith("preview")):
         body = api.client.get(api.settings_path).json() | {"delays": {"within_stage": 1, "between_stage": 1}}
-    return api.client.request(place.method, place.path.format(**ids), params=query, json=body)
+    return api.client.request(place.method, place.path.format(**ids, stage="tasks_to_content"), params=query, json=body)
 
 
 def _rows_of(api: Api, account_id: int) -> dict[str, list[Any]]:

@@ -1,4 +1,4 @@
-"""What calls were asked with and what a credit was worth, for reports; indexes of reports, ledger and metrics.
+"""What calls were asked with and what a credit was worth, for reports; indexes of reports and metrics; prompts.
 
 Revision ID: 0011
 Revises: 0007
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+
+from pipeline.models.types import BigId, UtcDateTime
 
 revision = "0011"
 down_revision = "0007"
@@ -76,9 +78,35 @@ def upgrade() -> None:
     op.create_index("ix_credit_entries_account_id_id", "credit_entries", ["account_id", "id"])
     op.create_index("ix_runs_status", "runs", ["status"])
     op.create_index("ix_publications_status", "publications", ["status"])
+    _prompts()
+
+
+def _prompts() -> None:
+    op.create_table(
+        "prompts",
+        sa.Column("id", BigId, nullable=False),
+        sa.Column("account_id", BigId, nullable=False),
+        sa.Column("site_id", BigId, nullable=True),
+        sa.Column("stage_key", sa.String(32), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=True),
+        sa.Column("author", sa.String(200), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_prompts_account_id")),
+        sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_prompts_site_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_prompts")),
+    )
+    op.create_index(op.f("ix_prompts_account_id"), "prompts", ["account_id"])
+    for name, column, where in (
+        ("uq_prompts_account", "account_id", sa.text("site_id IS NULL")),
+        ("uq_prompts_site", "site_id", sa.text("site_id IS NOT NULL")),
+    ):
+        columns = [column, "stage_key", "version"]
+        op.create_index(name, "prompts", columns, unique=True, sqlite_where=where, postgresql_where=where)
 
 
 def downgrade() -> None:
+    op.drop_table("prompts")
     op.drop_index("ix_publications_status", table_name="publications")
     op.drop_index("ix_runs_status", table_name="runs")
     op.drop_index("ix_credit_entries_account_id_id", table_name="credit_entries")
