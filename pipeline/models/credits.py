@@ -18,7 +18,7 @@ _SETTLED = text("status = 'settled'")
 _OPEN = text("status IN ('reserved', 'dispatched')")
 _RESOLVED = text("resolved_at IS NOT NULL")
 _REFUND = text("kind = 'refund'")
-#: What reports sum and group by: read from the index alone.
+#: What reports sum and group by: read from the index alone, never from rows with their long answers.
 REPORTED = (
     "stage_run_id",
     "model",
@@ -70,9 +70,9 @@ class AiCall(Base):
             "ix_ai_calls_resolved",
             "account_id",
             "resolved_at",
+            *REPORTED,
             sqlite_where=_RESOLVED,
             postgresql_where=_RESOLVED,
-            postgresql_include=REPORTED,
         ),
     )
 

@@ -258,18 +258,18 @@ def test_an_account_is_found_by_an_index(sqlite_database: Database) -> None:
         shown = str(query.compile(session.connection(), compile_kwargs={"literal_binds": True}))
         plan = "\n".join(row[3] for row in session.execute(text(f"EXPLAIN QUERY PLAN {shown}")))
 
-    assert "ix_ai_calls_resolved (account_id=? AND resolved_at>? AND resolved_at<?)" in plan
+    assert "COVERING INDEX ix_ai_calls_resolved (account_id=? AND resolved_at>? AND resolved_at<?)" in plan
     assert "ix_credit_entries_refunds (account_id=? AND created_at>? AND created_at<?)" in plan
 
 
 @pytest.mark.parametrize(
     ("first", "last", "fields"),
     [
-        (date(2026, 6, 2), date(2026, 6, 1), ["from"]),
-        (date(1, 1, 1), None, ["from"]),
-        (None, date(9999, 12, 31), ["to"]),
-        (None, date(1, 1, 1), ["to"]),
-        (date(2001, 1, 1), date(2026, 1, 1), ["from"]),
+        (date(2026, 6, 2), date(2026, 6, 1), ["first"]),
+        (date(1, 1, 1), None, ["first"]),
+        (None, date(9999, 12, 31), ["last"]),
+        (None, date(1, 1, 1), ["last"]),
+        (date(2001, 1, 1), date(2026, 1, 1), ["first"]),
     ],
 )
 def test_days_that_are_no_time_are_refused(first: date | None, last: date | None, fields: list[str]) -> None:

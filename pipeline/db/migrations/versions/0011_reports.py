@@ -63,10 +63,9 @@ def upgrade() -> None:
     op.create_index(
         "ix_ai_calls_resolved",
         "ai_calls",
-        ["account_id", "resolved_at"],
+        ["account_id", "resolved_at", *_REPORTED],
         sqlite_where=_RESOLVED,
         postgresql_where=_RESOLVED,
-        postgresql_include=_REPORTED,
     )
     op.create_index(
         "ix_credit_entries_refunds",
