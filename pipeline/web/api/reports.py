@@ -34,7 +34,7 @@ _FIGURES: Final[dict[str, Any]] = {
 }
 _ROW: Final[dict[str, Any]] = {"key": "4", "name": "Tasks → Content", "testing": False, **_FIGURES}
 #: The role of whoever runs the installation.
-_ADMIN: Final = "admin"
+_ADMIN: Final = "platform_admin"
 
 By = Annotated[ReportBy, Path(description="What there is a row for.", examples=["stage"])]
 First = Annotated[date | None, Query(description="The first day, in UTC; without it 30 days are told.")]
