@@ -12,6 +12,7 @@ from pipeline.cli.edge import ACTOR, account_of, ready_database
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, ContentArgument, JsonOption, SiteArgument
 from pipeline.cli.output import document, local_instant, note, say
 from pipeline.core.calendar import WallTime, clock_change_note, parse_wall_time
+from pipeline.core.words import counted
 from pipeline.models import Site
 from pipeline.services import calendar as service
 from pipeline.services import content, sites
@@ -28,6 +29,18 @@ ToOption = Annotated[
 ]
 AtOption = Annotated[
     str | None, typer.Option("--at", metavar=_WHEN, help="The date and time at the site.", show_default=False)
+]
+
+UndoOption = Annotated[
+    int | None,
+    typer.Option(
+        "--id",
+        metavar="NUMBER",
+        min=1,
+        max=2**63 - 1,
+        help="Which action, by the `undo_id` that it told; the last one by default.",
+        show_default=False,
+    ),
 ]
 
 
@@ -117,17 +130,23 @@ def schedule(
 
 
 @app.command("undo")
-def undo(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
+def undo(
+    site: SiteArgument,
+    *,
+    undo_id: UndoOption = None,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    as_json: JsonOption = False,
+) -> None:
     """Take back the last action on a site's calendar, as a whole: moves, pins, changed settings, a changed zone."""
     database = ready_database()
     with database.transaction() as session:
         row = sites.find_site(session, account_of(session, account).id, site)
-        undone = service.undo(session, row, actor=ACTOR, now=database.now())
+        undone = service.undo(session, row, actor=ACTOR, now=database.now(), undo_id=undo_id)
     if as_json:
         told = {"undo_id": undone.id, "action": undone.action, "at": undone.at, "moves": len(undone.moves)}
         document({"site_id": row.id, "undone": told})
         return
-    moved = "1 article" if len(undone.moves) == 1 else f"{len(undone.moves)} articles"
+    moved = counted(len(undone.moves), "article")
     say(f"Undone: {undone.action} on {local_instant(undone.at, row.timezone)}, {moved}.")
 
 

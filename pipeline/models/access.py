@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.models.accounts import ROLES
@@ -17,7 +17,11 @@ class ApiKey(Base):
     """What a program sends to be known; the key itself is shown once and kept nowhere."""
 
     __tablename__ = "api_keys"
-    __table_args__ = (word_check("role", ROLES), UniqueConstraint("key_hash"))
+    __table_args__ = (
+        word_check("role", ROLES),
+        UniqueConstraint("key_hash"),
+        Index("ix_api_keys_account_id", "account_id"),
+    )
 
     id: Mapped[Id]
     account_id: Mapped[AccountId]

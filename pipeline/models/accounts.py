@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, String
+from sqlalchemy import CheckConstraint, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.models.base import AccountId, Amount, Base, Id, Instant, utc_now, word_check
@@ -29,7 +29,7 @@ class User(Base):
     """A person of an account."""
 
     __tablename__ = "users"
-    __table_args__ = (word_check("role", ROLES),)
+    __table_args__ = (word_check("role", ROLES), Index("ix_users_account_id", "account_id"))
 
     id: Mapped[Id]
     account_id: Mapped[AccountId]

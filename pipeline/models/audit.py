@@ -16,7 +16,10 @@ class AuditEvent(Base):
     """Something a person did, and to what."""
 
     __tablename__ = "audit_events"
-    __table_args__ = (Index("ix_audit_events_subject", "subject_kind", "subject_id"),)
+    __table_args__ = (
+        Index("ix_audit_events_subject", "subject_kind", "subject_id"),
+        Index("ix_audit_events_account_id_id", "account_id", "id"),
+    )
 
     id: Mapped[Id]
     account_id: Mapped[AccountId]

@@ -14,8 +14,9 @@ from sqlalchemy.orm import DeclarativeBase, mapped_column
 from pipeline.models.types import BigId, UtcDateTime
 
 Id = Annotated[int, mapped_column(BigId, primary_key=True)]
-AccountId = Annotated[int, mapped_column(BigId, ForeignKey("accounts.id"), index=True)]
-SiteId = Annotated[int, mapped_column(BigId, ForeignKey("sites.id"), index=True)]
+#: Whose a row is. Rows are found by id or by site, and compared with it: what is listed by account has its own index.
+AccountId = Annotated[int, mapped_column(BigId, ForeignKey("accounts.id"))]
+SiteId = Annotated[int, mapped_column(BigId, ForeignKey("sites.id"))]
 Instant = Annotated[datetime, mapped_column(UtcDateTime)]
 #: Micro-credits.
 Amount = Annotated[int, mapped_column(BigInteger)]

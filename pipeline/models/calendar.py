@@ -75,7 +75,7 @@ class UndoRecord(Base):
     action: Mapped[str] = mapped_column(String(16))
     #: A list of {"content_id", "before", "after"}, the last two as `pipeline.services.calendar.positions` writes them.
     moves: Mapped[list[Any]] = mapped_column(Json)
-    #: {"before", "after"}: the zone, days, times and skipped dates; NULL: the action left them alone.
+    #: {"before", "after"}: zone, days, times, skipped dates; {"stayed"}: what did not move. NULL: it left them alone.
     rules: Mapped[dict[str, Any] | None] = mapped_column(Json)
     at: Mapped[Instant] = mapped_column(default=utc_now)
     #: NULL: it stands.

@@ -26,7 +26,7 @@ class ImagePrompt(Base):
     id: Mapped[Id]
     account_id: Mapped[AccountId]
     site_id: Mapped[SiteId]
-    content_id: Mapped[int] = mapped_column(BigId, ForeignKey("contents.id"), index=True)
+    content_id: Mapped[int] = mapped_column(BigId, ForeignKey("contents.id"))
     #: 0 is the featured one.
     position: Mapped[int]
     #: `featured`, or the heading it follows.

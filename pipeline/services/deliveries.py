@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.core.errors import NotFoundError, TransitionError
 from pipeline.core.states import DeliveryStatus, move
+from pipeline.core.words import counted
 from pipeline.models import Delivery, Notification, User, Webhook
 from pipeline.models.base import table_of
 
@@ -85,7 +86,7 @@ def delivered(session: Session, taken: Claim, answer: str, *, now: datetime) -> 
 def try_later(session: Session, taken: Claim, answer: str, *, pause: timedelta | None, now: datetime) -> bool:
     """Try again after the next pause (`pause` where that is longer, a day at most); after the last one give it up."""
     if taken.attempt > len(PAUSES):
-        return give_up(session, taken, f"{answer} It was tried {taken.attempt} times.")
+        return give_up(session, taken, f"{answer} It was tried {counted(taken.attempt, 'time')}.")
     wait = max(PAUSES[taken.attempt - 1], min(pause or timedelta(), LONGEST_PAUSE))
     return _end(session, taken, answer, due_at=now + wait)
 

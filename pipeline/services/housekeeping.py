@@ -11,7 +11,9 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any, Final, cast
 
+import structlog
 from sqlalchemy import CursorResult, Table, and_, delete, func, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from pipeline.core.alerts import NotificationKind
@@ -35,6 +37,8 @@ from pipeline.models import (
 from pipeline.models.base import table_of
 from pipeline.models.inserting import insert_into
 from pipeline.services import alerts, invariants, notifications
+
+_log = structlog.get_logger()
 
 #: What stands in the place of an answer that was forgotten: that there was one stays true.
 FORGOTTEN: Final = ""
@@ -124,10 +128,20 @@ def remind_of_reviews(session: Session, *, size: int, now: datetime) -> bool:
     told = notifications.lasting(session, NotificationKind.REVIEW_WAITING, site_ids)
     alerts.review_done(session, [site_id for site_id in told if site_id not in waiting], now=now)
     for site_id, articles in waiting.items():
-        told_at = notifications.last_told(session, NotificationKind.REVIEW_WAITING, state_id=site_id)
-        if told_at is None or told_at <= now - REMIND_EVERY:
-            alerts.review_waiting(session, session.get_one(Site, site_id), articles=articles, now=now)
+        try:
+            with session.begin_nested():
+                _remind(session, site_id, articles, now=now)
+        except OperationalError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever is wrong with one site, the others' people are to know
+            _log.exception("housekeeping.not_reminded", site_id=site_id)
     return len(site_ids) == size
+
+
+def _remind(session: Session, site_id: int, articles: int, *, now: datetime) -> None:
+    told_at = notifications.last_told(session, NotificationKind.REVIEW_WAITING, state_id=site_id)
+    if told_at is None or told_at <= now - REMIND_EVERY:
+        alerts.review_waiting(session, session.get_one(Site, site_id), articles=articles, now=now)
 
 
 def _waiting_for_approval(session: Session, site_ids: Sequence[int]) -> dict[int, int]:

@@ -27,6 +27,7 @@ from pipeline.core.errors import (
     TransitionError,
     UnknownCallerError,
 )
+from pipeline.db.collisions import CollisionError
 from pipeline.web.answers import MEDIA_TYPE
 from pipeline.web.operations import require_caller
 
@@ -61,6 +62,7 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _wrong_request)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(IntegrityError, _at_once)
+    app.add_exception_handler(CollisionError, _collision)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -124,6 +126,12 @@ def _http_error(_: Request, error: Exception) -> Response:
 def _at_once(_: Request, error: Exception) -> Response:
     _log.info("web.at_once", error=str(error).splitlines()[0])
     return problem(HTTPStatus.CONFLICT, _AT_ONCE)
+
+
+def _collision(_: Request, error: Exception) -> Response:
+    met = cast("CollisionError", error)
+    _log.info("web.collision", error=str(met.orig).partition("\n")[0])
+    return problem(HTTPStatus.CONFLICT, met.message)
 
 
 def _unexpected(_: Request, __: Exception) -> Response:

@@ -12,6 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, MetaData, insert, inspect, select, text
+from sqlalchemy.exc import IntegrityError
 
 from pipeline.core.errors import NotReadyError
 from pipeline.core.states import ContentStatus, PublicationStatus
@@ -36,6 +37,15 @@ _A_SITE_WITH_A_SLOT = (
         "INSERT INTO calendar_slots (site_id, slot_at, local_date, local_time, pinned) "
         "VALUES (1, '2026-11-04 13:00:00', '2026-11-04', '14:00', false)"
     ),
+)
+_A_NOTIFICATION = (
+    "INSERT INTO notifications (id, account_id, kind, key, subject_kind, subject_id, message, created_at) "
+    "VALUES (:id, 1, :kind, :key, 'site', 1, 'It is so.', '2026-11-04')"
+)
+_A_DELIVERY = (
+    "INSERT INTO deliveries "
+    "(id, account_id, notification_id, channel, public_id, status, sends, ticket, attempts, created_at) "
+    "VALUES (:id, 1, :id, 'email', :key, 'pending', 0, 0, 0, '2026-11-04')"
 )
 _SETTINGS = "igny8_site_ai_automation_settings"
 #: Whatever revision the one of alerts follows.
@@ -166,6 +176,41 @@ def test_alerts_come_and_go_without_touching_what_is_there(empty: Database) -> N
         there = inspect(connection)
         assert "notifications" not in there.get_table_names()
         assert "drift" not in {column["name"] for column in there.get_columns("publications")}
+
+
+def test_kinds_of_notifications_come_and_go_and_deliveries_stay(empty: Database) -> None:
+    def add(kind: str, number: int) -> None:
+        values = {"id": number, "kind": kind, "key": f"{kind}:1"}
+        with empty.engine.begin() as connection:
+            connection.execute(text(_A_NOTIFICATION), values)
+            connection.execute(text(_A_DELIVERY), values)
+
+    def kinds() -> list[str]:
+        joined = "SELECT kind FROM notifications JOIN deliveries ON notification_id = notifications.id ORDER BY 1"
+        with empty.engine.connect() as connection:
+            return list(connection.scalars(text(joined)))
+
+    with empty.engine.begin() as connection:
+        command.upgrade(_alembic(connection), "0007")
+        connection.execute(text(_A_SITE_WITH_A_SLOT[0]))
+    add("run_failed", 1)
+    with pytest.raises(IntegrityError):
+        add("publication_stuck", 2)
+    upgrade(empty)
+    add("publication_stuck", 3)
+    with pytest.raises(IntegrityError):
+        add("nothing_we_know", 4)
+    assert kinds() == ["publication_stuck", "run_failed"]
+
+    with empty.engine.begin() as connection:
+        command.downgrade(_alembic(connection), "0007")
+
+    with pytest.raises(IntegrityError):
+        add("publication_stuck", 5)
+    assert kinds() == ["run_failed"]
+    if empty.is_sqlite:
+        with empty.engine.connect() as connection:
+            assert connection.scalars(text("PRAGMA integrity_check")).all() == ["ok"]
 
 
 def test_sites_that_are_there_are_looked_at_within_the_hour_not_all_at_once(empty: Database) -> None:

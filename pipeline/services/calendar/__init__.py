@@ -4,7 +4,7 @@ Never: commits; talks to a site.
 """
 
 from pipeline.services.calendar.allocation import fill, refill, schedule_next
-from pipeline.services.calendar.anchors import outdated, re_anchor
+from pipeline.services.calendar.anchors import Outdated, outdated, re_anchor
 from pipeline.services.calendar.changes import Changed, Follow, lock_settings, preview, save_settings, set_timezone
 from pipeline.services.calendar.forecast import Forecast, forecast
 from pipeline.services.calendar.ical import ical
@@ -12,7 +12,7 @@ from pipeline.services.calendar.leaving import free_slot, leave_to_people
 from pipeline.services.calendar.moves import Action, move, pin, schedule, swap, unpin, unschedule
 from pipeline.services.calendar.reflow import Move, keep, reflow
 from pipeline.services.calendar.spots import Spot
-from pipeline.services.calendar.undo_records import undo
+from pipeline.services.calendar.undoing import undo
 from pipeline.services.calendar.view import Day, Entry, Reason, Unscheduled, entries, predicted_slot, unscheduled
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Follow",
     "Forecast",
     "Move",
+    "Outdated",
     "Reason",
     "Spot",
     "Unscheduled",

@@ -1,7 +1,7 @@
 """Owns what a change of settings or zone does to a calendar: shown beforehand, then followed or not.
 
 The change and what it moves are one transaction. Whatever a person saves comes through here, by command or over HTTP.
-Lock order: calendar, then the settings' row. Never: commits; touches a site.
+Lock order: site, calendar, settings' row, publication, content, slot. Never: commits; touches a site.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from pipeline.models import Site
 from pipeline.services import audit
 from pipeline.services import settings as site_settings
 from pipeline.services.calendar import anchors, dealing, leaving, rows, undo_records
+from pipeline.services.calendar.dealing import Item
 from pipeline.services.calendar.reflow import Move, alone, keep, moves_of, reflow
 from pipeline.services.calendar.rules import SlotRules, read_state
+from pipeline.services.calendar.spots import Spot
 from pipeline.services.settings import Page
 
 
@@ -54,19 +56,23 @@ def preview(
     timezone: str | None = None,
 ) -> Sequence[Move]:
     """What would move, and whereto, with these settings or this zone; nothing is changed and nothing locked."""
-    rules = _proposed(read_state(session, site.id).wanted, settings, timezone)
+    wanted = read_state(session, site.id).wanted
+    rules = _proposed(wanted, settings, timezone)
+    if rules == wanted:
+        return ()
     items = dealing.read(session, site.id, now=now, lock=False)
     deal = dealing.deal if follow is Follow.REFLOW else dealing.keep
     return moves_of(items, deal(items, rules, now=now))
 
 
 def lock_settings(session: Session, *, account_id: int, site_id: int) -> Page:
-    """Lock the calendar, then the settings, of the account's site of that id: in this order, as an undo does.
+    """Lock the account's site of that id, its calendar, then its settings: in this order, as an undo does.
 
     NotFoundError where the account has no such site.
     """
     own = select(Site.id).where(Site.account_id == account_id, Site.id == site_id)
-    if not rows.lock_alone_of(session, account_id=account_id, site_id=site_id) and session.scalar(own) is not None:
+    is_locked = rows.lock_site_and_alone(session, account_id=account_id, site_id=site_id)
+    if not is_locked and session.scalar(own) is not None:
         rows.make(session, site_id, read_state(session, site_id).wanted)
         rows.lock_alone(session, site_id)
     return site_settings.lock_page(session, account_id=account_id, site_id=site_id)
@@ -109,9 +115,11 @@ def set_timezone(session: Session, site: Site, timezone: str, *, follow: Follow,
     Raises InvalidValueError for an unknown zone.
     """
     _require_zone(timezone)
-    before = _begin(session, site, now=now)
-    old, site.timezone = site.timezone, timezone
+    before = alone(session, site.id, now=now)
     row = site_settings.locked_row_of(session, site)
+    anchors.re_anchor(session, site.id, now=now)
+    session.refresh(site)  # Its zone may have been changed while the lock was waited for.
+    old, site.timezone = site.timezone, timezone
     row.next_run_at = site_settings.next_run_at(row, site, now=now)
     audit.record(
         session,
@@ -138,9 +146,17 @@ def _follow(session: Session, site: Site, before: SlotRules, *, follow: Follow, 
     after = read_state(session, site.id).wanted
     if after == before:
         return Changed((), None)
+    stood = dealing.read(session, site.id, now=now, lock=False)
     moves = (reflow if follow is Follow.REFLOW else keep)(session, site, now=now)
-    record = undo_records.remember_change(session, site, moves, before=before, after=after, actor=actor, now=now)
+    change = undo_records.Change(before=before, after=after, stayed=_but(stood, moves))
+    record = undo_records.remember_change(session, site, moves, change=change, actor=actor, now=now)
     return Changed(moves, record.id)
+
+
+def _but(stood: Sequence[Item], moves: Sequence[Move]) -> dict[int, Spot]:
+    """Where those stood that did not move."""
+    moved = {move.content_id for move in moves}
+    return {item.content_id: item.spot for item in stood if item.content_id not in moved}
 
 
 def _proposed(rules: SlotRules, settings: SiteSettings | None, timezone: str | None) -> SlotRules:

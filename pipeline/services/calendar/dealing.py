@@ -80,16 +80,48 @@ def item(row: Row[Any]) -> Item:
     )
 
 
-def deal(
-    items: Sequence[Item], rules: SlotRules, *, now: datetime, reserved: Collection[datetime] = ()
-) -> dict[int, Spot | None]:
+def deal(items: Sequence[Item], rules: SlotRules, *, now: datetime) -> dict[int, Spot | None]:
     """The slots after `now` dealt again in the order of `items`; the spot of each that may move, None without a slot.
 
-    Pins keep their wall time, and what they hold is not dealt; nor is what is `reserved`.
+    Pins keep their wall time, and what they hold is not dealt.
     """
-    pins = _pins(items, rules, now=now, taken={*reserved, *_instants(items, locked=True)})
-    fixed = {*reserved, *(spot.at for spot in pins.values()), *_instants(items, locked=True)}
+    locked = _instants(items, locked=True)
+    pins = _pins(items, rules, now=now, taken=locked)
     loose = [item for item in items if not item.locked and not item.spot.pinned]
+    return {**pins, **_dealt(loose, rules, now=now, fixed={*locked, *(spot.at for spot in pins.values())})}
+
+
+def deal_around(
+    items: Sequence[Item], rules: SlotRules, *, now: datetime, reserved: Collection[datetime], stood: Mapping[int, Spot]
+) -> dict[int, Spot | None]:
+    """As `deal`, where rules of before return: an item moves only if it must, and nothing gets a `reserved` instant.
+
+    It stays where it is pinned, where it stood by those rules already (`stood`, told as there), and on their slots.
+    """
+    movable = [item for item in items if not item.locked]
+    grid = _slots_until(rules, now, max((item.spot.at for item in movable), default=now))
+    stays: dict[int, Spot] = {}
+    for item in movable:
+        spot = _staying(item, rules.zone, grid, stood)
+        if spot is not None and (spot.pinned or spot.at not in reserved):
+            stays[item.content_id] = spot
+    loose = [item for item in movable if item.content_id not in stays]
+    fixed = {*reserved, *_instants(items, locked=True), *(spot.at for spot in stays.values())}
+    return {**stays, **_dealt(loose, rules, now=now, fixed=fixed)}
+
+
+def keep(items: Sequence[Item], rules: SlotRules, *, now: datetime) -> dict[int, Spot | None]:
+    """Every item where it is, told in the zone of `rules`; only pins move, with their wall time."""
+    stays = {item.spot.at for item in items if item.locked or not item.spot.pinned}
+    pins = _pins(items, rules, now=now, taken=stays)
+    loose = [item for item in items if not item.locked and not item.spot.pinned]
+    return {**pins, **{item.content_id: _as_shown(item, rules.zone) for item in loose}}
+
+
+def _dealt(
+    loose: Sequence[Item], rules: SlotRules, *, now: datetime, fixed: Collection[datetime]
+) -> dict[int, Spot | None]:
+    """The slots after `now` that are not `fixed`, in the order of the items."""
     dealt = arithmetic.reflow(
         [*_held(fixed), *(ReflowItem(id=item.content_id, at=None, pinned=False, locked=False) for item in loose)],
         timezone=rules.zone,
@@ -101,15 +133,18 @@ def deal(
     last = max((at for item in loose if (at := dealt[item.content_id]) is not None), default=now)
     slots = _slots_until(rules, now, last)
     placed = {item.content_id: slots.get(at) if (at := dealt[item.content_id]) else None for item in loose}
-    return {**pins, **{content_id: None if slot is None else Spot(slot) for content_id, slot in placed.items()}}
+    return {content_id: None if slot is None else Spot(slot) for content_id, slot in placed.items()}
 
 
-def keep(items: Sequence[Item], rules: SlotRules, *, now: datetime) -> dict[int, Spot | None]:
-    """Every item where it is, told in the zone of `rules`; only pins move, with their wall time."""
-    stays = {item.spot.at for item in items if item.locked or not item.spot.pinned}
-    pins = _pins(items, rules, now=now, taken=stays)
-    loose = [item for item in items if not item.locked and not item.spot.pinned]
-    return {**pins, **{item.content_id: _as_shown(item, rules.zone) for item in loose}}
+def _staying(item: Item, zone: str, grid: Mapping[datetime, Slot], stood: Mapping[int, Spot]) -> Spot | None:
+    """Its spot where it is; None where it is neither pinned nor at home there."""
+    before = stood.get(item.content_id)
+    if before is not None and before.at == item.spot.at:
+        return replace(before, pinned=item.spot.pinned)
+    if item.spot.pinned:
+        return _as_shown(item, zone)
+    slot = grid.get(item.spot.at)
+    return None if slot is None else Spot(slot)
 
 
 def _pins(items: Sequence[Item], rules: SlotRules, *, now: datetime, taken: Collection[datetime]) -> dict[int, Spot]:

@@ -5,15 +5,16 @@ Its caller is alone at the calendar. Never: writes.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from pipeline.core.calendar import Slot, WallTime, slot_wall_time, wall_slot
 from pipeline.core.errors import ConflictError, InvalidValueError
+from pipeline.core.states import ContentStatus
 from pipeline.models import CalendarSlot, Content
+from pipeline.services.calendar.positions import Snapshot
 from pipeline.services.calendar.rules import SlotRules
 from pipeline.services.calendar.spots import Spot
 
@@ -21,8 +22,8 @@ from pipeline.services.calendar.spots import Spot
 To = datetime | WallTime
 
 
-def spot(session: Session, site_id: int, rules: SlotRules, to: To, *, moving: Collection[int], now: datetime) -> Spot:
-    """The spot of `to`; pinned where it is no slot of the site. `moving` are the contents that leave their spots.
+def spot(session: Session, site_id: int, rules: SlotRules, to: To, *, moving: Snapshot, now: datetime) -> Spot:
+    """The spot of `to` for `moving`, which leaves its own; pinned where it is no slot of the site.
 
     Raises InvalidValueError for what has passed, does not exist or is a skipped date, ConflictError for what is taken.
     """
@@ -37,11 +38,11 @@ def spot(session: Session, site_id: int, rules: SlotRules, to: To, *, moving: Co
             f"{when} is on a date that the site skips. Choose another date, or take it out of publishing.skip_dates."
         )
     holder = _holder(session, site_id, slot.at)
-    if holder is not None and holder[0] not in moving:
-        content_id, title = holder
-        raise ConflictError(
-            f"{when} is taken by content {content_id}, {title!r}. Swap the two, or choose another time."
-        )
+    if holder is not None and holder.id != moving.content_id:
+        # Only two that are scheduled change places.
+        both = moving.position.status is holder.status is ContentStatus.SCHEDULED
+        instead = "Swap the two, or choose another time." if both else "Choose another time."
+        raise ConflictError(f"{when} is taken by content {holder.id}, {holder.title!r}. {instead}")
     return Spot(slot, pinned=on_grid is None)
 
 
@@ -78,14 +79,13 @@ def _slot(rules: SlotRules, to: To) -> Slot:
     return slot
 
 
-def _holder(session: Session, site_id: int, slot_at: datetime) -> tuple[int, str] | None:
+def _holder(session: Session, site_id: int, slot_at: datetime) -> Row[int, str, ContentStatus] | None:
     query = (
-        select(Content.id, Content.title)
+        select(Content.id, Content.title, Content.status)
         .join(CalendarSlot, CalendarSlot.content_id == Content.id)
         .where(CalendarSlot.site_id == site_id, CalendarSlot.slot_at == slot_at)
     )
-    row = session.execute(query).one_or_none()
-    return None if row is None else (row.id, row.title)
+    return session.execute(query).one_or_none()
 
 
 def _told(slot: Slot) -> str:

@@ -22,6 +22,7 @@ from pipeline.services.calendar.positions import Position, Snapshot
 from pipeline.services.calendar.reflow import Move, alone
 from pipeline.services.calendar.rules import SlotRules
 from pipeline.services.calendar.spots import Spot
+from pipeline.services.content_refusals import what_it_is
 
 _SCHEDULED: Final = frozenset({ContentStatus.SCHEDULED})
 _UNSCHEDULED: Final = frozenset({ContentStatus.APPROVED, ContentStatus.READY})
@@ -44,7 +45,7 @@ def move(session: Session, content: Content, *, to: To, actor: str, now: datetim
     """
     rules, (was,) = _begin(session, [content], now=now)
     _require(was, _SCHEDULED)
-    spot = destinations.spot(session, content.site_id, rules, to, moving=[content.id], now=now)
+    spot = destinations.spot(session, content.site_id, rules, to, moving=was, now=now)
     pinned = spot.pinned or (was.position.spot is not None and was.position.spot.pinned)
     new = Position(ContentStatus.SCHEDULED, replace(spot, pinned=pinned))
     return _do(session, content, "moved", [(was, new)], rules=rules, actor=actor, now=now)
@@ -64,8 +65,10 @@ def pin(session: Session, content: Content, *, to: To | None, actor: str, now: d
             raise InvalidValueError(f"Content {content.id} stands on no slot: give the time to pin it at.")
         spot = was.position.spot
     else:
-        spot = destinations.spot(session, content.site_id, rules, to, moving=[content.id], now=now)
+        spot = destinations.spot(session, content.site_id, rules, to, moving=was, now=now)
     new = Position(ContentStatus.SCHEDULED, replace(spot, pinned=True))
+    if was.position.is_at(new):
+        raise ConflictError(f"Content {content.id} is pinned there already. To let it move again, unpin it.")
     return _do(session, content, "pinned", [(was, new)], rules=rules, actor=actor, now=now)
 
 
@@ -124,7 +127,7 @@ def schedule(session: Session, content: Content, *, to: To | None, actor: str, n
     if to is None:
         spot = destinations.next_free(session, content.site_id, rules, now=now)
     else:
-        spot = destinations.spot(session, content.site_id, rules, to, moving=[content.id], now=now)
+        spot = destinations.spot(session, content.site_id, rules, to, moving=was, now=now)
     wanted = [(was, Position(ContentStatus.SCHEDULED, spot))]
     return _do(session, content, "scheduled", wanted, rules=rules, actor=actor, now=now)
 
@@ -161,13 +164,10 @@ def _do(
 
 def _require(was: Snapshot, statuses: Collection[ContentStatus]) -> None:
     status = was.position.status
-    if was.publication is PublicationStatus.PUBLISHING or status is ContentStatus.PUBLISHING:
-        raise ConflictError(
-            f"Content {was.content_id} is just being published. Wait until it is published or needs attention."
-        )
-    if status not in statuses:
-        allowed = " or ".join(sorted(statuses))
-        raise ConflictError(f"Content {was.content_id} is {status}: only {allowed} content can do that.")
+    if was.publication is PublicationStatus.PUBLISHING:
+        status = ContentStatus.PUBLISHING
+    if status is ContentStatus.PUBLISHING or status not in statuses:
+        raise ConflictError(what_it_is(was.content_id, status))
 
 
 def _require_to_plan(was: Snapshot) -> None:

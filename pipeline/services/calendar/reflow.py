@@ -5,7 +5,7 @@ What is being published and what is overdue never moves, a pin only with its wal
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -84,11 +84,6 @@ def reflow(session: Session, site: Site, *, now: datetime) -> Sequence[Move]:
     return _reflow(session, site.id, now=now)
 
 
-def reflow_around(session: Session, site_id: int, reserved: Collection[datetime], *, now: datetime) -> Sequence[Move]:
-    """As `reflow`, and nothing gets an instant of `reserved`."""
-    return _reflow(session, site_id, now=now, reserved=reserved)
-
-
 def keep(session: Session, site: Site, *, now: datetime) -> Sequence[Move]:
     """Take the settings for free slots only: what is scheduled stays where it is, but pins keep their wall time."""
     rows.make(session, site.id, read_state(session, site.id).wanted)
@@ -134,7 +129,9 @@ def put_dealt(
     taken = {content_id: spot for content_id, spot in changed.items() if spot is not None}
     spots.clear(session, list(changed))
     spots.put(session, site_id, taken, zone=zone)
-    placing.retime(session, [placing.Retimed(content_id, spot.at, spot.at) for content_id, spot in taken.items()])
+    placing.retime(
+        session, [placing.Retimed(content_id, spot.at, spot.at) for content_id, spot in taken.items()], now=now
+    )
     gone = [item.content_id for item in items if changed.get(item.content_id, item) is None]
     drop(session, site_id, gone, now=now)
 
@@ -158,11 +155,11 @@ def _current_state(session: Session, site_id: int, *, now: datetime) -> Calendar
     return state
 
 
-def _reflow(session: Session, site_id: int, *, now: datetime, reserved: Collection[datetime] = ()) -> Sequence[Move]:
+def _reflow(session: Session, site_id: int, *, now: datetime) -> Sequence[Move]:
     rows.lock_alone(session, site_id)
     rules = read_state(session, site_id).wanted
     items = dealing.read(session, site_id, now=now, lock=True)
-    dealt = dealing.deal(items, rules, now=now, reserved=reserved)
+    dealt = dealing.deal(items, rules, now=now)
     made_to = max((spot.at for spot in dealt.values() if spot is not None and not spot.pinned), default=now)
     rows.remove_free(session, site_id)
     put_dealt(session, site_id, items, dealt, zone=rules.zone, now=now)

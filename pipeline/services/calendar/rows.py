@@ -2,7 +2,7 @@
 
 Three locks on the calendar's row. *Share* is every allocator's; *extend* adds slots at the end and goes together with
 share (so that an allocator may ask for it while others hold share: no deadlock); *alone* goes with nothing.
-Lock order: site, calendar, publication, content, slot. Never: decides who gets a slot.
+Lock order: site, calendar, settings' row, publication, content, slot (decision 0010). Never: decides who gets a slot.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ _VERSION = select(SiteCalendar.version).where(SiteCalendar.site_id == bindparam(
 _SHARE = _VERSION.with_for_update(read=True, key_share=True)
 _EXTEND = _VERSION.with_for_update(key_share=True)
 _ALONE = _VERSION.with_for_update()
-_ALONE_OF = (
-    select(SiteCalendar.version)
-    .join(Site, Site.id == SiteCalendar.site_id)
-    .where(Site.account_id == bindparam("account"), SiteCalendar.site_id == bindparam("site"))
-    .with_for_update(of=SiteCalendar)
-)
 _ALONE_OR_NOT = _VERSION.with_for_update(skip_locked=True)
 _SITE = select(Site.id).where(Site.id == bindparam("site")).with_for_update(key_share=True)
+_OWN_SITE = _SITE.where(Site.account_id == bindparam("account")).cte("own_site")
+#: The calendar's row is looked for by what the site's row gave: that one is locked first.
+_SITE_AND_ALONE = (
+    select(SiteCalendar.version)
+    .where(SiteCalendar.site_id == select(_OWN_SITE.c.id).scalar_subquery())
+    .with_for_update(of=SiteCalendar)
+)
 
 _EARLIEST_FREE = (
     select(SLOTS.c.slot_at)
@@ -78,9 +79,9 @@ def lock_alone(session: Session, site_id: int) -> None:
     session.scalar(_ALONE, {"site": site_id})
 
 
-def lock_alone_of(session: Session, *, account_id: int, site_id: int) -> bool:
-    """As `lock_alone`, for the account's own; False where it has no such calendar."""
-    return session.scalar(_ALONE_OF, {"account": account_id, "site": site_id}) is not None
+def lock_site_and_alone(session: Session, *, account_id: int, site_id: int) -> bool:
+    """As `lock_site`, then `lock_alone`, in one statement; False where the account has no such calendar."""
+    return session.scalar(_SITE_AND_ALONE, {"account": account_id, "site": site_id}) is not None
 
 
 def lock_alone_or_leave(session: Session, site_id: int) -> bool:

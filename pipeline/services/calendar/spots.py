@@ -6,13 +6,13 @@ Its caller is alone at the calendar. Never: decides who stands where; free slots
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import bindparam, delete
 from sqlalchemy.orm import Session
 
-from pipeline.core.calendar import Slot
+from pipeline.core.calendar import Slot, WallTime, slot_wall_time, wall_slot
 from pipeline.models.inserting import insert_rows
 from pipeline.models.selecting import is_one_of, portions
 from pipeline.services.calendar import rows
@@ -30,6 +30,14 @@ class Spot:
     def at(self) -> datetime:
         """The instant, in UTC."""
         return self.slot.at
+
+
+def told_in(spot: Spot, zone: str) -> Spot:
+    """The spot at its wall time where that stands for its instant in the zone; else as the clocks there show it."""
+    wall = WallTime(spot.slot.local_date, spot.slot.local_time)
+    if wall_slot(wall, zone) == spot.slot:
+        return spot
+    return replace(spot, slot=Slot(spot.at, *slot_wall_time(spot.at, zone)))
 
 
 def clear(session: Session, content_ids: Sequence[int]) -> None:

@@ -40,7 +40,7 @@ class SiteSummary(BaseModel):
     timezone: str
     target: str
     url: str | None
-    #: How the last look at it found it.
+    #: How the last check of it found it.
     sync_status: str
     last_sync_at: datetime | None
     created_at: datetime

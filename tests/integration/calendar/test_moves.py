@@ -108,6 +108,14 @@ class TestMove:
 
         assert world.held() == dict(zip(grid(2), [first.id, second.id], strict=True))
 
+    def test_a_swap_is_not_proposed_to_what_is_not_scheduled(self, world: World) -> None:
+        holder, _ = world.scheduled(2)
+        (content,) = world.approve(1)
+
+        for action in (calendar.schedule, calendar.pin):
+            with pytest.raises(ConflictError, match=rf"taken by content {holder.id}, '.*'\. Choose another time\.$"):
+                world.act(action, content.id, to=grid(1)[0])
+
     def test_what_is_being_published_does_not_move(self, world: World) -> None:
         (content,) = world.scheduled(1)
         _publishing(world, content.id)
@@ -120,7 +128,7 @@ class TestMove:
     def test_content_that_is_not_scheduled_does_not_move(self, world: World) -> None:
         (content,) = world.approve(1)
 
-        with pytest.raises(ConflictError, match="is approved: only scheduled content"):
+        with pytest.raises(ConflictError, match=r"is approved and stands on no slot\. To give it one"):
             world.act(calendar.move, content.id, to=grid(5)[4])
 
     def test_moving_to_where_it_stands_is_refused(self, world: World) -> None:
@@ -148,6 +156,16 @@ class TestPin:
 
         assert world.at(pinned.id) == grid(1)[0]
         assert world.at(other.id) == grid(1, time_slots=["12:00"])[0]
+
+    @pytest.mark.parametrize("to", [None, BESIDE])
+    def test_what_is_pinned_is_not_pinned_there_again(self, world: World, to: WallTime | None) -> None:
+        (content,) = world.scheduled(1)
+        world.act(calendar.pin, content.id, to=BESIDE)
+
+        with pytest.raises(ConflictError, match=f"Content {content.id} is pinned there already"):
+            world.act(calendar.pin, content.id, to=to)
+
+        assert world.audited() == ["calendar.pinned"]
 
     def test_a_pin_beside_the_slots_takes_none(self, world: World) -> None:
         (content,) = world.scheduled(1)
@@ -289,5 +307,5 @@ class TestUnscheduleAndSchedule:
     def test_what_is_scheduled_cannot_be_scheduled_again(self, world: World) -> None:
         (content,) = world.scheduled(1)
 
-        with pytest.raises(ConflictError, match="is scheduled: only approved or ready"):
+        with pytest.raises(ConflictError, match=r"is scheduled\. To have it elsewhere"):
             world.act(calendar.schedule, content.id, to=None)

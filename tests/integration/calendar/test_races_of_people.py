@@ -8,13 +8,16 @@ from datetime import date, timedelta
 from threading import Barrier
 from typing import TYPE_CHECKING
 
+import pytest
 from sqlalchemy import select, update
+from sqlalchemy.orm.attributes import set_committed_value
 
 from pipeline.core.calendar import WallTime
 from pipeline.core.errors import ConflictError
 from pipeline.core.states import ContentStatus, PublicationStatus
-from pipeline.models import Publication
+from pipeline.models import Publication, Site
 from pipeline.services import calendar, publications
+from pipeline.services.calendar import Follow
 from pipeline.services.publications import Limits
 from tests.support.publishing import NOW, grid
 
@@ -198,6 +201,27 @@ def test_an_undo_meets_the_publisher(world: World) -> None:
     assert (claimed is None) != isinstance(undone, ConflictError)
     expected = first if claimed is None else fifth
     assert world.at(content.id) == expected
+
+
+@pytest.mark.parametrize("action", ["change", "undo"])
+def test_a_zone_that_changed_while_the_lock_was_waited_for_is_not_taken_for_the_present_one(
+    world: World, action: str
+) -> None:
+    world.scheduled(1)
+    world.set_timezone("Asia/Tokyo")
+
+    with world.database.transaction() as session:
+        site = session.get_one(Site, world.site.id)
+        # As it was read before the other one committed.
+        set_committed_value(site, "timezone", "Europe/Berlin")
+        if action == "undo":
+            calendar.undo(session, site, actor="ada", now=NOW)
+        else:
+            calendar.set_timezone(session, site, "Europe/Berlin", follow=Follow.REFLOW, actor="ada", now=NOW)
+
+    with world.database.reading() as session:
+        assert session.get_one(Site, world.site.id).timezone == "Europe/Berlin"
+    assert list(world.held()) == grid(1)
 
 
 def test_two_undos_take_one_action_back(world: World) -> None:

@@ -98,16 +98,6 @@ def test_items_that_lost_their_slots_return_to_them(world: World) -> None:
     assert world.free()[0] == grid(5)[4]
 
 
-def test_what_was_scheduled_since_makes_room(world: World) -> None:
-    old = world.scheduled(3)
-    world.save(time_slots=["09:00", "18:00"])
-    new = world.scheduled(2)
-
-    world.undo()
-
-    assert world.held() == dict(zip(grid(5), [content.id for content in (*old, *new)], strict=True))
-
-
 def test_keeping_in_place_is_taken_back_with_its_settings(world: World) -> None:
     world.scheduled(2)
     before = _as_it_is(world)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Barrier, BrokenBarrierError
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,9 @@ from sqlalchemy import update
 
 from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.models import Content, Publication, Site
-from pipeline.services import calendar, site_health
-from pipeline.services.calendar import Follow, anchors, overdue
+from pipeline.services import calendar, settings, site_health
+from pipeline.services.calendar import Follow, anchors, changes, overdue, rows
+from pipeline.services.calendar.rules import read_state
 from pipeline.sites.port import Standing
 from tests.support.publishing import NOW
 
@@ -51,6 +52,14 @@ def meeting(monkeypatch: pytest.MonkeyPatch) -> Meeting:
     meeting = Meeting(monkeypatch)
     meeting.after(overdue, "is_too_late")
     return meeting
+
+
+def _save(world: World, time_slots: list[str], *, now: datetime) -> None:
+    with world.database.transaction() as session:
+        page = calendar.lock_settings(session, account_id=world.site.account_id, site_id=world.site.id)
+        values = page.settings.model_dump()
+        new = settings.checked({**values, "publishing": {**values["publishing"], "time_slots": time_slots}})
+        calendar.save_settings(session, page, new, follow=Follow.REFLOW, actor="me", now=now)
 
 
 def _together(*works: Callable[[], object]) -> None:
@@ -92,3 +101,31 @@ def test_a_check_that_finds_a_difference_and_a_publisher_that_updates(
     _together(answer, lambda: world.claim(planned, now=NOW))
 
     assert world.publication(planned.content_id).lease_until == NOW + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("other", ["undo", "move", "claim"])
+def test_a_save_of_settings_and_whoever_has_the_site(world: World, meeting: Meeting, other: str) -> None:
+    planned = world.schedule(4)
+    _save(world, ["12:00"], now=NOW)
+    now = NOW + A_MONTH if other == "claim" else NOW
+    meeting.after(changes.site_settings, "lock_page")
+    if other != "claim":
+        meeting.after(rows, "lock_site")
+
+    def undo() -> None:
+        with world.database.transaction() as session:
+            calendar.undo(session, session.get_one(Site, world.site.id), actor="me", now=now)
+
+    def move() -> None:
+        with world.database.transaction() as session:
+            content = session.get_one(Content, planned[0].content_id)
+            calendar.move(session, content, to=NOW + 2 * A_MONTH, actor="me", now=now)
+
+    others = {"undo": undo, "move": move, "claim": lambda: world.claim(planned[0], now=now)}
+    _together(lambda: _save(world, ["07:00"], now=now), others[other])
+
+    with world.database.reading() as session:
+        state = read_state(session, world.site.id)
+    assert state.is_current
+    # An undo that comes after the save takes that back.
+    assert state.wanted.time_slots in {("07:00",), ("12:00",) if other == "undo" else ("07:00",)}

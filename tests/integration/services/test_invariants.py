@@ -6,16 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import insert, text, update
+from sqlalchemy import Executable, delete, insert, select, text, update
 from sqlalchemy.orm import Session
 
-from pipeline.core.states import CallStatus, ItemStatus, LaneStatus, RunStatus, StageRunStatus
+from pipeline.core.states import CallStatus, ContentStatus, ItemStatus, LaneStatus, RunStatus, StageRunStatus
 from pipeline.db.session import Database
-from pipeline.models import Account, AiCall, CreditEntry, Lane, Run, StageItem, StageRun
+from pipeline.models import Account, AiCall, CalendarSlot, CreditEntry, Lane, Publication, Run, StageItem, StageRun
+from pipeline.services import calendar
 from pipeline.services import credits as ledger
 from pipeline.services.credits import CallHandle, Settlement
 from pipeline.services.invariants import violations
 from tests.support import ledgers
+from tests.support.builders import make_content, make_site
 from tests.support.ledgers import NOW, LedgerWorld
 
 CREDIT = 1_000_000
@@ -165,6 +167,30 @@ def test_an_unreached_item_of_an_ended_stage_is_told(
 
     with _faulty(database, update(StageRun).values(status=StageRunStatus.COMPLETED)) as session:
         assert violations(session) == [f"Stage run 1 is completed, but 2 of its items are {status}."]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        delete(CalendarSlot).where(CalendarSlot.content_id == 1),
+        update(CalendarSlot).where(CalendarSlot.content_id == 1).values(content_id=None),
+        update(Publication).where(Publication.content_id == 1).values(slot_at=NOW),
+        update(CalendarSlot).where(CalendarSlot.content_id == 1).values(site_id=2),
+    ],
+    ids=["no slot", "a free slot", "another instant", "another site"],
+)
+def test_a_planned_publication_without_its_slot_is_told(database: Database, fault: Executable) -> None:
+    with database.transaction() as session:
+        site, _ = make_site(session), make_site(session)
+        for _ in range(2):
+            make_content(session, site=site, status=ContentStatus.APPROVED, approved_at=NOW)
+        assert calendar.fill(session, site.id, now=NOW, limit=2) == 2
+
+    with _faulty(database, fault) as session:
+        slot_at = session.scalar(select(Publication.slot_at).where(Publication.content_id == 1))
+        assert violations(session) == [
+            f"Publication 1 is planned for {slot_at}, but its content 1 holds no slot of its site then."
+        ]
 
 
 def test_laws_that_the_schema_keeps_too_are_told_where_its_checks_are_off(sqlite_database: Database) -> None:

@@ -11,7 +11,8 @@ from starlette.testclient import TestClient
 
 from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.db.session import Database
-from pipeline.models import AuditEvent, Publication, Site
+from pipeline.models import AuditEvent, Publication, Site, SiteAutomationSettings
+from pipeline.services import publications
 from pipeline.web.app import create_app
 from tests.support.api import Api, FakeBackend
 from tests.support.builders import make_content
@@ -105,6 +106,27 @@ def test_the_calendar_shows_days_slots_and_what_stands_on_them(api: Api) -> None
     assert (found["site_id"], found["timezone"], len(found["days"])) == (api.mine.site_id, "Europe/Berlin", 7)
     assert [(slot["content_id"], slot["title"]) for slot in taken] == [(api.mine.content_id, "How to stand")]
     assert found["unscheduled"] == []
+    assert (found["needs_you"], found["publishes_by_itself"]) == ([], True)
+
+
+def test_the_calendar_lists_what_needs_a_person_and_says_whether_slots_publish(api: Api) -> None:
+    with api.database.transaction() as session:
+        session.get_one(SiteAutomationSettings, api.mine.site_id).auto_publish_enabled = False
+        for mine in (api.mine, api.other):
+            publication = session.scalars(select(Publication).where(Publication.content_id == mine.content_id)).one()
+            publications.set_aside(session, publication.id, "The site refused it.", now=api.database.now())
+
+    found = api.client.get(f"/api/v1/sites/{api.mine.site_id}/calendar").json()
+
+    (needy,) = found["needs_you"]
+    assert needy.pop("what_to_do").startswith("Put that right first. ")
+    assert needy == {
+        "content_id": api.mine.content_id,
+        "title": "How to stand",
+        "status": "needs_attention",
+        "why": "The site refused it.",
+    }
+    assert found["publishes_by_itself"] is False
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """What calls were asked with and what a credit was worth, for reports; indexes of reports and metrics; prompts.
 
 Revision ID: 0011
-Revises: 0007
+Revises: 0009
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import op
 from pipeline.models.types import BigId, UtcDateTime
 
 revision = "0011"
-down_revision = "0007"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
@@ -74,7 +74,6 @@ def upgrade() -> None:
         sqlite_where=_REFUND,
         postgresql_where=_REFUND,
     )
-    op.create_index("ix_credit_entries_account_id_id", "credit_entries", ["account_id", "id"])
     op.create_index("ix_runs_status", "runs", ["status"])
     op.create_index("ix_publications_status", "publications", ["status"])
     _prompts()
@@ -95,7 +94,6 @@ def _prompts() -> None:
         sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_prompts_site_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_prompts")),
     )
-    op.create_index(op.f("ix_prompts_account_id"), "prompts", ["account_id"])
     for name, column, where in (
         ("uq_prompts_account", "account_id", sa.text("site_id IS NULL")),
         ("uq_prompts_site", "site_id", sa.text("site_id IS NOT NULL")),
@@ -108,7 +106,6 @@ def downgrade() -> None:
     op.drop_table("prompts")
     op.drop_index("ix_publications_status", table_name="publications")
     op.drop_index("ix_runs_status", table_name="runs")
-    op.drop_index("ix_credit_entries_account_id_id", table_name="credit_entries")
     op.drop_index("ix_credit_entries_refunds", table_name="credit_entries")
     op.drop_index("ix_ai_calls_resolved", table_name="ai_calls")
     with op.batch_alter_table("ai_calls", recreate="never") as table:
