@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from pipeline.config import config
 from pipeline.core.money import UCR_PER_CREDIT
 from pipeline.db.session import Database
-from pipeline.secrets import METRICS_TOKEN, ensure_secrets
+from pipeline.secrets import METRICS_TOKEN, ensure_secrets, read_secrets
 from pipeline.services.metrics import Metrics, read_metrics
 from pipeline.web.errors import problem
 
@@ -95,5 +95,6 @@ def _credits(name: str, text: str, amount_ucr: int) -> GaugeMetricFamily:
 
 def _has_token(header: str) -> bool:
     scheme, _, given = header.partition(" ")
-    token = ensure_secrets(config().home)[METRICS_TOKEN]
+    home = config().home
+    token = read_secrets(home).get(METRICS_TOKEN) or ensure_secrets(home)[METRICS_TOKEN]
     return scheme.casefold() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())

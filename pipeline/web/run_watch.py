@@ -50,12 +50,17 @@ class RunWatch:
         tick_seconds: float = 1.0,
         heartbeat_seconds: float = 15.0,
         life_seconds: float = 600.0,
+        most: int = 1_000,
     ) -> None:
-        """A stream lives `life_seconds`: who still listens then comes again, and is looked at again."""
+        """A stream lives `life_seconds`: who still listens then comes again, and is looked at again.
+
+        No more than `most` are open at once.
+        """
         self._database = database
         self._tick_seconds = tick_seconds
         self._heartbeat_seconds = heartbeat_seconds
         self._life_seconds = life_seconds
+        self._most = most
         self._listeners: set[_Listener] = set()
         self._poller: asyncio.Task[None] | None = None
         self._is_closed = False
@@ -65,6 +70,11 @@ class RunWatch:
     def listening(self) -> int:
         """How many streams are open."""
         return len(self._listeners)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is room for no further stream."""
+        return self.listening >= self._most
 
     @property
     def is_polling(self) -> bool:

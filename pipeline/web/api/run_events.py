@@ -6,6 +6,7 @@ Who listens is looked at in a transaction that ends before the stream begins; th
 from __future__ import annotations
 
 from contextlib import aclosing
+from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Response
@@ -17,6 +18,7 @@ from pipeline.services import runs
 from pipeline.services.run_progress import Progress, Watched, progress_of
 from pipeline.web.answers import problems
 from pipeline.web.api.parameters import RunId
+from pipeline.web.errors import problem
 from pipeline.web.operations import Unit, reads
 from pipeline.web.run_watch import RunWatch
 
@@ -45,8 +47,11 @@ _STREAM: Final[dict[int | str, dict[str, Any]]] = {
         "description": "Events `run`, each with all of how far the run is, the first at once; it ends with the run.",
         "content": {"text/event-stream": {"schema": _EVENT, "examples": {"running": {"value": _EXAMPLE}}}},
     },
+    503: {**problems(503)[503], "description": "So many watch runs already that there is no room for another."},
     204: {"description": "The run is over, and `Last-Event-ID` says that this is known: do not come again."},
 }
+
+_FULL: Final = "Too many watch runs at once. Come again in half a minute, or ask for the run itself."
 
 LastEventId = Annotated[
     str | None,
@@ -72,6 +77,10 @@ class RunEvents(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send what the app's watch tells, until the run is over or nobody listens."""
         watch: RunWatch = scope["app"].state.run_watch
+        if watch.is_full:
+            refused = problem(HTTPStatus.SERVICE_UNAVAILABLE, _FULL, headers={"Retry-After": "30"})
+            await refused(scope, receive, send)
+            return
         async with aclosing(watch.listen(self._watched, self._first, last_id=self._last_id)) as events:
             self.body_iterator = events
             await super().__call__(scope, receive, send)

@@ -135,6 +135,17 @@ def test_anothers_run_is_refused_before_anything_is_sent(api: Api) -> None:
     assert the_app().state.run_watch.listening == 0
 
 
+def test_where_too_many_watch_the_next_is_told_to_come_again(sqlite_api: Api) -> None:
+    state = the_app().state
+    before, state.run_watch = state.run_watch, RunWatch(lambda: sqlite_api.database, most=0)
+
+    answer = sqlite_api.client.get(_path(sqlite_api))
+
+    state.run_watch = before
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+    assert answer.json()["detail"].startswith("Too many watch runs at once.")
+
+
 # The watch itself.
 
 
