@@ -19,6 +19,7 @@ from pipeline.cli import (
     keywords,
     notifications,
     processes,
+    prompts,
     publishing,
     report,
     reviews,
@@ -80,6 +81,7 @@ sites.app.command("test")(site_health.check)
 sites.app.command("sync")(site_health.check_all)
 _group("keywords", keywords.app, "Keywords of a site: import a file, add, list.")
 _group("settings", settings.app, "Settings of a site: show, set, preset, reset.")
+_group("prompts", prompts.app, "What the stages tell their models: list, show, set, reset.")
 app.command("run")(run.run)
 app.command("runs")(runs.runs)
 app.command("run-show")(runs.run_show)

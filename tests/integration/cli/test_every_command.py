@@ -20,7 +20,7 @@ ISSUED = {
     "credits grant",
     "site test", "site sync", "notifications list", "notifications read", "webhooks add",
     "webhooks list", "webhooks remove", "webhooks test", "webhooks deliveries", "webhooks redeliver",
-    "credits refund", "report",
+    "credits refund", "report", "prompts list", "prompts show", "prompts set", "prompts reset",
     "calendar show", "calendar move", "calendar pin", "calendar unpin", "calendar swap",
     "calendar unschedule", "calendar schedule", "calendar undo", "site set",
 }  # fmt: skip
