@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, CursorResult, Table, delete, select, tuple
 from sqlalchemy.orm import Session
 
 from pipeline.models import (
+    CalendarFeed,
     CalendarSlot,
     Cluster,
     Content,
@@ -21,6 +22,7 @@ from pipeline.models import (
     Image,
     ImagePrompt,
     Keyword,
+    Prompt,
     Publication,
     Site,
     SiteCalendar,
@@ -35,7 +37,7 @@ _HELD: Final[tuple[Table, ...]] = tuple(
     map(
         table_of,
         (
-            *(UndoRecord, CalendarSlot, SiteCalendar, SyncEvent, Publication),
+            *(CalendarFeed, Prompt, UndoRecord, CalendarSlot, SiteCalendar, SyncEvent, Publication),
             *(Image, ImagePrompt, Content, ContentTask, Idea, Keyword, Cluster),
         ),
     )

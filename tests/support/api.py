@@ -6,24 +6,28 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
 from PIL import Image
 from sqlalchemy import event
+from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 import stages  # noqa: F401 - a run asks every stage what waits for it
 from pipeline.config import config
+from pipeline.core.alerts import NotificationKind
 from pipeline.core.roles import Role, Scope
 from pipeline.core.states import ContentStatus, ImagePromptStatus
 from pipeline.db.session import Database
 from pipeline.engine.media import MediaStore
-from pipeline.models import Account, ContentTask, Idea, Run, UndoRecord
-from pipeline.services import accounts, api_keys, calendar, runs, sites, users
+from pipeline.models import Account, ContentTask, Idea, Run, Site, UndoRecord
+from pipeline.services import accounts, api_keys, calendar, deliveries, notifications, runs, sites, users, webhooks
 from pipeline.web.app import create_app
 from pipeline.web.rates import Rates
+from pipeline.web.run_watch import RunWatch
 from tests.support.builders import make_content, make_image, make_image_prompt, make_keywords
 
 
@@ -65,6 +69,9 @@ class Tenant:
     undo_id: int
     user_id: int
     key_id: int
+    notification_id: int
+    webhook_id: int
+    delivery_id: int
     keyword_id: int
     cluster_id: int
     idea_id: int
@@ -82,9 +89,9 @@ class Tenant:
         return {name: an_id for name, an_id in vars(self).items() if name.endswith("_id") and name != "account_id"}
 
     @property
-    def in_paths(self) -> dict[str, int]:
+    def in_paths(self) -> dict[str, Any]:
         """Whatever may stand in a path: the ids, and what is none."""
-        return self.ids | {"version": 1, "position": 0}
+        return self.ids | {"version": 1, "position": 0, "stage": "tasks_to_content", "by": "model"}
 
 
 @dataclass(frozen=True)
@@ -164,16 +171,45 @@ def make_site(database: Database, account_id: int, *, key: str, user_id: int, ke
         prompt = make_image_prompt(session, content=content, status=ImagePromptStatus.DONE)
         image = make_image(session, prompt=prompt, sha256=stored.sha256, mime=stored.mime)
         run = session.get_one(Run, runs.start(session, site=site, now=now).run_id)
+        told = _tell(session, site, now=now)
     planned = (keyword.id, idea.cluster_id, idea.id, task.id)
-    return Tenant(account_id, key, site.id, run.id, content.id, done.id, user_id, key_id, *planned, image.id)
+    return Tenant(account_id, key, site.id, run.id, content.id, done.id, user_id, key_id, *told, *planned, image.id)
+
+
+def _tell(session: Session, site: Site, *, now: datetime) -> tuple[int, int, int]:
+    """A notification on its way to a webhook that nobody can be posted to: ids of it, the webhook, the delivery."""
+    hook = webhooks.add(
+        session, account_id=site.account_id, url="http://127.0.0.1:9/", kinds=(), home=config().home, now=now
+    ).webhook
+    told = notifications.tell(
+        session,
+        NotificationKind.SITE_FAILING,
+        account_id=site.account_id,
+        state_id=site.id,
+        about=("site", site.id),
+        message=f"{site.name} takes no articles.",
+        now=now,
+    )
+    [delivery] = deliveries.of_webhook(session, hook)
+    return told or 0, hook.id, delivery.id
 
 
 @cache
 def the_app() -> FastAPI:
-    """The app, made once: what it stands on is put under it by `api_on`. It answers as often as it is asked."""
+    """The app, made once: what it stands on is put under it by `api_on`.
+
+    It answers as often as it is asked; streams of runs end soon.
+    """
     app = create_app()
     app.state.rates = Rates(0, log_ins_a_minute=0)
+    app.state.run_watch = RunWatch(_database, tick_seconds=0.01, life_seconds=0.03)
     return app
+
+
+def _database() -> Database:
+    """What the app stands on now."""
+    backend: FakeBackend = the_app().state.backend
+    return backend.database()
 
 
 @contextmanager

@@ -141,7 +141,10 @@ def test_a_deleted_site_runs_and_publishes_no_more(api: Api) -> None:
 
 
 def test_nothing_of_a_deleted_site_is_shown_but_what_it_cost(api: Api) -> None:
+    feed = api.client.post(_path(api, "/calendar/feed")).json()["path"]
+    assert api.client.get(feed).status_code == 200
     _delete(api)
+    assert api.client.get(feed).status_code == 404
     mine = api.mine
     gone = [
         _path(api), _path(api, "/keywords"), _path(api, "/calendar"), _path(api, "/unified-settings/"),
