@@ -8,11 +8,11 @@ from typing import Final
 
 
 class Role(StrEnum):
-    """What somebody may do in an account; each may also do what those after it may."""
+    """What somebody may do; each may also do what those after it may."""
 
-    #: Runs the installation: models, providers, the system's settings; in its own account also what an owner may.
+    #: Runs the installation: providers, models, every account.
     PLATFORM_ADMIN = "platform_admin"
-    #: Everything, keys and people included.
+    #: Everything in their account, keys and people included.
     OWNER = "owner"
     #: Works: changes settings and content, starts and stops runs.
     EDITOR = "editor"
@@ -29,6 +29,12 @@ class Scope(StrEnum):
     SETTINGS = "settings"
     #: Runs: start, look, pause, resume, cancel, retry.
     RUNS = "runs"
+    #: Models that may be asked, with cost and price.
+    MODELS = "models"
+    #: Providers, with their keys.
+    PROVIDERS = "providers"
+    #: What counts for every account.
+    SYSTEM = "system"
     #: Articles: list, show, decide, edit, publish.
     CONTENT = "content"
     #: The calendar of a site: show it, move what stands on it.
@@ -37,12 +43,6 @@ class Scope(StrEnum):
     CREDITS = "credits"
     #: Why runs started, or did not.
     DECISIONS = "decisions"
-    #: Models that may be asked, with cost and price.
-    MODELS = "models"
-    #: Providers, with their keys.
-    PROVIDERS = "providers"
-    #: What counts for every account.
-    SYSTEM = "system"
 
 
 _ORDER: Final = tuple(Role)
