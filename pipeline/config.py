@@ -65,6 +65,8 @@ class Config(BaseModel):
     flower_port: Port = 5555
     #: Where the web process is tried first.
     web_port: Port = 8000
+    #: Requests a minute that one key or person is answered by a web process; 0: any number.
+    requests_a_minute: Annotated[int, Field(ge=0, le=1_000_000)] = 1_200
 
     #: How long a lane is its holder's without a renewal.
     lease_seconds: Seconds = 60

@@ -24,6 +24,10 @@ MOST_URL_CHARACTERS: Final = 2_000
 _KEPT_BYTES: Final = 2_000
 _PORTS: Final = {"http": 80, "https": 443}
 _LARGEST_PORT: Final = 65_535
+#: All of IPv6 that was given to anybody in the open network; what is outside translates, or stays within a site.
+_UNICAST: Final = ipaddress.ip_network("2000::/3")
+#: Addresses that a network translates to IPv4 (RFC 6052).
+_TRANSLATED: Final = ipaddress.ip_network("64:ff9b::/96")
 
 
 class UnreachableError(PipelineError):
@@ -103,8 +107,21 @@ def pinned_address(parts: SplitResult, *, allow_private: bool) -> str:
 
 def _is_public(address: str) -> bool:
     found = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None) or found
-    return bool(mapped.is_global and not mapped.is_multicast and found.is_global)
+    embedded = _embedded(found)
+    if embedded is not None:
+        return embedded.is_global and not embedded.is_multicast
+    if isinstance(found, ipaddress.IPv6Address) and found not in _UNICAST:
+        return False
+    return found.is_global and not found.is_multicast and not found.is_reserved
+
+
+def _embedded(found: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 one leads to, through whatever translates."""
+    if isinstance(found, ipaddress.IPv4Address):
+        return None
+    if found in _TRANSLATED:
+        return ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+    return found.ipv4_mapped or found.sixtofour
 
 
 def _connection(parts: SplitResult, address: str, timeout_seconds: float) -> HTTPConnection:

@@ -13,9 +13,10 @@ from celery import Celery
 from celery.beat import Scheduler
 from sqlalchemy.exc import SQLAlchemyError
 
+from pipeline.db.collisions import CollisionError
 from pipeline.db.session import DATABASE_AWAY, Database, database
 from pipeline.logs import get_logger
-from scheduler.calendar import fill_calendars
+from scheduler.calendar import CalendarDuty
 from scheduler.deliveries import deliver_due
 from scheduler.dispatch import DispatchDuty
 from scheduler.duty import Context, Duty
@@ -67,7 +68,7 @@ class PipelineScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no typ
             "heartbeat": self._heartbeat,
             "runs": start_due_runs,
             "dispatch": DispatchDuty(),
-            "calendar": fill_calendars,
+            "calendar": CalendarDuty(),
             "publishing": publish_due,
             "deliveries": Glancing(deliver_due),
             "sites": Glancing(check_due_sites),
@@ -109,6 +110,10 @@ class PipelineScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no typ
         """In how many seconds the duty wants to be called. One that fails waits, and keeps no other from its work."""
         try:
             following = duty(context)
+        except CollisionError as error:
+            # The database is there, and what is due is due still.
+            _log.warning("duty_met_another_change", duty=name, error=str(error.orig).partition("\n")[0])
+            return IDLE_SECONDS
         except DATABASE_AWAY:
             raise
         except Exception as error:  # noqa: BLE001 - the loop must outlive any fault of one duty

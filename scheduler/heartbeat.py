@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy.orm import Session
-
 from pipeline.db.session import Database
-from pipeline.engine import dispatch
-from pipeline.services import heartbeats, schedules
+from pipeline.engine import waiting
+from pipeline.services import heartbeats
 from pipeline.services.heartbeats import EVERY
-from scheduler import deliveries, publishing, sites
 from scheduler.duty import Context
 
 
@@ -32,7 +29,7 @@ class HeartbeatDuty:
             return self._last + EVERY
         broker_answers = context.sender.probe()
         with context.database.reading() as session:
-            oldest = _oldest_due(session, context.now)
+            oldest = waiting.oldest_due(session, now=context.now)
         waits_seconds = 0.0 if oldest is None else round((context.now - oldest).total_seconds(), 3)
         details = {"oldest_due_seconds": waits_seconds, "broker_answers": broker_answers}
         with context.database.transaction() as session:
@@ -44,15 +41,3 @@ class HeartbeatDuty:
         """This process stops as it should: nobody shall wait for it."""
         with database.transaction() as session:
             heartbeats.end(session, self.name)
-
-
-def _oldest_due(session: Session, now: datetime) -> datetime | None:
-    """Since when the longest waiting work has been due; None where none is."""
-    due = (
-        schedules.next_due(session, now=now),
-        dispatch.next_due(session, now=now),
-        publishing.ROWS.next_due(session),
-        deliveries.ROWS.next_due(session),
-        sites.SITES.next_due(session),
-    )
-    return min((instant for instant in due if instant is not None and instant <= now), default=None)

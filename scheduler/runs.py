@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from pipeline.db.collisions import CollisionError
 from pipeline.db.session import DATABASE_AWAY
 from pipeline.engine.dispatch import Chain
 from pipeline.logs import get_logger
@@ -52,9 +53,9 @@ def _start_due(context: Context, *, queued: bool) -> list[Chain]:
         with context.database.transaction() as session:
             started = schedules.start_chunk(session, queued=queued, now=context.now, limit=SITES_A_TICK)
             return _chains(session, started)
-    except DATABASE_AWAY:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with one site, the others are due
+    except Exception as error:
+        if isinstance(error, DATABASE_AWAY) and not isinstance(error, CollisionError):
+            raise
         _log.warning("runs_not_started_together", error=str(error).partition("\n")[0])
     with context.database.reading() as session:
         entries = schedules.due(session, queued=queued, now=context.now, limit=SITES_A_TICK)
@@ -67,14 +68,28 @@ def _start_alone(context: Context, entry: Due) -> list[Chain]:
         with context.database.transaction() as session:
             stage_run_id = schedules.start_due(session, entry, now=context.now)
             return [] if stage_run_id is None else _chains(session, [stage_run_id])
+    except CollisionError:
+        _log.warning("run_met_another_change", site_id=entry.site_id)  # It is due still.
     except DATABASE_AWAY:
         raise
-    except Exception as error:  # noqa: BLE001 - the same
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one site, the others are due
         _log.exception("run_not_started", site_id=entry.site_id)
+        _set_aside(context, entry, error)
+    return []
+
+
+def _set_aside(context: Context, entry: Due, fault: Exception) -> None:
+    """See that what could not be started is not due any more; a row that allows not even that is due later."""
+    reason = f"it could not be started ({type(fault).__name__}); the log of beat says more"
+    try:
         with context.database.transaction() as session:
-            reason = f"it could not be started ({type(error).__name__}); the log of beat says more"
             schedules.set_aside(session, entry, reason=reason, now=context.now)
-        return []
+    except DATABASE_AWAY:
+        raise
+    except Exception:  # noqa: BLE001 - the same
+        _log.exception("run_not_set_aside", site_id=entry.site_id)
+        with context.database.transaction() as session:
+            schedules.postpone(session, entry, now=context.now)
 
 
 def _chains(session: Session, stage_run_ids: Sequence[int]) -> list[Chain]:

@@ -13,7 +13,9 @@ from typing import Final
 from pipeline.core.calendar import tzdata_version
 from pipeline.logs import get_logger
 from pipeline.services import calendar
+from pipeline.services.calendar import Outdated
 from scheduler.duty import Context
+from scheduler.sick_sites import SickSites
 
 #: Most sites a tick.
 SITES_A_TICK: Final = 20
@@ -23,24 +25,32 @@ _log = get_logger(__name__)
 
 
 class ZonesDuty:
-    """Looks once a minute, unless there is something to do."""
+    """Looks once a minute, unless there is something to do; then it goes round, each tick behind the last one."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` is for tests."""
         self._clock = clock
         self._looks_at = clock()
+        self._sick = SickSites("zones", clock=clock)
+        self._after: Outdated | None = None
 
     def __call__(self, context: Context) -> datetime | None:
         """Re-anchor calendars of an older release, one transaction a site. Now, where more wait than a tick takes."""
         if self._clock() < self._looks_at:
             return None
         with context.database.reading() as session:
-            sites = calendar.outdated(session, limit=SITES_A_TICK)
-        for site_id in sites:
+            found = calendar.outdated(session, after=self._after, limit=SITES_A_TICK)
+        for each in found:
+            if self._sick.may_be_tried(each.site_id):
+                self._re_anchor(context, each.site_id)
+        if found:
+            self._after = found[-1]
+            return context.now
+        self._after, self._looks_at = None, self._clock() + PAUSE_SECONDS
+        return None
+
+    def _re_anchor(self, context: Context, site_id: int) -> None:
+        with self._sick.kept_apart(site_id):
             with context.database.transaction() as session:
                 moves = calendar.re_anchor(session, site_id, now=context.now)
             _log.info("calendar_re_anchored", site_id=site_id, tzdata=tzdata_version(), moved=len(moves))
-        if sites:
-            return context.now
-        self._looks_at = self._clock() + PAUSE_SECONDS
-        return None

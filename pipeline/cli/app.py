@@ -9,7 +9,9 @@ import typer
 
 from pipeline.cli import (
     account,
+    account_end,
     api_keys,
+    calendar_feed,
     calendar_moves,
     content,
     credit,
@@ -22,8 +24,10 @@ from pipeline.cli import (
     models,
     notifications,
     processes,
+    prompts,
     providers,
     publishing,
+    report,
     reviews,
     run,
     runs,
@@ -31,6 +35,7 @@ from pipeline.cli import (
     settings,
     site_health,
     sites,
+    users,
     webhooks,
 )
 from pipeline.cli.failures import Commands
@@ -83,6 +88,7 @@ sites.app.command("test")(site_health.check)
 sites.app.command("sync")(site_health.check_all)
 _group("keywords", keywords.app, "Keywords of a site: import a file, add, list.")
 _group("settings", settings.app, "Settings of a site: show, set, preset, reset.")
+_group("prompts", prompts.app, "What the stages tell their models: list, show, set, reset.")
 app.command("run")(run.run)
 app.command("runs")(runs.runs)
 app.command("run-show")(runs.run_show)
@@ -93,6 +99,7 @@ app.command("retry")(runs.retry)
 _group("schedule", schedule.app, "The schedule of a site: show, pause, resume.")
 app.command("decisions")(schedule.decisions)
 _group("calendar", calendar_moves.app, "The calendar of a site: show it, move what stands on it, undo.")
+calendar_moves.app.command("feed")(calendar_feed.feed)
 _group("content", content.app, "Articles: list a site's, show one, decide about it, edit it.")
 content.app.command("approve")(reviews.approve)
 content.app.command("reject")(reviews.reject)
@@ -100,16 +107,20 @@ content.app.command("edit")(reviews.edit)
 content.app.command("withdraw")(reviews.withdraw)
 content.app.command("delete")(reviews.delete)
 app.command("publish")(publishing.publish)
-_group("credits", credit.app, "Credits of an account: show, grant.")
-_group("account", account.app, "Accounts: add one.")
-_group("api-keys", api_keys.app, "API keys of an account: create, list, revoke.")
+_group("credits", credit.app, "Credits of an account: show, grant, refund.")
+app.command("report")(report.report)
+_group("account", account.app, "Accounts: add one, export or erase one.")
+account.app.command("export")(account_end.export)
+account.app.command("erase")(account_end.erase)
+_group("api-keys", api_keys.app, "API keys of an account: create, list, rotate, revoke.")
+_group("users", users.app, "People of an account: add, list, disable, enable, password, sites.")
 _group("account-settings", defaults.of_account, "What an account decides for its sites: show, set.")
 _group("system-settings", defaults.of_system, "What the system decides for all accounts: show, set.")
 _group("models", models.app, "Models that may be asked, with cost and price: list, set, retire.")
 _group("providers", providers.app, "Providers of models, payments, e-mail: list, set.")
 _group("keys", keys.app, "Keys that secrets are encrypted with: rotate.")
 _group("notifications", notifications.app, "What an account was told: list, mark as read.")
-_group("webhooks", webhooks.app, "Addresses that notifications are posted to: add, list, remove, test.")
+_group("webhooks", webhooks.app, "Addresses that notifications are posted to: add, list, remove, test; what arrived.")
 _group("db", installation.db_app, "The database.")
 app.command("worker")(processes.worker)
 app.command("beat")(processes.beat)

@@ -15,10 +15,13 @@ from pipeline.cli.edge import account_of, ready_database
 from pipeline.cli.ical import IcalOption, print_ical
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, SiteArgument
 from pipeline.cli.output import document, local_instant, note, say, status, table
+from pipeline.cli.stacks import stack_runs
+from pipeline.core.words import counted
 from pipeline.models import Site
 from pipeline.services import calendar as service
-from pipeline.services import sites
-from pipeline.services.calendar import Day, Forecast, Unscheduled
+from pipeline.services import settings, sites, stuck
+from pipeline.services.calendar import Day, Forecast, Reason, Unscheduled
+from pipeline.services.stuck import Stuck
 
 #: What `calendar SITE` means.
 _VIEW = "show"
@@ -45,8 +48,12 @@ class View:
     site: Site
     days: Sequence[Day]
     waiting: Sequence[Unscheduled]
-    #: Where an article approved now would appear.
+    #: Articles that a person must do something about.
+    stuck: Sequence[Stuck]
+    #: Where an article approved now would stand.
     next_slot_at: datetime | None
+    #: Whether articles go out at their slots; otherwise they are ready then, for a person to publish.
+    publishes_by_itself: bool
     forecast: Forecast
 
     @classmethod
@@ -56,6 +63,8 @@ class View:
             site=site,
             days=service.entries(session, site, now=now, days=days),
             waiting=service.unscheduled(session, site),
+            stuck=stuck.of_site(session, site),
+            publishes_by_itself=settings.row_of(session, site).auto_publish_enabled,
             next_slot_at=service.predicted_slot(session, site, now=now),
             forecast=service.forecast(session, site, now=now),
         )
@@ -70,7 +79,7 @@ def show(
     account: AccountOption = DEFAULT_ACCOUNT,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a site's calendar: its days, their slots, what stands on them, and what waits for one."""
+    """Show a site's calendar: its days, their slots, what stands on them, what waits for one, and what needs you."""
     if as_ical:
         print_ical(site, account=account, as_json=as_json)
         return
@@ -82,6 +91,8 @@ def show(
         document(calendar_json(found))
         return
     tell_calendar(found)
+    if any(item.reason is Reason.WAITING for item in found.waiting) and not stack_runs(database):
+        note("No stack is running: what waits gets its slots once one does (igny8 up).")
 
 
 def calendar_json(view: View) -> dict[str, Any]:
@@ -92,7 +103,9 @@ def calendar_json(view: View) -> dict[str, Any]:
         "timezone": view.site.timezone,
         "days": [{"date": day.date, "slots": [vars(entry) for entry in day.entries]} for day in view.days],
         "unscheduled": [vars(item) for item in view.waiting],
+        "needs_you": [vars(item) for item in view.stuck],
         "next_slot_at": view.next_slot_at,
+        "publishes_by_itself": view.publishes_by_itself,
         "forecast": {**asdict(view.forecast), "backlog_growth_a_week": growth},
     }
 
@@ -118,23 +131,34 @@ def tell_calendar(view: View) -> None:
         note(f"Clock change: {told}.")
     for item in view.waiting:
         note(f"Not scheduled ({item.reason}): {item.title} (content {item.content_id})")
+    for needy in view.stuck:
+        note(f"Needs you: {needy.title} (content {needy.content_id}). {needy.why} {needy.what_to_do}")
     if view.next_slot_at is not None:
-        say(f"What you approve now publishes on {local_instant(view.next_slot_at, view.site.timezone)}.")
+        happens = fate(publishes_by_itself=view.publishes_by_itself)
+        say(f"What you approve now {happens} {local_instant(view.next_slot_at, view.site.timezone)}.")
     say(forecast_sentence(view.forecast))
     say(f"Times are those of {view.site.timezone}.")
 
 
+def fate(*, publishes_by_itself: bool) -> str:
+    """What becomes of an article at its slot, before the day."""
+    return "publishes on" if publishes_by_itself else "is ready for you on"
+
+
 def forecast_sentence(forecast: Forecast) -> str:
     """How far the queue reaches and whether it grows, such as "The queue covers 9 days; …"."""
-    supply = f"{forecast.approved_a_week:g} articles a week are approved, {forecast.slots_a_week} slots a week"
+    are = "is" if forecast.approved_a_week == 1 else "are"
+    approved = f"{counted(forecast.approved_a_week, 'article')} a week {are} approved"
+    supply = f"{approved}, {counted(forecast.slots_a_week, 'slot')} a week"
     growth = forecast.backlog_growth_a_week
     if growth > 0:
         trend = f"the backlog grows by {growth:g} a week"
     elif growth < 0:
-        trend = f"{-growth:g} slots a week find no new article"
+        find = "finds" if growth == -1 else "find"
+        trend = f"{counted(-growth, 'slot')} a week {find} no new article"
     else:
         trend = "the backlog stays as it is"
     if forecast.covers_days is None:
-        return f"{forecast.queued} articles wait and the site has no slots; {supply}: {trend}."
-    days = "1 day" if forecast.covers_days == 1 else f"{forecast.covers_days} days"
-    return f"The queue covers {days}; {supply}: {trend}."
+        wait = "waits" if forecast.queued == 1 else "wait"
+        return f"{counted(forecast.queued, 'article')} {wait} and the site has no slots; {supply}: {trend}."
+    return f"The queue covers {counted(forecast.covers_days, 'day')}; {supply}: {trend}."

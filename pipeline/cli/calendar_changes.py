@@ -9,6 +9,7 @@ import typer
 
 from pipeline.cli.calendar_moves import move_json, move_sentence, note_of
 from pipeline.cli.output import document, note, say
+from pipeline.core.words import counted
 from pipeline.services.calendar import Follow, Move
 
 _MOVES_SHOWN: Final = 20
@@ -28,14 +29,15 @@ def tell_preview(moves: Sequence[Move], *, timezone: str, as_json: bool) -> None
     if not moves:
         say("Nothing on the calendar would move. Nothing was changed.")
         return
-    many = "1 article" if len(moves) == 1 else f"{len(moves)} articles"
-    say(f"{many} would move (times of {timezone}):")
+    say(f"{counted(len(moves), 'article')} would move (times of {timezone}):")
     for move in moves[:_MOVES_SHOWN]:
         say(f"  {move_sentence(move, timezone)}")
     if len(moves) > _MOVES_SHOWN:
         say(f"  … and {len(moves) - _MOVES_SHOWN} more")
     for told in dict.fromkeys(filter(None, (note_of(move, timezone) for move in moves))):
         note(f"Clock change: {told}.")
+    if lost := _count_lost(moves):
+        note(f"{counted(lost, 'article')} would stand on no slot: the settings would have no publishing day or time.")
     say("Nothing was changed.")
 
 
@@ -45,7 +47,19 @@ def preview_json(moves: Sequence[Move], timezone: str) -> dict[str, Any]:
 
 
 def note_moves(moves: Sequence[Move], site_name: str) -> None:
-    """How many moved, and how to take it back."""
-    if moves:
-        many = "1 scheduled article" if len(moves) == 1 else f"{len(moves)} scheduled articles"
-        note(f'{many} moved. `igny8 calendar undo "{site_name}"` takes it back, with days, times and zone.')
+    """How many moved, how many lost their slots, and what to do about it."""
+    lost = _count_lost(moves)
+    undo = f'`igny8 calendar undo "{site_name}"` takes it back, with days, times and zone.'
+    if moved := len(moves) - lost:
+        note(f"{counted(moved, 'scheduled article')} moved. {undo}")
+    if lost:
+        theirs = "its slot" if lost == 1 else "their slots"
+        note(
+            f"{counted(lost, 'scheduled article')} lost {theirs}: the settings have no publishing day or no time. "
+            "Set publishing.publish_days and publishing.time_slots, and the calendar fills in the same order. " + undo
+        )
+
+
+def _count_lost(moves: Sequence[Move]) -> int:
+    """How many stand on no slot any more: there is none."""
+    return sum(move.now is None for move in moves)

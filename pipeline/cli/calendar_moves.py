@@ -12,6 +12,7 @@ from pipeline.cli.edge import ACTOR, account_of, ready_database
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, ContentArgument, JsonOption, SiteArgument
 from pipeline.cli.output import document, local_instant, note, say
 from pipeline.core.calendar import WallTime, clock_change_note, parse_wall_time
+from pipeline.core.words import counted
 from pipeline.models import Site
 from pipeline.services import calendar as service
 from pipeline.services import content, sites
@@ -145,7 +146,7 @@ def undo(
         told = {"undo_id": undone.id, "action": undone.action, "at": undone.at, "moves": len(undone.moves)}
         document({"site_id": row.id, "undone": told})
         return
-    moved = "1 article" if len(undone.moves) == 1 else f"{len(undone.moves)} articles"
+    moved = counted(len(undone.moves), "article")
     say(f"Undone: {undone.action} on {local_instant(undone.at, row.timezone)}, {moved}.")
 
 

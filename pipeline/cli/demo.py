@@ -23,6 +23,7 @@ from pipeline.cli.stacks import Workforce
 from pipeline.config import config
 from pipeline.core.errors import LiveRunError, NotFoundError
 from pipeline.core.states import ContentStatus, PublicationStatus, RunStatus
+from pipeline.core.words import counted
 from pipeline.db.session import Database
 from pipeline.models import Content, Publication, Site
 from pipeline.services import calendar, content, keywords, run_control, runs, settings, sites
@@ -81,7 +82,7 @@ def demo(*, keywords_file: KeywordsOption = None, as_json: JsonOption = False) -
     database = prepared_database()
     story = _prepare(database, opened)
     tell = note if as_json else say
-    tell(f"{story.imported.imported} of {story.imported.read} keywords imported into {story.site.name}.")
+    tell(f"{story.imported.imported:,} of {counted(story.imported.read, 'keyword')} imported into {story.site.name}.")
     _run(database, story, as_json=as_json)
     if story.run is not None and story.run["status"] not in GOOD:
         note(f"The run ended as {story.run['status']}: {story.run['reason']}")

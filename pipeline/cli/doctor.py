@@ -12,7 +12,7 @@ from pipeline.local.doctor import run_checks
 
 
 def doctor(*, as_json: JsonOption = False) -> None:
-    """Look at versions, database, broker, disk, clock, ports and signs of life; exit 1 where something is wrong."""
+    """Look for what may be wrong, from versions to work that is due and gets no turn; exit 1 where something is."""
     checks = run_checks(config())
     is_well = all(check.ok for check in checks)
     if as_json:
@@ -20,9 +20,15 @@ def doctor(*, as_json: JsonOption = False) -> None:
     else:
         marks = {True: Text("ok", style="green"), False: Text("wrong", style="red")}
         table(["", "what", "found"], [(marks[check.ok], check.name, check.detail) for check in checks])
-        for check in checks:
-            if not check.ok:
-                say(f"{check.name}: {check.remedy}")
-        say("All is well." if is_well else "Something is wrong: see above.")
+        to_do = [check for check in checks if check.remedy]
+        for check in to_do:
+            say(f"{check.name}: {check.remedy}")
+        say(_summary(is_well=is_well, is_to_do=bool(to_do)))
     if not is_well:
         raise typer.Exit(1)
+
+
+def _summary(*, is_well: bool, is_to_do: bool) -> str:
+    if not is_well:
+        return "Something is wrong: see above."
+    return "Nothing is wrong, but there is something to do: see above." if is_to_do else "All is well."

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from typer.core import TyperGroup
 
 from pipeline.core.errors import InvalidValueError, PipelineError
+from pipeline.db.collisions import CollisionError
 
 FAILURE: Final = 1
 USAGE: Final = 2
@@ -85,7 +86,7 @@ def sentence(error: BaseException) -> str:
 
 def _usage(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
-    message = error.format_message().strip()
+    message = error.format_message().replace(": Value error, ", ": ").strip()
     message = message if message.endswith((".", "?", "!")) else f"{message}."
     return message if context is None else f"{message} `{context.command_path} --help` shows how it is used."
 
@@ -132,6 +133,7 @@ _SENTENCES: Final[tuple[tuple[type[BaseException], Callable[[Any], str]], ...]] 
     (PipelineError, str),
     (typer.TyperException, _usage),
     (typer.Abort, lambda _: "Stopped."),
+    (CollisionError, lambda error: error.message),
     (DBAPIError, _database),
     (BrokerError, _broker),
     (KombuError, _broker),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from pipeline.cli.edge import existing_database, prepared_database
+from pipeline.cli.first_log_in import make_first_log_in
 from pipeline.cli.options import JsonOption
 from pipeline.cli.output import document, say
 from pipeline.config import config
@@ -25,14 +26,17 @@ def init(*, as_json: JsonOption = False) -> None:
     database = prepared_database()
     home = config().home
     ensure_secrets(home)
+    first = make_first_log_in(database)
     with database.reading() as session:
         account = find_account(session)
         available = ledger.balance(session, account.id).available_ucr
     if as_json:
         shown_account = {"id": account.id, "name": account.name, "available": credit_string(available)}
-        document({"home": home, "account": shown_account})
+        document({"home": home, "account": shown_account, "first_log_in": first and first.as_json()})
         return
     say(f"Ready in {home}: account {account.name} has {shown(available)} credits.")
+    if first:
+        say(first.sentence)
     say("Next: igny8 site add --name NAME --timezone ZONE, or igny8 demo to see it all.")
 
 

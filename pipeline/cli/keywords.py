@@ -11,6 +11,7 @@ from pipeline.cli.edge import account_of, reading, ready_database
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, LimitOption, SiteArgument
 from pipeline.cli.output import document, note, say, status, table
 from pipeline.core.states import KeywordStatus
+from pipeline.core.words import counted
 from pipeline.services import keywords, sites
 from pipeline.services.keyword_files import open_keyword_file
 from pipeline.services.keywords import ImportReport
@@ -40,8 +41,10 @@ def report_json(report: ImportReport) -> dict[str, Any]:
 
 def tell_report(report: ImportReport) -> None:
     """The counts on stdout, each rejected row and warning on stderr."""
-    rejected = f", {len(report.rejected)} rejected" if report.rejected else ""
-    say(f"{report.imported} keywords imported, {report.duplicates} were there already{rejected}; {report.read} read.")
+    rejected = f", {len(report.rejected):,} rejected" if report.rejected else ""
+    were = "was" if report.duplicates == 1 else "were"
+    imported = f"{counted(report.imported, 'keyword')} imported, {report.duplicates:,} {were} there already"
+    say(f"{imported}{rejected}; {report.read:,} read.")
     for line, reason in report.rejected[:_REJECTED_SHOWN]:
         note(f"Line {line}: {reason}")
     if len(report.rejected) > _REJECTED_SHOWN:

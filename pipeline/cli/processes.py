@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from pipeline.cli.edge import prepared_database, ready_database
+from pipeline.cli.first_log_in import make_first_log_in
 from pipeline.cli.options import JsonOption
 from pipeline.cli.output import document, say, table
 from pipeline.config import child_environ, config
@@ -39,19 +40,22 @@ def up(*, with_flower: FlowerOption = True, with_web: WebOption = True, as_json:
 
     settings = config()
     configure_logs(log_format=settings.log_format, log_level=settings.log_level)
-    prepared_database()
+    first = make_first_log_in(prepared_database())
     with EmbeddedStack(settings, flower=with_flower, web=with_web) as stack:
         children = [{"name": child.name, "pid": child.pid, "log": child.log} for child in stack.statuses()]
         flower_json = {"url": stack.flower_url, "user": USER} if stack.flower_url else None
         if as_json:
             web_json = {"url": stack.web_url} if stack.web_url else None
-            document({"home": settings.home, "flower": flower_json, "web": web_json, "processes": children})
+            told = {"home": settings.home, "flower": flower_json, "web": web_json, "processes": children}
+            document(told | {"first_log_in": first and first.as_json()})
         else:
             table(["process", "pid", "log"], [tuple(child.values()) for child in children], right=["pid"])
             if stack.flower_url:
                 say(f"Flower: {stack.flower_url} (user {USER}, password in {settings.home / FILE_NAME})")
             if stack.web_url:
                 say(f"API: {stack.web_url}/api/v1 (a key: igny8 api-keys create --role owner)")
+            if first:
+                say(first.sentence)
             say("Running. Ctrl-C stops everything.")
         stack.wait()
 

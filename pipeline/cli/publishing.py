@@ -22,7 +22,8 @@ _PATIENCE_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.2
 
 NowOption = Annotated[
-    bool, typer.Option("--now", help="At once. Without it nothing is to be said: at its slot it goes by itself.")
+    bool,
+    typer.Option("--now", help="At once. Without it nothing is done: at its slot it is published, or ready for you."),
 ]
 
 
@@ -36,7 +37,8 @@ def publish(
     """Publish an approved article at once; its slot is free for another."""
     if not at_once:
         raise InvalidValueError(
-            f"Say --now to publish content {content_id} at once; at its slot on the calendar it is published by itself."
+            f"Say --now to publish content {content_id} at once. At its slot on the calendar it is published by "
+            "itself, or is ready for you where publishing.auto_publish_enabled is false."
         )
     database = ready_database()
     with database.reading() as session:

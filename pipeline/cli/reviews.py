@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy.orm import Session
 
+from pipeline.cli.calendar import fate
 from pipeline.cli.edge import ACTOR, account_of, ready_database
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, ContentArgument, JsonOption
 from pipeline.cli.output import document, local_instant, note, say
@@ -19,7 +20,7 @@ from pipeline.cli.publishing import carry_out_here
 from pipeline.core.errors import InvalidValueError
 from pipeline.core.states import PublicationStatus
 from pipeline.models import Content, Publication, Site
-from pipeline.services import content, edits, reviews
+from pipeline.services import content, edits, reviews, settings
 from pipeline.services.edits import Changes
 
 NoteOption = Annotated[str | None, typer.Option("--note", help="Why; it is kept in the audit trail.")]
@@ -42,19 +43,22 @@ def approve(
     account: AccountOption = DEFAULT_ACCOUNT,
     as_json: JsonOption = False,
 ) -> None:
-    """Say yes to an article in review, and see when it will be published."""
+    """Say yes to an article in review, and see which slot it will have."""
     database = ready_database()
     now = database.now()
     with database.transaction() as session:
         row = _article(session, account, content_id)
         expected = reviews.approve(session, row, actor=ACTOR, now=now, note=why)
-        timezone = session.get_one(Site, row.site_id).timezone
+        site = session.get_one(Site, row.site_id)
+        by_itself = settings.row_of(session, site).auto_publish_enabled
     if as_json:
-        document({"content_id": row.id, "status": row.status, "publishes_at": expected})
+        told = {"publishes_at": expected, "publishes_by_itself": by_itself}
+        document({"content_id": row.id, "status": row.status, **told})
     elif expected is None:
         say(f"Approved: {row.title}. Its site has no slots, so it waits.")
     else:
-        say(f"Approved: {row.title}. It publishes on {local_instant(expected, timezone)} ({timezone}).")
+        when = f"{local_instant(expected, site.timezone)} ({site.timezone})"
+        say(f"Approved: {row.title}. It {fate(publishes_by_itself=by_itself)} {when}.")
 
 
 def reject(
@@ -159,8 +163,9 @@ def _text(path: Path | None) -> str | None:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise InvalidValueError(
-            f"--body-file: {path} cannot be read as UTF-8 text ({error}). Give another file."
+            f"--body-file: {path} cannot be read as UTF-8 text ({reason}). Give another file."
         ) from None
 
 

@@ -15,6 +15,7 @@ from rich.text import Text
 from pipeline.cli.eta import clock, finished_items
 from pipeline.cli.output import console, show_grid, status
 from pipeline.core.states import LIVE_RUNS
+from pipeline.core.words import counted
 
 Report: TypeAlias = Mapping[str, Any]
 #: A terminal of this width shows why a stage ended, and longer bars.
@@ -37,7 +38,7 @@ def drawn(report: Report, *, on: Console, left: float | None) -> Group:
 
 def news(stage: Mapping[str, Any]) -> str:
     """What has become of a stage, in one line."""
-    detail = stage["reason"] or f"{stage['inputs']} inputs"
+    detail = stage["reason"] or counted(stage["inputs"], "input")
     return f"{stage['number']}. {stage['name']}: {stage['status']} ({detail})"
 
 

@@ -10,6 +10,7 @@ from pipeline.cli.edge import account_of, ready_database
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, SiteArgument
 from pipeline.cli.output import document, note, say, table
 from pipeline.core.errors import ConflictError
+from pipeline.core.words import counted
 from pipeline.db.session import Database
 from pipeline.models import Site
 from pipeline.services import site_health, sites
@@ -51,7 +52,8 @@ def check_all(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, a
         listed = [{"content_id": content_id, "title": title, "drift": drift} for content_id, title, drift in drifted]
         document({"id": row.id, **_health_json(health), "published": published, "drifted": listed})
     elif health.error is None:
-        say(f"{row.name}: {_counted(published)}, {len(drifted)} stand otherwise than published.")
+        stand = "stands" if len(drifted) == 1 else "stand"
+        say(f"{row.name}: {_counted(published)}, {len(drifted)} {stand} otherwise than published.")
         if drifted:
             table(["content", "title", "at the site"], drifted, right=["content"])
     _fail_where_it_fails(row, health)
@@ -71,7 +73,7 @@ def _health_json(health: Health) -> dict[str, Any]:
 
 
 def _counted(articles: int) -> str:
-    return "1 article was looked at" if articles == 1 else f"{articles:,} articles were looked at"
+    return f"{counted(articles, 'article')} {'was' if articles == 1 else 'were'} looked at"
 
 
 def _fail_where_it_fails(site: Site, health: Health) -> None:

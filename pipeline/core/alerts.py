@@ -17,6 +17,8 @@ class NotificationKind(StrEnum):
     SITE_FAILING = "site_failing"
     #: Articles wait for a person to approve them.
     REVIEW_WAITING = "review_waiting"
+    #: An article was not published, not brought up to date or not taken away, and no longer will be by itself.
+    PUBLICATION_STUCK = "publication_stuck"
     #: A schedule paused itself.
     AUTOMATION_PAUSED = "automation_paused"
     #: Rows break a law they keep together; for whoever runs the installation.

@@ -48,11 +48,20 @@ class ConflictError(PipelineError):
 
 
 class UnknownCallerError(PipelineError):
-    """Say who you are: send a valid API key as `Authorization: Bearer KEY`. `igny8 api-keys create` makes one."""
+    """Say who you are: log in, or send a valid API key as `Authorization: Bearer KEY` (`igny8 api-keys create`)."""
 
 
 class ForbiddenError(PipelineError):
-    """This key may not do that."""
+    """You may not do that."""
+
+
+class TooManyRequestsError(PipelineError):
+    """That was too often. Wait, then try again."""
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        """Take what came too often, and for how long to wait."""
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(message)
 
 
 class LiveRunError(ConflictError):

@@ -32,6 +32,12 @@ def count_words(text: str) -> int:
     return sum(any(map(str.isalnum, token)) for token in _SEPARATOR.sub(" ", text).split())
 
 
+def counted(number: float, noun: str) -> str:
+    """Return a number with its noun, for people: "1 article", "1,200 articles"; the noun's plural ends in "s"."""
+    shown = f"{number:,}" if isinstance(number, int) else f"{number:,g}"
+    return f"{shown} {noun}" if number == 1 else f"{shown} {noun}s"
+
+
 def cut(text: str, limit: int) -> str:
     """Return `text` of at most `limit` characters, cut between two words where there is a place to."""
     if len(text) <= limit:

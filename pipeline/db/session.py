@@ -19,8 +19,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from pipeline.config import config
+from pipeline.db.collisions import tell_collisions
 
-#: What a database that is away, or has no time for us, raises.
+#: What a database that is away, or has no time for us, raises. A CollisionError is one too: where that matters, it is
+#: caught before.
 DATABASE_AWAY: Final = (OperationalError, InterfaceError, PoolTimeoutError)
 
 _AFTER_COMMIT = "after_commit"
@@ -98,6 +100,7 @@ def _sqlite(url: str, *, begin: str, read_only: bool = False) -> Engine:
     engine = create_engine(
         url, connect_args={"timeout": _SQLITE_BUSY_MILLISECONDS / 1000}, pool_size=20, max_overflow=40
     )
+    tell_collisions(engine)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
@@ -121,7 +124,9 @@ def _sqlite(url: str, *, begin: str, read_only: bool = False) -> Engine:
 
 def _postgresql(url: str) -> Engine:
     options = "-c timezone=utc -c plan_cache_mode=force_generic_plan"
-    return create_engine(url, connect_args={"options": options, "connect_timeout": 10}, pool_size=20, max_overflow=40)
+    engine = create_engine(url, connect_args={"options": options, "connect_timeout": 10}, pool_size=20, max_overflow=40)
+    tell_collisions(engine)
+    return engine
 
 
 def _reading(engine: Engine) -> Engine:

@@ -17,7 +17,9 @@ from kombu.exceptions import OperationalError
 
 from pipeline import logs
 from pipeline.config import BEAT_MARK, config
+from pipeline.engine.transport import use_transport
 
+use_transport()
 app: Final = Celery("igny8", events="pipeline.engine.events:GuardedEvents")
 app.config_from_object("celeryconfig")
 

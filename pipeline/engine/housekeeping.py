@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from pipeline.config import config
 from pipeline.db.session import Database
 from pipeline.logs import get_logger
+from pipeline.models import Base
 from pipeline.services import alerts, housekeeping, invariants
 
 #: Rows of one table whose laws are checked in one sweep. Large: the charges of calls have no index of their own.
@@ -33,7 +34,7 @@ Step = Callable[[Session], bool | None]
 
 def sweep(database: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
     """One sweep. A step that fails is said, and keeps no other from its work."""
-    _guarded("books", lambda: _check_books(database))
+    _check_books(database)
     for name, step in _steps(database.now()).items():
         _guarded(name, lambda step=step: _repeated(database, step, clock))  # type: ignore[misc]  # a default in a lambda
 
@@ -58,16 +59,25 @@ def _steps(now: datetime) -> dict[str, Step]:
 
 
 def _check_books(database: Database) -> None:
-    findings = []
+    """A portion of each table; one that cannot be checked keeps no other from it, and no finding from being told."""
+    findings: list[str] = []
     for of in invariants.walked():
-        with database.transaction() as session:
-            found, _ = housekeeping.check_books(session, of, size=BOOKS_PORTION)
-        findings += found
+        _guarded(f"books of {of.__tablename__}", lambda of=of: findings.extend(_portion(database, of)))  # type: ignore[misc]  # the same
     for finding in findings:
         _log.error("books_wrong", finding=finding)
     if findings:
-        with database.transaction() as session:
-            alerts.books_wrong(session, findings, now=database.now())
+        _guarded("books", lambda: _tell(database, findings))
+
+
+def _portion(database: Database, of: type[Base]) -> list[str]:
+    with database.transaction() as session:
+        found, _ = housekeeping.check_books(session, of, size=BOOKS_PORTION)
+    return found
+
+
+def _tell(database: Database, findings: list[str]) -> None:
+    with database.transaction() as session:
+        alerts.books_wrong(session, findings, now=database.now())
 
 
 def _repeated(database: Database, step: Step, clock: Callable[[], float]) -> None:

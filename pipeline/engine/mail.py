@@ -21,6 +21,7 @@ _SUBJECTS: Final = {
     "credits_low": "Credits are low",
     "site_failing": "A site takes no articles",
     "review_waiting": "Articles wait for approval",
+    "publication_stuck": "An article needs you",
     "automation_paused": "A schedule paused itself",
 }
 

@@ -83,7 +83,7 @@ def _claim(database: Database, publication_id: int, limits: Limits) -> Claim | N
     except Exception as error:  # noqa: BLE001 - the same: a row that nobody can claim is a person's
         _log.exception("publication_not_claimed", publication_id=publication_id)
         with database.transaction() as session:
-            publications.set_aside(session, publication_id, _sentence(error))
+            publications.set_aside(session, publication_id, _sentence(error), now=database.now())
         return None
 
 
@@ -146,7 +146,7 @@ def _try_later(database: Database, visit: Visit, error: SiteError, limits: Limit
 def _give_up(database: Database, visit: Visit, sentence: str) -> None:
     now = database.now()
     with database.transaction() as session:
-        publications.give_up(session, visit.claim, sentence, **visit.learnt(now=now))
+        publications.give_up(session, visit.claim, sentence, now=now, **visit.learnt(now=now))
     _log.warning("publication_given_up", publication_id=visit.claim.publication_id)
 
 

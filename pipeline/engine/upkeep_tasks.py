@@ -9,7 +9,7 @@ from pipeline.engine.app import app
 
 @app.task(name="sites.check")  # type: ignore[untyped-decorator]  # Celery ships no types.
 def check_site(site_id: int) -> None:
-    """Look at one site: does it answer, and does what was published stand there?"""
+    """Check one site: does it answer, and does what was published stand there?"""
     site_checks.check(database(), site_id)
 
 

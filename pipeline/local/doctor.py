@@ -9,28 +9,25 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.config import SOCKET_RECORD, Config, unknown_names
 from pipeline.core.errors import PipelineError
 from pipeline.db.migrate import require_current
-from pipeline.db.session import Database
 from pipeline.local.broker import answers, server_binary
+from pipeline.local.findings import Check, Probe, is_missing, opened
 from pipeline.local.locks import running_stack
 from pipeline.local.ports import free_port, is_free
+from pipeline.local.signs_of_life import check_due_work, check_heartbeats
 from pipeline.local.stack import hide_password
-from pipeline.models import Heartbeat
-from pipeline.services import heartbeats
 from pipeline.services.invariants import violations
 
 _PYTHON_LEAST: Final = (3, 11)
@@ -42,26 +39,6 @@ _FREE_BYTES_LEAST: Final = 500_000_000
 _SKEW_SECONDS_MOST: Final = 5.0
 _ZONE: Final = "America/New_York"
 _MADE_IN: Final = 2026
-#: A process that wrote nothing for so long does not live, or does nothing.
-_SILENCE: Final = timedelta(seconds=120)
-#: Beat sends a task that does nothing every five minutes: a worker that took none of three takes nothing.
-_NO_CANARY: Final = timedelta(minutes=15)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """One finding."""
-
-    #: One word, lower case.
-    name: str
-    ok: bool
-    #: What was found.
-    detail: str
-    #: What to do; empty when all is well.
-    remedy: str = ""
-
-
-Probe = Callable[[Config], Check]
 
 
 def run_checks(config: Config, probes: Sequence[tuple[str, Probe]] | None = None) -> list[Check]:
@@ -122,7 +99,7 @@ def check_clock(config: Config) -> Check:
     if config.database_url.startswith("sqlite"):
         return Check(name="clock", ok=True, detail=detail)
     try:
-        with _opened(config) as database, database.reading() as session:
+        with opened(config) as database, database.reading() as session:
             theirs: datetime = session.execute(text("SELECT clock_timestamp()")).scalar_one()
     except SQLAlchemyError:  # that it does not answer is the database's own finding.
         return Check(name="clock", ok=True, detail=detail)
@@ -169,10 +146,10 @@ def _check_given_broker(config: Config) -> Check:
 def check_database(config: Config) -> Check:
     """The database can be read."""
     address = hide_password(config.database_url)
-    if _is_missing(config):
+    if is_missing(config):
         return Check(name="database", ok=False, detail=f"there is none at {address} yet", remedy="Run `igny8 init`.")
     try:
-        with _opened(config) as database, database.reading() as session:
+        with opened(config) as database, database.reading() as session:
             session.execute(text("SELECT 1"))
     except SQLAlchemyError as error:
         remedy = "Start it, or correct IGNY8_DATABASE_URL."
@@ -182,66 +159,26 @@ def check_database(config: Config) -> Check:
 
 def check_migrations(config: Config) -> Check:
     """The tables are this program's."""
-    if _is_missing(config):
+    if is_missing(config):
         return Check(name="migrations", ok=False, detail="there is no database yet", remedy="Run `igny8 init`.")
-    with _opened(config) as database:
+    with opened(config) as database:
         require_current(database)
     return Check(name="migrations", ok=True, detail="the tables are this version's")
 
 
 def check_books(config: Config) -> Check:
-    """Credits, holds, calls and items add up."""
-    if _is_missing(config):
+    """Credits, holds, calls and items add up; what is planned holds its slot."""
+    if is_missing(config):
         return Check(name="books", ok=True, detail="there is no database yet")
-    with _opened(config) as database:
+    with opened(config) as database:
         require_current(database)
         with database.reading() as session:
             found = violations(session)
     if not found:
-        return Check(name="books", ok=True, detail="credits, holds, calls and items add up")
+        return Check(name="books", ok=True, detail="credits, holds, calls, items and slots add up")
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     remedy = "Stop the stack, keep a copy of the database, and report it: this is a fault of the program."
     return Check(name="books", ok=False, detail=f"{found[0]}{more}", remedy=remedy)
-
-
-def check_heartbeats(config: Config) -> Check:
-    """Worker and beat wrote a sign of life lately, where they should run."""
-    stack = running_stack(config.home)
-    if _is_missing(config) or (config.embedded and stack is None):
-        return Check(name="heartbeats", ok=True, detail="nothing runs here now")
-    now = datetime.now(UTC)
-    if stack is not None and now - datetime.fromisoformat(stack.started_at) < _SILENCE:
-        return Check(name="heartbeats", ok=True, detail=f"the stack started at {stack.started_at}")
-    with _opened(config) as database, database.reading() as session:
-        beats = session.execute(select(Heartbeat.name, Heartbeat.at)).all()
-        executed = heartbeats.executions(session, now=now, within=_SILENCE)
-    ages = {
-        kind: min((now - at for name, at in beats if name.startswith(f"{kind}:")), default=None)
-        for kind in ("worker", "beat")
-    }
-    words = [f"{kind} {f'{age.total_seconds():.0f} s ago' if age else 'never'}" for kind, age in ages.items()]
-    if all(age is not None and age < _SILENCE for age in ages.values()):
-        if all(at is not None and now - at > _NO_CANARY for at in executed.values()):
-            remedy = "Restart the worker: it lives, but takes nothing. What it did not take is sent again."
-            return Check(name="heartbeats", ok=False, detail="no worker executed anything of late", remedy=remedy)
-        return Check(name="heartbeats", ok=True, detail=", ".join(words))
-    remedy = "Start what is missing: `igny8 up`, or `igny8 worker` and `igny8 beat`."
-    return Check(name="heartbeats", ok=False, detail=", ".join(words), remedy=remedy)
-
-
-def _is_missing(config: Config) -> bool:
-    """Whether it is a SQLite file that is not there: connecting would make it."""
-    kind, _, path = config.database_url.partition(":///")
-    return kind == "sqlite" and not Path(path).is_file()
-
-
-@contextmanager
-def _opened(config: Config) -> Iterator[Database]:
-    database = Database(config.database_url)
-    try:
-        yield database
-    finally:
-        database.dispose()
 
 
 def _cause(error: SQLAlchemyError) -> str:
@@ -261,4 +198,5 @@ PROBES: Final[tuple[tuple[str, Probe], ...]] = (
     ("migrations", check_migrations),
     ("books", check_books),
     ("heartbeats", check_heartbeats),
+    ("due", check_due_work),
 )

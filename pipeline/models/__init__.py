@@ -7,14 +7,18 @@ from pipeline.models.audit import AuditEvent, BeatClaim, Heartbeat, Housekeeping
 from pipeline.models.base import Base
 from pipeline.models.calendar import CalendarSlot, SiteCalendar, UndoRecord
 from pipeline.models.credits import AiCall, CreditEntry
+from pipeline.models.feeds import CalendarFeed
 from pipeline.models.integrations import IntegrationProvider
+from pipeline.models.log_ins import LogIn, LogInAttempts
 from pipeline.models.media import Image, ImagePrompt
 from pipeline.models.notifications import Delivery, Notification, Webhook
 from pipeline.models.planning import Cluster, Idea, IdeaKeyword, Keyword
 from pipeline.models.preferences import UserSetting
+from pipeline.models.prompts import Prompt
 from pipeline.models.publishing import Publication
 from pipeline.models.runs import Decision, Lane, Run, StageItem, StageRun
 from pipeline.models.settings import AccountSetting, SiteAutomationSettings, SystemAiSettings
+from pipeline.models.site_access import SiteAccess
 from pipeline.models.sites import Site, SyncEvent
 from pipeline.models.switches import AccountModuleSwitch, GlobalModuleSwitch
 from pipeline.models.writing import Content, ContentTask
@@ -29,6 +33,7 @@ __all__ = [
     "AuditEvent",
     "Base",
     "BeatClaim",
+    "CalendarFeed",
     "CalendarSlot",
     "Cluster",
     "Content",
@@ -47,10 +52,14 @@ __all__ = [
     "IntegrationProvider",
     "Keyword",
     "Lane",
+    "LogIn",
+    "LogInAttempts",
     "Notification",
+    "Prompt",
     "Publication",
     "Run",
     "Site",
+    "SiteAccess",
     "SiteAutomationSettings",
     "SiteCalendar",
     "StageItem",

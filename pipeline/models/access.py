@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pipeline.core.roles import Role
+from pipeline.models.accounts import ROLES
 from pipeline.models.base import AccountId, Base, Id, Instant, Json, utc_now, word_check
 from pipeline.models.types import BigId
 
@@ -18,7 +18,7 @@ class ApiKey(Base):
 
     __tablename__ = "api_keys"
     __table_args__ = (
-        word_check("role", [role.value for role in Role]),
+        word_check("role", ROLES),
         UniqueConstraint("key_hash"),
         Index("ix_api_keys_account_id", "account_id"),
     )
@@ -34,6 +34,10 @@ class ApiKey(Base):
     #: SHA-256 of the key, in hexadecimal digits: what it is found by.
     key_hash: Mapped[str] = mapped_column(String(64))
     role: Mapped[str] = mapped_column(String(16))
+    #: Whether the whole installation is within its reach: providers, models, every account.
+    is_platform_admin: Mapped[bool] = mapped_column(default=False, server_default=false())
+    #: Whether only the sites in `site_access` are there for it.
+    is_narrowed: Mapped[bool] = mapped_column(default=False, server_default=false())
     #: Parts of the API it is narrowed down to; empty: none is left out.
     scopes: Mapped[list[Any]] = mapped_column(Json, default=list)
     #: From then on it is refused; NULL: never.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Index, String
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.models.base import AccountId, Amount, Base, Id, Instant, utc_now, word_check
@@ -36,4 +38,13 @@ class User(Base):
     email: Mapped[str] = mapped_column(String(254), unique=True)
     name: Mapped[str] = mapped_column(String(100))
     role: Mapped[str] = mapped_column(String(16))
+    #: Whether the whole installation is theirs: providers, models, every account.
+    is_platform_admin: Mapped[bool] = mapped_column(default=False, server_default=false())
+    #: Whether only the sites in `site_access` are there for them.
+    is_narrowed: Mapped[bool] = mapped_column(default=False, server_default=false())
+    #: Argon2id, with its parameters in front; NULL: no password was set, nobody logs in.
+    password_hash: Mapped[str | None] = mapped_column(String(200))
+    #: Since when they are not let in; NULL: they are.
+    disabled_at: Mapped[datetime | None]
+    last_log_in_at: Mapped[datetime | None]
     created_at: Mapped[Instant] = mapped_column(default=utc_now)

@@ -23,7 +23,7 @@ class AuditEvent(Base):
 
     id: Mapped[Id]
     account_id: Mapped[AccountId]
-    #: Who: a user's name, `cli`.
+    #: Who: `user 3`, `key planner (igny8_9Jx2aQ)`, `cli`.
     actor: Mapped[str] = mapped_column(String(200))
     #: What: `run.paused`, `credits.granted`.
     action: Mapped[str] = mapped_column(String(64))

@@ -36,7 +36,7 @@ class Notification(Base):
     kind: Mapped[NotificationKind] = mapped_column(Status(NotificationKind))
     #: The state it tells of: `site_failing:7`. Of one key at most one is open.
     key: Mapped[str] = mapped_column(String(100))
-    #: What a person may look at: a run, a site, an account.
+    #: What a person may look at: a run, a site, a content, an account.
     subject_kind: Mapped[str] = mapped_column(String(32))
     subject_id: Mapped[int] = mapped_column(BigId)
     message: Mapped[str] = mapped_column(Text)

@@ -15,6 +15,7 @@ DRIFTS = ("deleted", "edited")
 _DUE = text("due_at IS NOT NULL")
 _LEASED = text("lease_until IS NOT NULL")
 _DRIFTED = text("drift IS NOT NULL")
+_STUCK = text("error IS NOT NULL AND due_at IS NULL")
 
 
 class Publication(Base):
@@ -26,9 +27,11 @@ class Publication(Base):
         status_check(PublicationStatus),
         word_check("drift", DRIFTS),
         Index("ix_publications_site_id", "site_id"),
+        Index("ix_publications_status", "status"),
         Index("ix_publications_due_at", "due_at", sqlite_where=_DUE, postgresql_where=_DUE),
         Index("ix_publications_leased", "site_id", "lease_until", sqlite_where=_LEASED, postgresql_where=_LEASED),
         Index("ix_publications_drift", "site_id", sqlite_where=_DRIFTED, postgresql_where=_DRIFTED),
+        Index("ix_publications_stuck", "site_id", "id", sqlite_where=_STUCK, postgresql_where=_STUCK),
     )
 
     id: Mapped[Id]
@@ -41,7 +44,7 @@ class Publication(Base):
     #: When its task is sent (again); NULL: nothing is to be done.
     due_at: Mapped[datetime | None]
     sends: Mapped[int] = mapped_column(default=0)
-    #: Raised by every claim; only the holder of the last one may finalise.
+    #: Raised by every claim, and by whatever moves it on without one; only the holder of the last one may finalise.
     ticket: Mapped[int] = mapped_column(default=0)
     lease_until: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
@@ -56,6 +59,8 @@ class Publication(Base):
     #: How the site's page differs from what was published; NULL: as far as was seen, it does not.
     drift: Mapped[str | None] = mapped_column(String(16))
     created_at: Mapped[Instant] = mapped_column(default=utc_now)
+    #: When it was planned anew or got another instant; NULL: it stands as it was made.
+    replanned_at: Mapped[datetime | None]
 
     @property
     def has_trace(self) -> bool:

@@ -33,7 +33,9 @@ def init_installation(session: Session, *, now: datetime) -> Account:
     """
     account = _default_account(session, now)
     if session.scalar(select(User.id).where(User.email == OWNER_EMAIL)) is None:
-        session.add(User(account_id=account.id, email=OWNER_EMAIL, name="Owner", role="owner", created_at=now))
+        owner = User(account_id=account.id, email=OWNER_EMAIL, name="Owner", role="owner", created_at=now)
+        owner.is_platform_admin = True
+        session.add(owner)
     amount = ucr(WELCOME_CREDITS)
     ledger.grant(
         session, account_id=account.id, amount_ucr=amount, key="grant:welcome", note="Welcome credits", now=now

@@ -1,10 +1,11 @@
-"""Owns what is told when: the end of a run, a schedule that paused itself, credits, a site's health, a review.
+"""Owns what is told when: a run's end, a schedule's pause, credits, a site's health, a stuck article, a review.
 
 Called from the transaction that makes it true. Never: decides any of it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import select
@@ -14,6 +15,7 @@ from pipeline.config import config
 from pipeline.core.alerts import NotificationKind
 from pipeline.core.money import shown, ucr
 from pipeline.core.states import RunStatus
+from pipeline.core.words import counted
 from pipeline.models import Account, Run, Site
 from pipeline.services import notifications
 
@@ -71,9 +73,29 @@ def site_recovered(session: Session, site_id: int, *, now: datetime) -> None:
     notifications.end(session, (NotificationKind.SITE_FAILING, site_id), now=now)
 
 
+def publication_stuck(session: Session, site: Site, *, content_id: int, message: str, now: datetime) -> None:
+    """What was wanted of the site for a content does not go on by itself; `message` says why, and what to do."""
+    notifications.tell(
+        session,
+        NotificationKind.PUBLICATION_STUCK,
+        account_id=site.account_id,
+        state_id=content_id,
+        about=("content", content_id),
+        message=message,
+        now=now,
+    )
+
+
+def publication_decided(session: Session, content_ids: Iterable[int], *, now: datetime) -> None:
+    """A person decided what becomes of these contents: should they get stuck again, it is told anew."""
+    states = [(NotificationKind.PUBLICATION_STUCK, content_id) for content_id in content_ids]
+    if states:
+        notifications.end(session, *states, now=now)
+
+
 def review_waiting(session: Session, site: Site, *, articles: int, now: datetime) -> None:
     """Articles wait for a person to approve them."""
-    many = "1 article waits" if articles == 1 else f"{articles:,} articles wait"
+    many = f"{counted(articles, 'article')} {'waits' if articles == 1 else 'wait'}"
     message = (
         f"{many} in {site.name} for approval: igny8 content list {site.id}. "
         "With publishing.auto_approval_enabled=true the next run approves them."

@@ -22,7 +22,7 @@ from pipeline.core.normal import display_text, keyword_key, title_key
 from pipeline.core.words import count_words, one_line
 from pipeline.models import Content
 from pipeline.models.base import table_of
-from pipeline.services import audit, placing
+from pipeline.services import alerts, audit, placing
 
 _COLUMNS: Final = table_of(Content).c
 #: As wide as the columns are.
@@ -69,7 +69,8 @@ def edit(
         return False
     _refuse_taken(session, content, differing)
     _write(session, content, differing)
-    placing.place_again(session, content.id, now=now)
+    if placing.place_again(session, content.id, now=now):
+        alerts.publication_decided(session, [content.id], now=now)
     audit.record(
         session,
         account_id=content.account_id,

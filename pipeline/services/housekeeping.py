@@ -11,7 +11,9 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any, Final, cast
 
+import structlog
 from sqlalchemy import CursorResult, Table, and_, delete, func, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from pipeline.core.alerts import NotificationKind
@@ -34,7 +36,9 @@ from pipeline.models import (
 )
 from pipeline.models.base import table_of
 from pipeline.models.inserting import insert_into
-from pipeline.services import alerts, invariants, notifications
+from pipeline.services import alerts, invariants, log_in_attempts, log_ins, notifications
+
+_log = structlog.get_logger()
 
 #: What stands in the place of an answer that was forgotten: that there was one stays true.
 FORGOTTEN: Final = ""
@@ -105,10 +109,12 @@ def forget_notifications(session: Session, *, before: datetime, size: int) -> bo
 
 
 def forget_the_dead(session: Session, *, now: datetime) -> None:
-    """Delete signs of life of processes that are gone, and claims of instants long past; they are few."""
+    """Delete signs of life of processes that are gone, claims of instants long past, log-ins that are over."""
     heartbeats, claims = table_of(Heartbeat), table_of(BeatClaim)
     session.execute(delete(heartbeats).where(heartbeats.c.at < now - DEAD_AFTER))
     session.execute(delete(claims).where(claims.c.due_at < now - DEAD_AFTER))
+    log_ins.forget_old(session, now=now)
+    log_in_attempts.forget_old(session, now=now)
 
 
 def remind_of_reviews(session: Session, *, size: int, now: datetime) -> bool:
@@ -124,10 +130,20 @@ def remind_of_reviews(session: Session, *, size: int, now: datetime) -> bool:
     told = notifications.lasting(session, NotificationKind.REVIEW_WAITING, site_ids)
     alerts.review_done(session, [site_id for site_id in told if site_id not in waiting], now=now)
     for site_id, articles in waiting.items():
-        told_at = notifications.last_told(session, NotificationKind.REVIEW_WAITING, state_id=site_id)
-        if told_at is None or told_at <= now - REMIND_EVERY:
-            alerts.review_waiting(session, session.get_one(Site, site_id), articles=articles, now=now)
+        try:
+            with session.begin_nested():
+                _remind(session, site_id, articles, now=now)
+        except OperationalError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever is wrong with one site, the others' people are to know
+            _log.exception("housekeeping.not_reminded", site_id=site_id)
     return len(site_ids) == size
+
+
+def _remind(session: Session, site_id: int, articles: int, *, now: datetime) -> None:
+    told_at = notifications.last_told(session, NotificationKind.REVIEW_WAITING, state_id=site_id)
+    if told_at is None or told_at <= now - REMIND_EVERY:
+        alerts.review_waiting(session, session.get_one(Site, site_id), articles=articles, now=now)
 
 
 def _waiting_for_approval(session: Session, site_ids: Sequence[int]) -> dict[int, int]:

@@ -64,12 +64,22 @@ def end(session: Session, *states: tuple[NotificationKind, int], now: datetime) 
 
 
 def list_notifications(
-    session: Session, *, account_id: int | None, include_read: bool = False, limit: int = 50
+    session: Session,
+    *,
+    account_id: int | None,
+    include_read: bool = False,
+    kind: NotificationKind | None = None,
+    before_id: int | None = None,
+    limit: int = 50,
 ) -> Sequence[Notification]:
-    """What the account (None: whoever runs the installation) was told, the newest first."""
+    """What the account (None: whoever runs the installation) was told, the newest first, older than `before_id`."""
     query = select(Notification).where(Notification.account_id == account_id).order_by(Notification.id.desc())
     if not include_read:
         query = query.where(Notification.read_at.is_(None))
+    if kind is not None:
+        query = query.where(Notification.kind == kind)
+    if before_id is not None:
+        query = query.where(Notification.id < before_id)
     return session.scalars(query.limit(limit)).all()
 
 
@@ -131,6 +141,6 @@ def _deliveries(
             yield row | {"channel": "webhook", "webhook_id": webhook_id, "public_id": str(uuid.uuid4())}
     if config().smtp_url is not None:
         # The first owner has a place-holder until a person gives an address.
-        people = select(User.id).where(User.account_id == account_id, User.email.not_like("%@localhost"))
-        for user_id in session.scalars(people):
+        people = select(User.id).where(User.account_id == account_id, User.disabled_at.is_(None))
+        for user_id in session.scalars(people.where(User.email.not_like("%@localhost"))):
             yield row | {"channel": "email", "user_id": user_id, "public_id": str(uuid.uuid4())}

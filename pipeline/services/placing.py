@@ -40,7 +40,13 @@ _PLANNED: Final = PublicationStatus.PLANNED
 _RETIME: Final = (
     update(_PUBLICATIONS)
     .where(_PUBLICATIONS.c.content_id == bindparam("content"))
-    .values(slot_at=bindparam("at"), due_at=bindparam("due"), sends=0, ticket=_PUBLICATIONS.c.ticket + 1)
+    .values(
+        slot_at=bindparam("at"),
+        due_at=bindparam("due"),
+        sends=0,
+        ticket=_PUBLICATIONS.c.ticket + 1,
+        replanned_at=bindparam("now"),
+    )
 )
 _RENEWED: Final = ("status", "slot_at", "due_at", "sends", "attempts")
 
@@ -110,7 +116,12 @@ def _upsert(session: Session, statement: Any) -> None:
         statement.on_conflict_do_update(
             index_elements=["content_id"],
             # A lease stays: whoever just takes it away from the site must not do so after it was placed again.
-            set_={**renewed, "ticket": _PUBLICATIONS.c.ticket + 1, "error": None},
+            set_={
+                **renewed,
+                "ticket": _PUBLICATIONS.c.ticket + 1,
+                "error": None,
+                "replanned_at": statement.excluded.created_at,
+            },
             where=_PUBLICATIONS.c.status != PublicationStatus.PUBLISHING,
         )
     )
@@ -155,11 +166,12 @@ def withdraw_many(session: Session, content_ids: Sequence[int], *, now: datetime
         session.execute(_withdrawal(now, also_published=False).where(_PUBLICATIONS.c.content_id.in_(some)))
 
 
-def retime(session: Session, retimed: Sequence[Retimed]) -> None:
+def retime(session: Session, retimed: Sequence[Retimed], *, now: datetime) -> None:
     """Planned publications have another instant. Their tickets rise: whoever reads a plan sees that it changed."""
     if retimed:
         session.connection().execute(
-            _RETIME, [{"content": each.content_id, "at": each.slot_at, "due": each.due_at} for each in retimed]
+            _RETIME,
+            [{"content": each.content_id, "at": each.slot_at, "due": each.due_at, "now": now} for each in retimed],
         )
 
 

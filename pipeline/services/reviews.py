@@ -15,10 +15,13 @@ from sqlalchemy.orm import Session
 from pipeline.core.errors import ConflictError
 from pipeline.core.states import ContentStatus, PublicationStatus, sources
 from pipeline.models import Content, Site
-from pipeline.services import audit, placing
+from pipeline.services import alerts, audit, placing
 from pipeline.services.calendar import predicted_slot, rows
+from pipeline.services.content_refusals import what_it_is
 
 _REJECTABLE: Final = frozenset(ContentStatus(status) for status in sources(ContentStatus.REJECTED))
+_OFF_THE_CALENDAR: Final = frozenset({ContentStatus.APPROVED, ContentStatus.REJECTED})
+_UNDER_WAY: Final = "is just being published. Wait until it is published or needs attention"
 _ON_THE_SITE: Final = frozenset({PublicationStatus.PUBLISHED, *placing.STUCK})
 
 
@@ -42,7 +45,7 @@ def reject(session: Session, content: Content, *, actor: str, now: datetime, not
 
     ConflictError where it is rejected already, or just being published.
     """
-    taken_off = _leave(session, content, ContentStatus.REJECTED, of=_REJECTABLE, now=now)
+    taken_off = _leave(session, content, ContentStatus.REJECTED, of=_REJECTABLE, then="reject it", now=now)
     _record(session, content, "content.rejected", actor=actor, now=now, note=note)
     return taken_off
 
@@ -54,16 +57,15 @@ def withdraw(session: Session, content: Content, *, actor: str, now: datetime, n
     """
     rows.lock_share(session, content.site_id)
     if placing.lock_publication(session, content.id) not in _ON_THE_SITE:
-        raise ConflictError(
-            f"Content {content.id} is {content.status}: nothing of it is to be taken off its site. Unschedule what is "
-            "scheduled; if it is just being published, wait until it is published or needs attention."
-        )
+        session.refresh(content)
+        raise ConflictError(_why_not_withdrawn(session, content))
     taken_off = _leave(
         session,
         content,
         ContentStatus.APPROVED,
         of=(ContentStatus.PUBLISHED, ContentStatus.NEEDS_ATTENTION),
         or_in=(ContentStatus.APPROVED, ContentStatus.REJECTED),
+        then="withdraw it",
         now=now,
         held_back=True,
     )
@@ -83,6 +85,7 @@ def delete(session: Session, content: Content, *, actor: str, now: datetime) -> 
         ContentStatus.REJECTED,
         of=_REJECTABLE,
         or_in=(ContentStatus.REJECTED,),
+        then="delete it",
         now=now,
         deleted_at=now,
     )
@@ -96,11 +99,15 @@ def _leave(
     new: ContentStatus,
     *,
     of: Collection[ContentStatus],
+    then: str,
     now: datetime,
     or_in: Collection[ContentStatus] = (),
     **values: Any,
 ) -> bool:
-    """Take the content off calendar and site, and move it out of `of`; in one of `or_in` it stays what it is."""
+    """Take the content off calendar and site, and move it out of `of`; in one of `or_in` it stays what it is.
+
+    `then` is what a person may do once it is published, where it just is.
+    """
     rows.lock_share(session, content.site_id)
     is_under_way = placing.lock_publication(session, content.id) is PublicationStatus.PUBLISHING
     if is_under_way or not (
@@ -108,13 +115,23 @@ def _leave(
         or placing.change_content(session, content.id, within=or_in, **values)
     ):
         session.refresh(content)
-        raise ConflictError(
-            f"Content {content.id} is {content.status}: it cannot become {new} now. "
-            "If it is just being published, wait until it is published or needs attention."
-        )
+        if is_under_way or content.status is ContentStatus.PUBLISHING:
+            raise ConflictError(f"Content {content.id} {_UNDER_WAY}, then {then}.")
+        raise ConflictError(f"Content {content.id} is {content.status} already: nothing was changed.")
     placing.withdraw(session, content.id, now=now, also_published=True)
+    alerts.publication_decided(session, [content.id], now=now)
     rows.release(session, content.id, site_id=content.site_id, now=now)
     return placing.is_due(session, content.id)
+
+
+def _why_not_withdrawn(session: Session, content: Content) -> str:
+    """Nothing of it stands on its site that could be taken away: what it is, and what to do instead."""
+    if placing.is_due(session, content.id) and content.status in _OFF_THE_CALENDAR:
+        return f"Content {content.id} is just being taken off its site: there is nothing to do."
+    it_is = what_it_is(content.id, content.status)
+    return (
+        it_is if content.status is ContentStatus.PUBLISHING else f"There is nothing to withdraw from its site. {it_is}"
+    )
 
 
 def _record(session: Session, content: Content, action: str, *, actor: str, now: datetime, note: str | None) -> None:

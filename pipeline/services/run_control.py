@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.errors import ConflictError
-from pipeline.core.states import ItemStatus, LaneStatus, RunStatus, move
+from pipeline.core.states import LIVE_RUNS, ItemStatus, LaneStatus, RunStatus, move
 from pipeline.models import Lane, Run, StageItem, StageRun
 from pipeline.services import audit
 from pipeline.services import credits as ledger
@@ -61,13 +61,25 @@ def _set(session: Session, run: Run, status: RunStatus, *, actor: str, now: date
     session.refresh(run, with_for_update=True)
     allowed = {RunStatus.PAUSED: (RunStatus.QUEUED, RunStatus.RUNNING), RunStatus.RUNNING: (RunStatus.PAUSED,)}
     if run.status not in allowed.get(status, (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.PAUSED)):
-        raise ConflictError(f"Run {run.id} is {run.status}: it cannot become {status} now.")
+        raise ConflictError(f"Run {run.id} {_why_not(run, status)}")
     run.status = move(run.status, status)
     action = {RunStatus.PAUSED: "run.paused", RunStatus.RUNNING: "run.resumed"}.get(status, "run.cancelled")
     audit.record(
         session, account_id=run.account_id, actor=actor, action=action, subject_kind="run", subject_id=run.id, now=now
     )
     session.flush()
+
+
+def _why_not(run: Run, status: RunStatus) -> str:
+    """What the run is instead of what the action needs, and what to do."""
+    if run.status is RunStatus.CANCELLING:
+        return "is being cancelled already: it ends as soon as what is under way has come back."
+    if run.status is RunStatus.PAUSED:
+        return f"is paused already. To go on with it: igny8 resume {run.id}"
+    done = "paused" if status is RunStatus.PAUSED else "resumed" if status is RunStatus.RUNNING else "cancelled"
+    allowed = "paused" if status is RunStatus.RUNNING else "queued, running or paused"
+    is_what = f"is {run.status}" if run.status in LIVE_RUNS else f"has ended ({run.status})"
+    return f"{is_what}: only a run that is {allowed} can be {done}. Nothing was changed."
 
 
 def _open_lanes(session: Session, run: Run) -> list[Lane]:

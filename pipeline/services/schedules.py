@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy import ColumnElement, and_, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.config import config
@@ -25,6 +25,9 @@ from pipeline.models.selecting import is_one_of, written_out
 from pipeline.services import decisions, run_starts, schedule_pauses
 from pipeline.services.run_starts import Wanted
 from pipeline.services.settings import schedule_of
+
+#: How long a schedule is left alone whose row makes everything fail.
+POSTPONED_FOR: Final = timedelta(minutes=15)
 
 _settings, _runs = table_of(SiteAutomationSettings), table_of(Run)
 _is_live = _runs.c.status.in_([written_out(status) for status in LIVE_RUNS])
@@ -96,6 +99,16 @@ def set_aside(session: Session, entry: Due, *, reason: str, now: datetime) -> No
         instant = _instant_to_run(session, claimed, now=now)
         if instant is not None:
             decisions.record(session, claimed.site, kind="skipped", reason=reason, scheduled_for=instant, now=now)
+
+
+def postpone(session: Session, entry: Due, *, now: datetime) -> None:
+    """Leave alone for a while what could not even be set aside; a run that waited for another's end is forgotten.
+
+    Reads nothing of the schedule: whatever is wrong with its row, it holds up no other.
+    """
+    as_read = (_settings.c.site_id == entry.site_id) & (_settings.c[_instant(queued=entry.queued).key] == entry.at)
+    later = {"queued_for": None} if entry.queued else {"next_run_at": now + POSTPONED_FOR}
+    session.execute(update(_settings).where(as_read).values(later))
 
 
 def _instant(*, queued: bool) -> Any:

@@ -7,13 +7,14 @@ from typing import Any, Final
 MEDIA_TYPE: Final = "application/problem+json"
 SCHEMA_NAME: Final = "Problem"
 _REASONS: Final = {
-    401: "No key, or one that is not known, was revoked or has expired.",
-    403: "The key's role or scopes do not reach so far.",
+    401: "No key and no log-in, or one that is not known, was revoked or is over.",
+    403: "Role, scopes or sites do not reach so far; or a change that no page of this installation sent.",
     404: "It is not there, or not yours.",
     409: "Something else is already happening, such as a live run: its id is in `run_id`.",
     412: "It was changed meanwhile: `etag` says what it is now.",
     413: "The body is larger than 1 MB.",
     422: "At least one value is not allowed: `faults` has every one, with its field.",
+    429: "Too many requests: `Retry-After` says for how many seconds to wait.",
     503: "The database cannot be read.",
 }
 PROBLEM_SCHEMA: Final[dict[str, Any]] = {

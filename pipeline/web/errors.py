@@ -24,9 +24,11 @@ from pipeline.core.errors import (
     PipelineError,
     RefusedFileError,
     StaleError,
+    TooManyRequestsError,
     TransitionError,
     UnknownCallerError,
 )
+from pipeline.db.collisions import CollisionError
 from pipeline.web.answers import MEDIA_TYPE
 from pipeline.web.operations import require_caller
 
@@ -36,6 +38,7 @@ _log = structlog.get_logger()
 _STATUSES: Final[tuple[tuple[type[PipelineError], HTTPStatus], ...]] = (
     (UnknownCallerError, HTTPStatus.UNAUTHORIZED),
     (ForbiddenError, HTTPStatus.FORBIDDEN),
+    (TooManyRequestsError, HTTPStatus.TOO_MANY_REQUESTS),
     (NotFoundError, HTTPStatus.NOT_FOUND),
     (StaleError, HTTPStatus.PRECONDITION_FAILED),
     (ConflictError, HTTPStatus.CONFLICT),
@@ -61,6 +64,7 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _wrong_request)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(IntegrityError, _at_once)
+    app.add_exception_handler(CollisionError, _collision)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -86,6 +90,8 @@ def _pipeline_error(_: Request, error: Exception) -> Response:
         more["run_id"] = error.run_id
     if isinstance(error, StaleError) and error.etag:
         more["etag"] = headers["ETag"] = error.etag
+    if isinstance(error, TooManyRequestsError):
+        headers["Retry-After"] = str(error.retry_after_seconds)
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return problem(status, str(error), headers=headers, **more)
@@ -124,6 +130,12 @@ def _http_error(_: Request, error: Exception) -> Response:
 def _at_once(_: Request, error: Exception) -> Response:
     _log.info("web.at_once", error=str(error).splitlines()[0])
     return problem(HTTPStatus.CONFLICT, _AT_ONCE)
+
+
+def _collision(_: Request, error: Exception) -> Response:
+    met = cast("CollisionError", error)
+    _log.info("web.collision", error=str(met.orig).partition("\n")[0])
+    return problem(HTTPStatus.CONFLICT, met.message)
 
 
 def _unexpected(_: Request, __: Exception) -> Response:

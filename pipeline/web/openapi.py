@@ -9,19 +9,30 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from pipeline.web.answers import PROBLEM_SCHEMA, SCHEMA_NAME
+from pipeline.web.answers import PROBLEM_SCHEMA, SCHEMA_NAME, problems
+from pipeline.web.cookies import COOKIE, FORGERY_HEADER
 from pipeline.web.settings_schema import SCHEMAS as SETTINGS_SCHEMAS
 
 DESCRIPTION: Final = (
     "Keywords to published articles. Send an API key as `Authorization: Bearer KEY`; `igny8 api-keys create` makes "
-    "one. Ids are integers, instants ISO 8601 in UTC, credits decimal strings. What is refused is answered with a "
-    "problem document (RFC 9457) that names every wrong field."
+    "one. People log in instead (`POST /login`). Ids are integers, instants ISO 8601 in UTC, credits decimal strings. "
+    "What is refused is answered with a problem document (RFC 9457) that names every wrong field."
 )
 _KEY: Final = "apiKey"
+_LOG_IN: Final = "logIn"
+_SCHEMES: Final = {
+    _KEY: {"type": "http", "scheme": "bearer", "description": "An API key."},
+    _LOG_IN: {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": f"Who logged in. Changes need `csrf_token` of `GET /me` as the header {FORGERY_HEADER} besides.",
+    },
+}
 
 
 def describe(app: FastAPI, *, public: Collection[str]) -> None:
-    """Let `app` describe itself so; operations at the paths in `public` need no key."""
+    """Let `app` describe itself so; operations at the paths in `public` take anybody."""
 
     def schema() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -40,10 +51,12 @@ def _completed(found: dict[str, Any], *, public: Collection[str]) -> dict[str, A
         if name in schemas:
             schemas[name]["examples"] = examples  # FastAPI leaves out what is null, and with it what is required.
     schemas.update({SCHEMA_NAME: PROBLEM_SCHEMA, **SETTINGS_SCHEMAS})
-    components["securitySchemes"] = {_KEY: {"type": "http", "scheme": "bearer", "description": "An API key."}}
+    components["securitySchemes"] = _SCHEMES
     for path, operation in _operations(found):
         if path not in public:
-            operation["security"] = [{_KEY: []}]
+            operation["security"] = [{_KEY: []}, {_LOG_IN: []}]
+            # Whoever is known is counted.
+            operation["responses"] |= {str(status): told for status, told in problems(429).items()}
     return found
 
 

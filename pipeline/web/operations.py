@@ -7,9 +7,9 @@ from its first statement on, and must not wait for a thread of the pool then (de
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import wraps
 from typing import Any, Final, Protocol
@@ -21,8 +21,10 @@ from sqlalchemy.orm import Session
 from pipeline.core.errors import ForbiddenError, UnknownCallerError
 from pipeline.core.roles import Role, Scope, covers, includes
 from pipeline.db.session import Database
-from pipeline.services import api_keys
-from pipeline.services.api_keys import Caller
+from pipeline.services import api_keys, log_ins, site_access, sites
+from pipeline.services.callers import Caller
+from pipeline.web import cookies
+from pipeline.web.rates import Rates
 
 #: Attribute of an endpoint: what it needs.
 NEEDS: Final = "needs"
@@ -45,6 +47,8 @@ class Needs:
     scope: Scope
     role: Role
     writes: bool
+    #: Whether somebody who is narrowed down to some sites has no business there.
+    whole_account: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,14 +66,55 @@ class Unit:
         return self.caller.account_id
 
 
-def reads(scope: Scope, *, role: Role = Role.VIEWER) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def reads(
+    scope: Scope, *, role: Role = Role.VIEWER, whole_account: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make an endpoint of a function that only looks; its first parameter is the `Unit`."""
-    return _operation(Needs(scope, role, writes=False))
+    return _operation(Needs(scope, role, writes=False, whole_account=whole_account))
 
 
-def writes(scope: Scope, *, role: Role = Role.EDITOR) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def writes(
+    scope: Scope, *, role: Role = Role.EDITOR, whole_account: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make an endpoint of a function that changes something; its first parameter is the `Unit`."""
-    return _operation(Needs(scope, role, writes=True))
+    return _operation(Needs(scope, role, writes=True, whole_account=whole_account))
+
+
+class Steps:
+    """A request that does something slow, such as hashing a password, between two transactions."""
+
+    def __init__(self, request: Request, needs: Needs) -> None:
+        """Nothing is open yet."""
+        self._request = request
+        self._needs = needs
+
+    @contextmanager
+    def reading(self) -> Iterator[Unit]:
+        """Look, the caller admitted first."""
+        with _unit(self._request, replace(self._needs, writes=False)) as unit:
+            yield unit
+
+    @contextmanager
+    def writing(self) -> Iterator[Unit]:
+        """Change something, the caller admitted again: much may have happened since."""
+        with _unit(self._request, self._needs) as unit:
+            yield unit
+
+
+def writes_in_steps(
+    scope: Scope, *, role: Role, whole_account: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make an endpoint of a function whose first parameter is `Steps`; it has to begin with `reading`."""
+    needs = Needs(scope, role, writes=True, whole_account=whole_account)
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def endpoint(request: Request, **given: Any) -> Any:
+            return function(Steps(request, needs), **given)
+
+        return _described(endpoint, function, needs)
+
+    return decorate
 
 
 def _operation(needs: Needs) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -77,17 +122,23 @@ def _operation(needs: Needs) -> Callable[[Callable[..., Any]], Callable[..., Any
         @wraps(function)
         def endpoint(request: Request, **given: Any) -> Any:
             with _unit(request, needs) as unit:
+                _look_up(unit, given)
                 return function(unit, **given)
 
-        signature = inspect.signature(function, eval_str=True)
-        _, *others = signature.parameters.values()
-        first = inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)
-        keywords = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in others]
-        vars(endpoint).update({"__signature__": signature.replace(parameters=[first, *keywords]), NEEDS: needs})
-        del endpoint.__wrapped__
-        return endpoint
+        return _described(endpoint, function, needs)
 
     return decorate
+
+
+def _described(endpoint: Callable[..., Any], function: Callable[..., Any], needs: Needs) -> Callable[..., Any]:
+    """Let FastAPI see the parameters of the function, with the request in the place of its first one."""
+    signature = inspect.signature(function, eval_str=True)
+    _, *others = signature.parameters.values()
+    first = inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)
+    keywords = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in others]
+    vars(endpoint).update({"__signature__": signature.replace(parameters=[first, *keywords]), NEEDS: needs})
+    del vars(endpoint)["__wrapped__"]
+    return endpoint
 
 
 def require_caller(request: Request) -> None:
@@ -109,25 +160,62 @@ def _unit(request: Request, needs: Needs) -> Iterator[Unit]:
         caller = _admit(session, request, needs, now=now)
         if caller.is_unmarked:
             _mark(database, session, caller, writes=needs.writes, now=now)
+        if caller.site_ids is not None:
+            site_access.confine(session, caller.site_ids)
         yield Unit(session, caller, now, backend)
 
 
 def _admit(session: Session, request: Request, needs: Needs, *, now: datetime) -> Caller:
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    if scheme.casefold() != "bearer" or not key:
-        raise UnknownCallerError
-    caller = api_keys.caller_of(session, key.strip(), now=now)
+    caller = caller_of(session, request, now=now)
+    rates: Rates = request.app.state.rates
+    rates.count(caller.name)
     if not includes(caller.role, needs.role):
-        raise ForbiddenError(f"This key has the role {caller.role}; that takes {needs.role}.")
+        has = "This key has" if caller.log_in_id is None else "You have"
+        raise ForbiddenError(f"{has} the role {caller.role}; that takes {needs.role}.")
     if not covers(caller.scopes, needs.scope):
         raise ForbiddenError(f"This key is narrowed down to {', '.join(caller.scopes)}; that takes {needs.scope}.")
+    if caller.site_ids is not None and (needs.whole_account or not includes(Role.EDITOR, needs.role)):
+        reaches = "This key reaches" if caller.log_in_id is None else "You reach"
+        raise ForbiddenError(f"{reaches} some sites only; that takes the whole account.")
     return caller
 
 
+def caller_of(session: Session, request: Request, *, now: datetime) -> Caller:
+    """Who sends the request: the key in its header counts, or else the cookie of a log-in.
+
+    UnknownCallerError; ForbiddenError for a change that no page of ours sent.
+    """
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme:
+        if scheme.casefold() != "bearer" or not key:
+            raise UnknownCallerError
+        return api_keys.caller_of(session, key.strip(), now=now)
+    token = cookies.token_of(request)
+    if token is None:
+        raise UnknownCallerError
+    caller = log_ins.caller_of(session, token, now=now)
+    cookies.refuse_forgery(request, token)
+    return caller
+
+
+def _look_up(unit: Unit, given: Mapping[str, Any]) -> None:
+    """Whoever is narrowed down learns nothing of another site, however the operation looks it up."""
+    site_id = given.get("site_id")
+    if unit.caller.site_ids is not None and site_id is not None:
+        sites.get_site(unit.session, account_id=unit.account_id, site_id=site_id)
+
+
 def _mark(database: Database, session: Session, caller: Caller, *, writes: bool, now: datetime) -> None:
-    """Write down that the key is used. A reader does so beside its own transaction, and goes on where it cannot."""
+    """Write down that it is used. A reader does so beside its own transaction, and goes on where it cannot."""
     if writes:
-        api_keys.mark_used(session, caller.key_id, now=now)
+        _write_mark(session, caller, now=now)
         return
     with suppress(DBAPIError), database.transaction() as other:
-        api_keys.mark_used(other, caller.key_id, now=now)
+        _write_mark(other, caller, now=now)
+
+
+def _write_mark(session: Session, caller: Caller, *, now: datetime) -> None:
+    if caller.key_id is not None:
+        api_keys.mark_used(session, caller.key_id, now=now)
+    if caller.log_in_id is not None:
+        log_ins.mark_seen(session, caller.log_in_id, now=now)

@@ -12,6 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, MetaData, insert, inspect, select, text
+from sqlalchemy.exc import IntegrityError
 
 from pipeline.core.errors import NotReadyError
 from pipeline.core.roles import Role
@@ -39,22 +40,27 @@ _A_SITE_WITH_A_SLOT = (
         "VALUES (1, '2026-11-04 13:00:00', '2026-11-04', '14:00', false)"
     ),
 )
-_A_MODEL_AND_A_KEY = (
+_A_NOTIFICATION = (
+    "INSERT INTO notifications (id, account_id, kind, key, subject_kind, subject_id, message, created_at) "
+    "VALUES (:id, 1, :kind, :key, 'site', 1, 'It is so.', '2026-11-04')"
+)
+_A_DELIVERY = (
+    "INSERT INTO deliveries "
+    "(id, account_id, notification_id, channel, public_id, status, sends, ticket, attempts, created_at) "
+    "VALUES (:id, 1, :id, 'email', :key, 'pending', 0, 0, 0, '2026-11-04')"
+)
+_A_MODEL = (
     _A_SITE_WITH_A_SLOT[0],
     (
         "INSERT INTO ai_models (id, name, display_name, provider, model_type, is_active, is_testing, is_default, "
         "is_free, tokens_per_credit, image_prices) "
         "VALUES (1, 'm', 'M', 'p', 'text', true, false, true, false, 10, '{}')"
     ),
-    (
-        "INSERT INTO api_keys (id, account_id, name, prefix, key_hash, role, scopes, created_at) "
-        "VALUES (1, 1, 'k', 'igny8_abc', 'f', 'owner', '[]', '2026-11-04')"
-    ),
 )
 _SETTINGS = "igny8_site_ai_automation_settings"
 #: Whatever revision the one of alerts follows.
 _BEFORE_ALERTS = str(ScriptDirectory.from_config(_alembic()).get_revision("0006").down_revision)
-_BEFORE_MODELS = str(ScriptDirectory.from_config(_alembic()).get_revision("0008").down_revision)
+_BEFORE_MODELS = str(ScriptDirectory.from_config(_alembic()).get_revision("0011").down_revision)
 
 
 @pytest.fixture(params=("sqlite", "postgresql"))
@@ -183,6 +189,41 @@ def test_alerts_come_and_go_without_touching_what_is_there(empty: Database) -> N
         assert "drift" not in {column["name"] for column in there.get_columns("publications")}
 
 
+def test_kinds_of_notifications_come_and_go_and_deliveries_stay(empty: Database) -> None:
+    def add(kind: str, number: int) -> None:
+        values = {"id": number, "kind": kind, "key": f"{kind}:1"}
+        with empty.engine.begin() as connection:
+            connection.execute(text(_A_NOTIFICATION), values)
+            connection.execute(text(_A_DELIVERY), values)
+
+    def kinds() -> list[str]:
+        joined = "SELECT kind FROM notifications JOIN deliveries ON notification_id = notifications.id ORDER BY 1"
+        with empty.engine.connect() as connection:
+            return list(connection.scalars(text(joined)))
+
+    with empty.engine.begin() as connection:
+        command.upgrade(_alembic(connection), "0007")
+        connection.execute(text(_A_SITE_WITH_A_SLOT[0]))
+    add("run_failed", 1)
+    with pytest.raises(IntegrityError):
+        add("publication_stuck", 2)
+    upgrade(empty)
+    add("publication_stuck", 3)
+    with pytest.raises(IntegrityError):
+        add("nothing_we_know", 4)
+    assert kinds() == ["publication_stuck", "run_failed"]
+
+    with empty.engine.begin() as connection:
+        command.downgrade(_alembic(connection), "0007")
+
+    with pytest.raises(IntegrityError):
+        add("publication_stuck", 5)
+    assert kinds() == ["run_failed"]
+    if empty.is_sqlite:
+        with empty.engine.connect() as connection:
+            assert connection.scalars(text("PRAGMA integrity_check")).all() == ["ok"]
+
+
 def test_sites_that_are_there_are_looked_at_within_the_hour_not_all_at_once(empty: Database) -> None:
     with empty.engine.begin() as connection:
         command.upgrade(_alembic(connection), _BEFORE_ALERTS)
@@ -259,7 +300,7 @@ def test_models_providers_and_switches_come_and_go_without_touching_what_is_ther
 
     with empty.engine.begin() as connection:
         command.upgrade(_alembic(connection), _BEFORE_MODELS)
-        for statement in _A_MODEL_AND_A_KEY:
+        for statement in _A_MODEL:
             connection.execute(text(statement))
     before = there()
     upgrade(empty)

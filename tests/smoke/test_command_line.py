@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import psutil
 import pytest
 
@@ -144,6 +145,31 @@ def stack(tmp_path: Path) -> Iterator[tuple[Path, subprocess.Popen[str], dict[st
             yield home, up, _document(up)
         finally:
             up.terminate()
+
+
+def test_the_first_log_in_is_shown_by_up_lets_in_and_stands_in_no_file(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    command = [sys.executable, "-m", "pipeline.cli", "up", "--no-flower", "--json"]
+    with subprocess.Popen(
+        command, env=environ_of_home(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as up:
+        try:
+            told = _document(up)
+            first = told["first_log_in"]
+            url = f"{told['web']['url']}/api/v1/login"
+            wrong = httpx2.post(url, json=first | {"password": "wrong horse battery"})
+            right = httpx2.post(url, json=first)
+        finally:
+            up.terminate()
+        _, logged = up.communicate(timeout=_PATIENCE_SECONDS)
+
+    files = [path for path in home.rglob("*") if path.is_file()]
+    assert (wrong.status_code, right.status_code, right.json()["role"]) == (401, 200, "platform_admin")
+    assert any("logs" in path.parts for path in files)
+    secrets = (first["password"], right.cookies["igny8_log_in"])
+    assert [path for path in files for secret in secrets if secret.encode() in path.read_bytes()] == []
+    assert [secret for secret in secrets if secret in logged] == []
+    assert json.loads(_igny8(home, "init", "--json").stdout)["first_log_in"] is None
 
 
 def _document(process: subprocess.Popen[str]) -> dict[str, Any]:

@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy import event
+from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 import stages  # noqa: F401 - a run asks every stage what waits for it
+from pipeline.config import config
+from pipeline.core.alerts import NotificationKind
 from pipeline.core.roles import Role, Scope
 from pipeline.core.states import ContentStatus
 from pipeline.db.session import Database
-from pipeline.models import Account, Run
-from pipeline.services import accounts, api_keys, calendar, runs, sites
+from pipeline.models import Account, Run, Site, UndoRecord
+from pipeline.services import accounts, api_keys, calendar, deliveries, notifications, runs, sites, users, webhooks
 from pipeline.web.app import create_app
+from pipeline.web.rates import Rates
+from pipeline.web.run_watch import RunWatch
 from tests.support.builders import make_content, make_keywords
 
 
@@ -47,6 +53,12 @@ class Tenant:
     site_id: int
     run_id: int
     content_id: int
+    undo_id: int
+    user_id: int
+    key_id: int
+    notification_id: int
+    webhook_id: int
+    delivery_id: int
 
     @property
     def headers(self) -> dict[str, str]:
@@ -56,7 +68,17 @@ class Tenant:
     @property
     def ids(self) -> dict[str, int]:
         """Name of a parameter -> the id it may have."""
-        return {"site_id": self.site_id, "run_id": self.run_id, "content_id": self.content_id}
+        return {
+            "site_id": self.site_id,
+            "run_id": self.run_id,
+            "content_id": self.content_id,
+            "undo_id": self.undo_id,
+            "user_id": self.user_id,
+            "key_id": self.key_id,
+            "notification_id": self.notification_id,
+            "webhook_id": self.webhook_id,
+            "delivery_id": self.delivery_id,
+        }
 
 
 @dataclass(frozen=True)
@@ -104,25 +126,71 @@ def make_key(
 
 
 def make_tenant(database: Database, *, name: str | None = None) -> Tenant:
-    """An account with a site, a live run, and an article that is approved."""
+    """An account with a site, a live run, an article that is approved, a person, and another key."""
     now = database.now()
     with database.transaction() as session:
         account: Account = accounts.init_installation(session, now=now)
         if name is not None:
             account = accounts.add_account(session, name=name, now=now)
-        site = sites.add_site(session, account_id=account.id, name="Desks", timezone="Europe/Berlin", now=now)
+        email = f"ann@{account.name}.example"
+        user = users.add(session, account_id=account.id, email=email, role=Role.EDITOR, now=now)
+    made, another = make_key(database, account.id), make_key(database, account.id)
+    return make_site(database, account.id, key=made.key, user_id=user.id, key_id=another.row.id)
+
+
+def make_site(database: Database, account_id: int, *, key: str, user_id: int, key_id: int) -> Tenant:
+    """One more site of an account, with one of everything that a site has."""
+    now = database.now()
+    with database.transaction() as session:
+        others = len(sites.list_sites(session, account_id=account_id))
+        name = f"Desks {others + 1}" if others else "Desks"
+        site = sites.add_site(session, account_id=account_id, name=name, timezone="Europe/Berlin", now=now)
         make_keywords(session, site=site, texts=["standing desk", "desk lamp"])
         content = make_content(session, site=site, title="How to stand", status=ContentStatus.APPROVED, approved_at=now)
         calendar.fill(session, site.id, now=now, limit=10)
+        done = UndoRecord(
+            account_id=account_id, site_id=site.id, action="moved", moves=[], actor="ann", at=now, undone_at=now
+        )
+        session.add(done)
         run = session.get_one(Run, runs.start(session, site=site, now=now).run_id)
-    made = make_key(database, account.id)
-    return Tenant(account.id, made.key, site.id, run.id, content.id)
+        told = _tell(session, site, now=now)
+    return Tenant(account_id, key, site.id, run.id, content.id, done.id, user_id, key_id, *told)
+
+
+def _tell(session: Session, site: Site, *, now: datetime) -> tuple[int, int, int]:
+    """A notification on its way to a webhook that nobody can be posted to: ids of it, the webhook, the delivery."""
+    hook = webhooks.add(
+        session, account_id=site.account_id, url="http://127.0.0.1:9/", kinds=(), home=config().home, now=now
+    ).webhook
+    told = notifications.tell(
+        session,
+        NotificationKind.SITE_FAILING,
+        account_id=site.account_id,
+        state_id=site.id,
+        about=("site", site.id),
+        message=f"{site.name} takes no articles.",
+        now=now,
+    )
+    [delivery] = deliveries.of_webhook(session, hook)
+    return told or 0, hook.id, delivery.id
 
 
 @cache
 def the_app() -> FastAPI:
-    """The app, made once: what it stands on is put under it by `api_on`."""
-    return create_app()
+    """The app, made once: what it stands on is put under it by `api_on`.
+
+    It answers as often as it is asked; streams of runs end soon.
+    """
+    app = create_app()
+    app.state.rates = Rates(0, log_ins_a_minute=0)
+    app.state.run_watch = RunWatch(_database, tick_seconds=0.01, life_seconds=0.03)
+    return app
+
+
+def _database() -> Database:
+    """What the app stands on now."""
+    backend: FakeBackend = the_app().state.backend
+    return backend.database()
 
 
 @contextmanager

@@ -23,6 +23,14 @@ PRIVATE = [
     "[fd00::1]",
     "[::ffff:10.0.0.1]",
     "[2002:0a00:0001::]",
+    "[64:ff9b::7f00:1]",
+    "[64:ff9b::a9fe:a9fe]",
+    "[64:ff9b:1::1]",
+    "[::7f00:1]",
+    "[::ffff:0:10.0.0.1]",
+    "[fec0::1]",
+    "255.255.255.255",
+    "240.0.0.1",
 ]
 
 
@@ -43,7 +51,7 @@ def test_a_laboratory_may_allow_them() -> None:
     assert pinned_address(urlsplit("http://127.0.0.1/"), allow_private=True) == "127.0.0.1"
 
 
-@pytest.mark.parametrize("host", ["93.184.216.34", "[2606:4700:4700::1111]"])
+@pytest.mark.parametrize("host", ["93.184.216.34", "[2606:4700:4700::1111]", "[64:ff9b::5db8:d822]"])
 def test_a_public_address_is_the_one_to_connect_to(host: str) -> None:
     assert pinned_address(urlsplit(f"https://{host}/"), allow_private=False) == host.strip("[]")
 

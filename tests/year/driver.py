@@ -17,7 +17,7 @@ from pipeline.models import Run
 from pipeline.services import schedules
 from pipeline.sites.port import Article, Placed, Standing
 from scheduler import publishing
-from scheduler.calendar import fill_calendars
+from scheduler.calendar import CalendarDuty
 from scheduler.duty import Context, Duty
 from scheduler.publishing import publish_due
 from scheduler.runs import start_due_runs
@@ -123,7 +123,7 @@ class Driver:
             if instant >= approve_at:
                 told(instant)
                 self._world.approve(self._cases, weeks=1)
-                self._tick([fill_calendars])
+                self._tick([CalendarDuty()])
                 approve_at += A_WEEK
             instant = min(self._work(), approve_at)
 

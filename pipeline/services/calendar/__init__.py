@@ -4,7 +4,7 @@ Never: commits; talks to a site.
 """
 
 from pipeline.services.calendar.allocation import fill, refill, schedule_next
-from pipeline.services.calendar.anchors import outdated, re_anchor
+from pipeline.services.calendar.anchors import Outdated, outdated, re_anchor
 from pipeline.services.calendar.changes import Changed, Follow, lock_settings, preview, save_settings, set_timezone
 from pipeline.services.calendar.forecast import Forecast, forecast
 from pipeline.services.calendar.ical import ical
@@ -23,6 +23,7 @@ __all__ = [
     "Follow",
     "Forecast",
     "Move",
+    "Outdated",
     "Reason",
     "Spot",
     "Unscheduled",

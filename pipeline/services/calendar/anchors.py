@@ -6,11 +6,11 @@ them do not move slots to and fro. Never: commits; does anything where the relea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from pipeline.core.calendar import Slot, WallTime, slot_wall_time, tzdata_version, wall_slot
@@ -22,16 +22,28 @@ from pipeline.services.calendar.rules import SlotRules, read_state
 from pipeline.services.calendar.spots import Spot
 
 
-def outdated(session: Session, *, limit: int) -> Sequence[int]:
-    """Sites whose slots follow from an older release of the zones' rules than is installed; one look into an index."""
-    query = select(SiteCalendar.site_id).where(SiteCalendar.tzdata < tzdata_version()).order_by(SiteCalendar.tzdata)
-    return session.scalars(query.limit(limit)).all()
+@dataclass(frozen=True)
+class Outdated:
+    """A calendar whose slots follow from an older release of the zones' rules than is installed."""
+
+    site_id: int
+    tzdata: str
+
+
+def outdated(session: Session, *, limit: int, after: Outdated | None = None) -> Sequence[Outdated]:
+    """The oldest of them, or those behind `after`; one look into an index."""
+    order = (SiteCalendar.tzdata, SiteCalendar.site_id)
+    query = select(SiteCalendar.site_id, SiteCalendar.tzdata).where(SiteCalendar.tzdata < tzdata_version())
+    if after is not None:
+        query = query.where(tuple_(*order) > tuple_(after.tzdata, after.site_id))
+    return [Outdated(site_id, tzdata) for site_id, tzdata in session.execute(query.order_by(*order).limit(limit))]
 
 
 def re_anchor(session: Session, site_id: int, *, now: datetime) -> Sequence[Move]:
     """Move future unpinned items and free slots to the instants that their wall times have now; what moved.
 
-    A wall time that is gone or taken gives its item the next slot behind it. Nothing where the release is the same.
+    A wall time that is gone or taken gives its item the next slot behind it; where the site has none, an item whose
+    instant another one has got is approved again. Nothing where the release is the same.
     """
     rows.lock_alone(session, site_id)
     stands = session.scalar(select(SiteCalendar.tzdata).where(SiteCalendar.site_id == site_id))
@@ -64,10 +76,19 @@ def _anchored(items: Sequence[Item], rules: SlotRules, *, now: datetime) -> dict
         taken.add(slot.at)
         spots[item.content_id] = replace(item.spot, slot=slot)
     for item in homeless:
-        slot = next(rules.slots(after=max(now, item.spot.at), taken=taken), item.spot.slot)
-        taken.add(slot.at)
-        spots[item.content_id] = replace(item.spot, slot=slot)
+        spot = _next_spot(item, rules, taken, now=now)
+        spots[item.content_id] = spot
+        if spot is not None:
+            taken.add(spot.at)
     return spots
+
+
+def _next_spot(item: Item, rules: SlotRules, taken: Collection[datetime], *, now: datetime) -> Spot | None:
+    """The next slot behind it; where the site has none, its instant, or none where something else stands there now."""
+    slot = next(rules.slots(after=max(now, item.spot.at), taken=taken), None)
+    if slot is not None:
+        return replace(item.spot, slot=slot)
+    return None if item.spot.at in taken else _as_told(item)
 
 
 def _as_told(item: Item) -> Spot:

@@ -56,7 +56,10 @@ def preview(
     timezone: str | None = None,
 ) -> Sequence[Move]:
     """What would move, and whereto, with these settings or this zone; nothing is changed and nothing locked."""
-    rules = _proposed(read_state(session, site.id).wanted, settings, timezone)
+    wanted = read_state(session, site.id).wanted
+    rules = _proposed(wanted, settings, timezone)
+    if rules == wanted:
+        return ()
     items = dealing.read(session, site.id, now=now, lock=False)
     deal = dealing.deal if follow is Follow.REFLOW else dealing.keep
     return moves_of(items, deal(items, rules, now=now))

@@ -46,7 +46,7 @@ class _Item:
     status: ContentStatus
     pinned: bool
     at: datetime
-    #: When it last became what it is, as far as its rows say.
+    #: When it was approved, planned, moved or published, whichever was last.
     changed_at: datetime
     #: Rises with every new plan and every edit.
     sequence: int
@@ -75,7 +75,6 @@ def _event(item: _Item, site: Site) -> icalendar.Event:
     event = icalendar.Event()
     event.add("uid", f"content-{item.content_id}.site-{site.id}@{_DOMAIN}")
     event.add("dtstamp", item.changed_at)
-    event.add("last-modified", item.changed_at)
     event.add("sequence", item.sequence)
     event.add("dtstart", item.at)
     event.add("summary", _text(item.title))
@@ -100,6 +99,7 @@ def _items(session: Session, site: Site, *, since: datetime) -> Sequence[_Item]:
             Content.version,
             at.label("at"),
             Publication.created_at,
+            Publication.replanned_at,
             Publication.published_at,
             Publication.remote_url,
             Publication.ticket,
@@ -115,7 +115,7 @@ def _items(session: Session, site: Site, *, since: datetime) -> Sequence[_Item]:
 
 
 def _item(row: Row[*tuple[Any, ...]]) -> _Item:
-    known = (row.created_at, row.approved_at, row.published_at)
+    known = (row.created_at, row.replanned_at, row.approved_at, row.published_at)
     return _Item(
         content_id=row.id,
         title=row.title,

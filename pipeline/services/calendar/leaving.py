@@ -60,6 +60,7 @@ def leave_to_people(session: Session, site_id: int, *, now: datetime) -> int:
     content_ids = session.scalars(passed).all()
     for content_id in content_ids:
         placing.move_content(session, content_id, ContentStatus.READY, of=(ContentStatus.SCHEDULED,))
-    idle = update(Publication).where(Publication.content_id.in_(content_ids)).values(due_at=None, sends=0)
+    ready = update(Publication).where(Publication.content_id.in_(content_ids))
+    idle = ready.values(due_at=None, sends=0, ticket=Publication.ticket + 1)
     session.execute(idle.execution_options(synchronize_session=False))
     return len(content_ids)

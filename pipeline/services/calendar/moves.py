@@ -22,6 +22,7 @@ from pipeline.services.calendar.positions import Position, Snapshot
 from pipeline.services.calendar.reflow import Move, alone
 from pipeline.services.calendar.rules import SlotRules
 from pipeline.services.calendar.spots import Spot
+from pipeline.services.content_refusals import what_it_is
 
 _SCHEDULED: Final = frozenset({ContentStatus.SCHEDULED})
 _UNSCHEDULED: Final = frozenset({ContentStatus.APPROVED, ContentStatus.READY})
@@ -163,13 +164,10 @@ def _do(
 
 def _require(was: Snapshot, statuses: Collection[ContentStatus]) -> None:
     status = was.position.status
-    if was.publication is PublicationStatus.PUBLISHING or status is ContentStatus.PUBLISHING:
-        raise ConflictError(
-            f"Content {was.content_id} is just being published. Wait until it is published or needs attention."
-        )
-    if status not in statuses:
-        allowed = " or ".join(sorted(statuses))
-        raise ConflictError(f"Content {was.content_id} is {status}: only {allowed} content can do that.")
+    if was.publication is PublicationStatus.PUBLISHING:
+        status = ContentStatus.PUBLISHING
+    if status is ContentStatus.PUBLISHING or status not in statuses:
+        raise ConflictError(what_it_is(was.content_id, status))
 
 
 def _require_to_plan(was: Snapshot) -> None:

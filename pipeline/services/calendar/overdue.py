@@ -21,14 +21,14 @@ from pipeline.core.calendar import Slot
 from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.models import CalendarSlot, Content, Publication
 from pipeline.models.base import table_of
-from pipeline.services import placing
+from pipeline.services import placing, stuck
 from pipeline.services.calendar import dealing, rows
 from pipeline.services.calendar.dealing import Item
 from pipeline.services.calendar.reflow import Move, alone, make_anew, moves_of, put_dealt
 from pipeline.services.calendar.rules import SlotRules
 from pipeline.services.calendar.spots import Spot
 
-MISSED: Final = "Its pinned time passed while nothing could be published. Publish it now, or schedule it again."
+MISSED: Final = "Its pinned time passed while nothing could be published."
 
 _PUBLICATIONS: Final = table_of(Publication)
 _UNDER_WAY: Final = (ContentStatus.SCHEDULED, ContentStatus.PUBLISHING)
@@ -57,7 +57,7 @@ def put_back(session: Session, site_id: int, *, now: datetime, grace: timedelta)
     late = _overdue(session, site_id, before=now - grace)
     missed = [item.content_id for item in late if item.spot.pinned]
     waiting = [item for item in late if not item.spot.pinned]
-    _miss(session, missed)
+    _miss(session, missed, now=now)
     if not waiting:
         return PutBack([], missed)
     ahead = dealing.read(session, site_id, now=now, lock=True)
@@ -110,14 +110,22 @@ def _makes_room(item: Item) -> bool:
     return not (item.locked or item.spot.pinned or item.has_trace)
 
 
-def _miss(session: Session, content_ids: Sequence[int]) -> None:
+def _miss(session: Session, content_ids: Sequence[int], *, now: datetime) -> None:
+    """A person decides, and is told."""
     for content_id in content_ids:
         session.execute(
             update(_PUBLICATIONS)
             .where(_PUBLICATIONS.c.content_id == content_id)
-            .values(status=PublicationStatus.MISSED, due_at=None, sends=0, error=MISSED)
+            .values(
+                status=PublicationStatus.MISSED,
+                due_at=None,
+                sends=0,
+                error=MISSED,
+                ticket=_PUBLICATIONS.c.ticket + 1,
+            )
         )
         placing.move_content(session, content_id, ContentStatus.NEEDS_ATTENTION, of=_UNDER_WAY)
+    stuck.tell(session, content_ids, now=now)
 
 
 def _wait_anew(session: Session, content_ids: Sequence[int]) -> None:

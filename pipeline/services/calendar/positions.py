@@ -19,7 +19,7 @@ from pipeline.core.errors import ConflictError
 from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.models import Content, Publication
 from pipeline.models.selecting import portions
-from pipeline.services import placing
+from pipeline.services import alerts, placing
 from pipeline.services.calendar import rows, spots
 from pipeline.services.calendar.spots import Spot
 
@@ -96,6 +96,7 @@ def put(
     rows.offer(session, site_id, vacated.difference(instants), now=now)
     _put_publications(session, site_id, wanted, now=now)
     _put_contents(session, wanted)
+    alerts.publication_decided(session, [was.content_id for was, _ in wanted if was.is_stuck], now=now)
 
 
 def _lock(session: Session, site_id: int, ids: Sequence[int]) -> dict[int, Snapshot]:
@@ -148,7 +149,7 @@ def _put_publications(
             moved.append(placing.Retimed(was.content_id, new.spot.at, due_at))
         else:
             planned.append(placing.Plan(was.account_id, site_id, was.content_id, slot_at=new.spot.at, due_at=due_at))
-    placing.retime(session, moved)
+    placing.retime(session, moved, now=now)
     placing.plan_many(session, planned, now=now)
 
 

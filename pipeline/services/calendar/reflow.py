@@ -129,7 +129,9 @@ def put_dealt(
     taken = {content_id: spot for content_id, spot in changed.items() if spot is not None}
     spots.clear(session, list(changed))
     spots.put(session, site_id, taken, zone=zone)
-    placing.retime(session, [placing.Retimed(content_id, spot.at, spot.at) for content_id, spot in taken.items()])
+    placing.retime(
+        session, [placing.Retimed(content_id, spot.at, spot.at) for content_id, spot in taken.items()], now=now
+    )
     gone = [item.content_id for item in items if changed.get(item.content_id, item) is None]
     drop(session, site_id, gone, now=now)
 

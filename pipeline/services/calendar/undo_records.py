@@ -13,7 +13,7 @@ from typing import Any, Self
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from pipeline.core.errors import ConflictError
+from pipeline.core.errors import ConflictError, NotFoundError
 from pipeline.core.states import ContentStatus
 from pipeline.models import Content, Site, UndoRecord
 from pipeline.services import audit
@@ -87,15 +87,20 @@ def write_down(session: Session, was: Snapshot, new: Position, *, action: str, a
 
 
 def open_record(session: Session, site: Site, undo_id: int | None) -> UndoRecord:
-    """The last action of the site that stands, or that of `undo_id`; ConflictError where there is none."""
+    """The last action of the site that stands, or that of `undo_id`; ConflictError where there is none.
+
+    NotFoundError for a number that no action of this site has.
+    """
     record = _newest(session, site, UndoRecord.id == undo_id if undo_id is not None else UndoRecord.id > 0)
     if record is not None:
         return record
     if undo_id is None:
         raise ConflictError(f"There is nothing to undo on the calendar of {site.name}.")
+    own = UndoRecord.account_id == site.account_id, UndoRecord.site_id == site.id, UndoRecord.id == undo_id
+    if session.scalar(select(UndoRecord.id).where(*own)) is None:
+        raise NotFoundError(f"There is no action {undo_id} on the calendar of {site.name}.")
     raise ConflictError(
-        f"There is nothing to undo under the number {undo_id} on the calendar of {site.name}: "
-        "it was undone already, or it was done elsewhere."
+        f"There is nothing to undo under the number {undo_id} on the calendar of {site.name}: it was undone already."
     )
 
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from pipeline.core.normal import display_text
+from pipeline.core.words import counted
 from pipeline.services.keyword_files.headers import Column
 from pipeline.services.keyword_files.intents import read_intent
 from pipeline.services.keyword_files.layout import Layout
@@ -162,7 +163,7 @@ class RowReader:
     def _sentence(self, note: Note, count: int) -> str:
         first = self._firsts[note]
         where = f"(first on line {first.line}: '{first.value}')"
-        rows = "1 row" if count == 1 else f"{count} rows"
+        rows = counted(count, "row")
         return {
             Note.VOLUME: f"{rows} {where}: the volume is not a number of searches; the keyword was kept without one.",
             Note.DIFFICULTY: f"{rows} {where}: the difficulty is not a number from 0 to {MAX_DIFFICULTY}; "

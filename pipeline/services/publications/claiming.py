@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from pipeline.core.states import ContentStatus, PublicationStatus
+from pipeline.core.words import counted
 from pipeline.models import Publication, SiteAutomationSettings
 from pipeline.services import audit, placing
 from pipeline.services.calendar import overdue, rows
@@ -46,7 +47,7 @@ def claim(session: Session, publication_id: int, *, limits: Limits, now: datetim
         return None
     work = _WORK[publication.status]
     if publication.attempts >= limits.most_attempts:
-        stop(session, publication, _cut_short(publication, work), work=work)
+        stop(session, publication, _cut_short(publication, work), work=work, now=now)
         return None
     if work is Work.PLACE and _waits(session, publication, limits=limits, now=now):
         return None
@@ -103,6 +104,7 @@ def _is_left_to_people(session: Session, publication: Publication) -> bool:
     if not placing.move_content(session, publication.content_id, ContentStatus.READY, of=under_way):
         return False
     publication.due_at, publication.sends, publication.attempts = None, 0, 0
+    publication.ticket += 1
     return True
 
 
@@ -153,7 +155,7 @@ def _take(session: Session, publication: Publication, work: Work, *, limits: Lim
         if not placing.move_content(session, publication.content_id, ContentStatus.PUBLISHING, of=under_way):
             # Nothing of ours leaves rows like that.
             if not placing.withdraw(session, publication.content_id, now=now):
-                stop(session, publication, "The article is not to be published any more.", work=work)
+                stop(session, publication, "The article is not to be published any more.", work=work, now=now)
             return None
         if publication.status is PublicationStatus.PUBLISHING and publication.remote_id is None:
             # Whoever had it is gone, and with it the site's answer.
@@ -184,4 +186,4 @@ def _claim_of(publication: Publication, work: Work, *, now: datetime, lease_unti
 
 def _cut_short(publication: Publication, work: Work) -> str:
     what = {Work.PLACE: "Publishing", Work.UPDATE: "Updating the site", Work.TAKE_AWAY: "Taking it off the site"}[work]
-    return f"{what} was cut short {publication.attempts} times. Try again, or look at the logs."
+    return f"{what} was cut short {counted(publication.attempts, 'time')}. Try again, or look at the logs."

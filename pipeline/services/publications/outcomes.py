@@ -13,9 +13,10 @@ from sqlalchemy import CursorResult, case, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.states import ContentStatus, PublicationStatus
+from pipeline.core.words import counted
 from pipeline.models import Content, Publication
 from pipeline.models.base import table_of
-from pipeline.services import placing
+from pipeline.services import alerts, placing, stuck
 from pipeline.services.publications.claims import Claim, Limits, Work
 
 _PUBLICATIONS: Final = table_of(Publication)
@@ -39,6 +40,7 @@ def finalise(
     again = {"due_at": now, "attempts": 0} if shown != current else {}
     _write(session, claim.publication_id, placed_version=shown, **again)
     if claim.work is Work.UPDATE:
+        alerts.publication_decided(session, [claim.content_id], now=now)
         return True
     return placing.move_content(session, claim.content_id, ContentStatus.PUBLISHED, of=(ContentStatus.PUBLISHING,))
 
@@ -65,7 +67,7 @@ def try_later(
     claimed it since.
     """
     if claim.attempt >= limits.most_attempts:
-        return give_up(session, claim, f"{error} It was tried {claim.attempt} times.", **learnt)
+        return give_up(session, claim, f"{error} It was tried {counted(claim.attempt, 'time')}.", now=now, **learnt)
     wait = max(limits.retries[claim.attempt - 1], pause or timedelta())
     return _end(session, claim, status=claim.work.put_off_as, due_at=now + wait, error=error, **learnt)
 
@@ -80,22 +82,22 @@ def look_again(session: Session, claim: Claim, *, limits: Limits, now: datetime)
     return _end(session, claim, status=claim.work.put_off_as, due_at=due_at, attempts=claim.attempt - 1)
 
 
-def give_up(session: Session, claim: Claim, error: str, **learnt: Any) -> bool:
-    """A person must look; `error` is the sentence for them. An article that is visible stays published.
+def give_up(session: Session, claim: Claim, error: str, *, now: datetime, **learnt: Any) -> bool:
+    """A person must look, and is told; `error` is the sentence for them. An article that is visible stays published.
 
     `learnt` as in `try_later`. False: somebody else has claimed it since.
     """
     if not _end(session, claim, status=claim.work.given_up_as, due_at=None, error=error, **learnt):
         return False
-    if claim.work is not Work.PLACE:
-        return True
-    return placing.move_content(
+    moved = claim.work is not Work.PLACE or placing.move_content(
         session, claim.content_id, ContentStatus.NEEDS_ATTENTION, of=(ContentStatus.PUBLISHING,)
     )
+    stuck.tell(session, [claim.content_id], now=now)
+    return moved
 
 
-def set_aside(session: Session, publication_id: int, error: str) -> None:
-    """It could not even be claimed: a person must look, and its message is not sent for ever."""
+def set_aside(session: Session, publication_id: int, error: str, *, now: datetime) -> None:
+    """It could not even be claimed: a person must look, and is told; its message is not sent for ever."""
     known = _PUBLICATIONS.c
     is_published = known.status == PublicationStatus.PUBLISHED
     _write(
@@ -111,14 +113,16 @@ def set_aside(session: Session, publication_id: int, error: str) -> None:
     content_id = session.scalar(select(known.content_id).where(known.id == publication_id))
     if content_id is not None:
         placing.move_content(session, content_id, ContentStatus.NEEDS_ATTENTION, of=_TO_BE_PUBLISHED)
+        stuck.tell(session, [content_id], now=now)
 
 
-def stop(session: Session, publication: Publication, error: str, *, work: Work) -> None:
-    """End a locked publication that nobody holds; `error` is the sentence for a person."""
-    publication.status, publication.error = work.given_up_as, error
+def stop(session: Session, publication: Publication, error: str, *, work: Work, now: datetime) -> None:
+    """End a locked publication that nobody holds; `error` is the sentence for a person, who is told."""
+    publication.status, publication.error, publication.ticket = work.given_up_as, error, publication.ticket + 1
     publication.due_at, publication.lease_until, publication.sends = None, None, 0
     if work is Work.PLACE:
         placing.move_content(session, publication.content_id, ContentStatus.NEEDS_ATTENTION, of=_TO_BE_PUBLISHED)
+    stuck.tell(session, [publication.content_id], now=now)
 
 
 def disown(session: Session, claim: Claim, *, remote_id: str | None, now: datetime) -> bool:

@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 from pipeline.core.errors import ConflictError
 from pipeline.core.states import ContentStatus
 from pipeline.models import Content, Publication
-from pipeline.services import placing
+from pipeline.services import alerts, placing
 from pipeline.services.calendar import rows
+from pipeline.services.content_refusals import what_it_is
 
 _PUBLISHABLE: Final = (ContentStatus.APPROVED, ContentStatus.SCHEDULED, ContentStatus.READY)
 
@@ -35,10 +36,10 @@ def publish_now(session: Session, content: Content, *, now: datetime) -> Publica
     is_stuck = placing.lock_publication(session, content.id) in placing.STUCK
     of = (*_PUBLISHABLE, ContentStatus.NEEDS_ATTENTION) if is_stuck else _PUBLISHABLE
     if not placing.move_content(session, content.id, ContentStatus.PUBLISHING, of=of):
-        raise ConflictError(
-            f"Content {content.id} is {content.status}: only approved, scheduled or ready content can be published "
-            "now. Approve it first, or wait until what is under way has ended."
-        )
+        session.refresh(content)
+        raise ConflictError(what_it_is(content.id, content.status))
+    if is_stuck:
+        alerts.publication_decided(session, [content.id], now=now)
     rows.release(session, content.id, site_id=content.site_id, now=now)
     placing.plan(session, content, slot_at=None, due_at=now, now=now)
     planned = select(Publication).where(Publication.content_id == content.id)

@@ -3,19 +3,31 @@
 from typing import Final
 
 from pipeline.web.api import (
+    api_keys,
+    audit,
     calendar,
     calendar_actions,
+    calendar_feed,
     content,
     credit,
     decisions,
     defaults,
+    deliveries,
+    ledger,
+    log_in,
     models,
+    notifications,
     preferences,
+    prompts,
     providers,
+    reports,
     reviews,
+    run_events,
     runs,
     settings,
     sites,
+    users,
+    webhooks,
 )
 
 PREFIX: Final = "/api/v1"
@@ -23,18 +35,8 @@ PREFIX: Final = "/api/v1"
 ROUTERS: Final = tuple(
     part.router
     for part in (
-        settings,
-        runs,
-        sites,
-        content,
-        calendar,
-        reviews,
-        calendar_actions,
-        decisions,
-        credit,
-        models,
-        providers,
-        defaults,
-        preferences,
+        *(settings, runs, sites, content, calendar, reviews, calendar_actions, decisions, credit),
+        *(run_events, ledger, notifications, reports, webhooks, deliveries, prompts),
+        *(calendar_feed, log_in, users, api_keys, audit, models, providers, defaults, preferences),
     )
 )

@@ -6,11 +6,11 @@ from datetime import date, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.core.roles import Scope
-from pipeline.core.states import ContentStatus
-from pipeline.services import calendar, sites
+from pipeline.core.states import ContentStatus, PublicationStatus
+from pipeline.services import calendar, settings, sites, stuck
 from pipeline.web.answers import problems
 from pipeline.web.api.parameters import SiteId
 from pipeline.web.operations import Unit, reads
@@ -38,7 +38,17 @@ _EXAMPLE: Final[dict[str, Any]] = {
         }
     ],
     "unscheduled": [{"content_id": 9, "title": "Desk lamps compared", "reason": "held back"}],
+    "needs_you": [
+        {
+            "content_id": 7,
+            "title": "Are standing desks worth it?",
+            "status": "missed",
+            "why": "Its pinned time passed while nothing could be published.",
+            "what_to_do": "At once: igny8 publish 7 --now. At a slot: igny8 calendar schedule 7. …",
+        }
+    ],
     "next_slot_at": "2026-06-04T12:00:00Z",
+    "publishes_by_itself": True,
     "forecast": {
         "queued": 12,
         "covers_days": 5,
@@ -87,6 +97,20 @@ class UnscheduledEntry(BaseModel):
     reason: str
 
 
+class StuckEntry(BaseModel):
+    """An article that does not go on by itself: a person must do something."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    content_id: int
+    title: str
+    #: Of its publication; `published`: its site shows the version before.
+    status: PublicationStatus
+    #: What the site said, or what else was in the way.
+    why: str
+    what_to_do: str
+
+
 class QueueForecast(BaseModel):
     """A site's supply of articles against its slots."""
 
@@ -104,7 +128,7 @@ class QueueForecast(BaseModel):
 
 
 class Calendar(BaseModel):
-    """Some days of a site's calendar, what waits for a slot, and how far it all reaches."""
+    """Some days of a site's calendar, what waits for a slot or for a person, and how far it all reaches."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
@@ -112,15 +136,19 @@ class Calendar(BaseModel):
     timezone: str
     days: list[CalendarDay]
     unscheduled: list[UnscheduledEntry]
-    #: Where an article approved now would appear; None: the site has no slots.
+    needs_you: list[StuckEntry]
+    #: Where an article approved now would stand; None: the site has no slots.
     next_slot_at: datetime | None
+    publishes_by_itself: Annotated[
+        bool, Field(description="Whether articles go out at their slots; if not, they are `ready` then, for a person.")
+    ]
     forecast: QueueForecast
 
 
 @router.get("", operation_id="get_calendar", response_model=Calendar, responses=problems(401, 403, 404, 422))
 @reads(Scope.CALENDAR)
 def show(unit: Unit, site_id: SiteId, start: FirstDay = None, days: Days = 14) -> dict[str, Any]:
-    """Show a site's calendar: its days, their slots, what stands on them, what waits, how far the queue reaches."""
+    """Show a site's calendar: its days, their slots, what stands on them, what waits for slots or for people."""
     site = sites.get_site(unit.session, account_id=unit.account_id, site_id=site_id)
     found = calendar.entries(unit.session, site, now=unit.now, start=start, days=days)
     return {
@@ -128,6 +156,8 @@ def show(unit: Unit, site_id: SiteId, start: FirstDay = None, days: Days = 14) -
         "timezone": site.timezone,
         "days": [{"date": day.date, "slots": day.entries} for day in found],
         "unscheduled": calendar.unscheduled(unit.session, site),
+        "needs_you": stuck.of_site(unit.session, site),
+        "publishes_by_itself": settings.row_of(unit.session, site).auto_publish_enabled,
         "next_slot_at": calendar.predicted_slot(unit.session, site, now=unit.now),
         "forecast": calendar.forecast(unit.session, site, now=unit.now),
     }

@@ -17,7 +17,7 @@ from pipeline.core.normal import is_storable
 from pipeline.core.roles import Scope
 from pipeline.core.states import ContentStatus
 from pipeline.models import Content
-from pipeline.services import content, edits, reviews
+from pipeline.services import content, edits, reviews, settings, sites
 from pipeline.services.edits import Changes
 from pipeline.web.answers import problems
 from pipeline.web.api.content import CONTENT_ETAG, ContentDetails, details, etag_of
@@ -51,11 +51,18 @@ class Reasons(BaseModel):
 
 
 class ApprovedContent(BaseModel):
-    """An article that was approved, and when it will be published as things stand."""
+    """An article that was approved, and the slot that it will have as things stand."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"content_id": 3, "status": "approved", "publishes_at": "2026-06-04T07:00:00Z"}]
+            "examples": [
+                {
+                    "content_id": 3,
+                    "status": "approved",
+                    "publishes_at": "2026-06-04T07:00:00Z",
+                    "publishes_by_itself": True,
+                }
+            ]
         }
     )
 
@@ -63,6 +70,9 @@ class ApprovedContent(BaseModel):
     status: ContentStatus
     #: None: its site has no slots.
     publishes_at: datetime | None
+    publishes_by_itself: Annotated[
+        bool, Field(description="Whether it goes out then; if not, it is `ready` then, for a person to publish.")
+    ]
 
 
 class DecidedContent(BaseModel):
@@ -127,7 +137,13 @@ def approve(unit: Unit, content_id: ContentId, reasons: Reasons | None = None) -
     """Say yes to an article in review."""
     article = content.get_content(unit.session, account_id=unit.account_id, content_id=content_id)
     expected = reviews.approve(unit.session, article, actor=unit.caller.actor, now=unit.now, note=_note(reasons))
-    return ApprovedContent(content_id=article.id, status=article.status, publishes_at=expected)
+    site = sites.get_site(unit.session, account_id=unit.account_id, site_id=article.site_id)
+    return ApprovedContent(
+        content_id=article.id,
+        status=article.status,
+        publishes_at=expected,
+        publishes_by_itself=settings.row_of(unit.session, site).auto_publish_enabled,
+    )
 
 
 @router.post(

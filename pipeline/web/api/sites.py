@@ -40,7 +40,7 @@ class SiteSummary(BaseModel):
     timezone: str
     target: str
     url: str | None
-    #: How the last look at it found it.
+    #: How the last check of it found it.
     sync_status: str
     last_sync_at: datetime | None
     created_at: datetime
@@ -102,7 +102,7 @@ def list_all(unit: Unit) -> dict[str, Any]:
     response_model=SiteSummary,
     responses=problems(401, 403, 409, 413, 422),
 )
-@writes(Scope.SITES)
+@writes(Scope.SITES, whole_account=True)
 def add(unit: Unit, new: NewSite) -> Site:
     """Add a site, with every setting at its default."""
     site = sites.add_site(unit.session, account_id=unit.account_id, name=new.name, timezone=new.timezone, now=unit.now)

@@ -29,13 +29,16 @@ from pipeline.models import (
     StageRun,
     SyncEvent,
 )
-from pipeline.services import housekeeping, invariants
+from pipeline.services import alerts, housekeeping, invariants
 from tests.support.builders import make_account, make_content, make_site
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlalchemy.orm import Session
+
     from pipeline.db.session import Database
+    from pipeline.models import Base
     from tests.integration.alerts.conftest import World
 
 DAY = timedelta(days=1)
@@ -268,9 +271,9 @@ def test_every_law_finds_in_its_windows_what_it_finds_in_all(world: World, now: 
     assert sorted(in_windows) == sorted(everything)
 
 
-def _review(world: World, count: int, *, by_people: bool = True) -> Site:
+def _review(world: World, count: int, *, by_people: bool = True, name: str = "Still Water") -> Site:
     with world.database.transaction() as session:
-        site = make_site(session, account=world.account, name="Still Water")
+        site = make_site(session, account=world.account, name=name)
         for _ in range(count):
             make_content(session, site=site, status=ContentStatus.REVIEW)
         session.execute(
@@ -346,6 +349,47 @@ def test_a_step_that_fails_keeps_no_other_from_its_work(
 
     assert [line["step"] for line in logs if line["event"] == "housekeeping_step_failed"] == ["answers"]
     assert _count(world.database, Decision) == 0
+
+
+def test_a_table_whose_books_cannot_be_checked_keeps_no_other_from_it(
+    world: World, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *_ = invariants.walked()
+    _calls(world, DAY, now=now)
+    with world.database.transaction() as session:
+        session.execute(update(StageRun).values(spent=9))
+    checked = housekeeping.check_books
+
+    def sick(session: Session, of: type[Base], *, size: int) -> tuple[list[str], bool]:
+        if of is first:
+            raise ValueError("out of order")
+        return checked(session, of, size=size)
+
+    monkeypatch.setattr(housekeeping, "check_books", sick)
+    with capture_logs() as logs:
+        engine.sweep(world.database)
+
+    assert [line["step"] for line in logs if line["event"] == "housekeeping_step_failed"] == [
+        f"books of {first.__tablename__}"
+    ]
+    assert [line["finding"] for line in logs if line["event"] == "books_wrong"]
+
+
+def test_a_site_that_nobody_can_be_reminded_of_keeps_no_other_from_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sick, well = _review(world, 1, name="Sick"), _review(world, 1)
+    remind = alerts.review_waiting
+
+    def reminds(session: Session, site: Site, *, articles: int, now: datetime) -> None:
+        remind(session, site, articles=articles, now=now)
+        if site.id == sick.id:
+            raise ValueError("out of order")
+
+    monkeypatch.setattr(alerts, "review_waiting", reminds)
+    engine.sweep(world.database)
+
+    assert [row.subject_id for row in world.notifications()] == [well.id]
 
 
 def test_a_sweep_that_was_killed_is_gone_on_with(world: World, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:

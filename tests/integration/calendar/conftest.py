@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from pipeline.core.states import ContentStatus
 from pipeline.db.session import Database
 from pipeline.models import AuditEvent, CalendarSlot, Content, Publication, Site, SiteAutomationSettings
 from pipeline.services import calendar, settings
+from pipeline.services.invariants import violations
 from tests.support.builders import make_content, make_site
 from tests.support.publishing import NOW
 
@@ -114,5 +115,7 @@ class World:
 
 
 @pytest.fixture
-def world(database: Database) -> World:
-    return World(database)
+def world(database: Database) -> Iterator[World]:
+    yield World(database)
+    with database.reading() as session:
+        assert violations(session) == []

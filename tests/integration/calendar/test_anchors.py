@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
+import pytest
 from sqlalchemy import select, update
 
 from pipeline.core.calendar import WallTime, tzdata_version
-from pipeline.core.states import PublicationStatus
+from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.models import CalendarSlot, Publication, SiteCalendar
 from pipeline.services import calendar
 from tests.support.publishing import NOW, grid
@@ -41,7 +43,7 @@ def _re_anchor(world: World, *, now: datetime = NOW) -> Sequence[calendar.Move]:
 
 def _outdated(world: World) -> Sequence[int]:
     with world.database.reading() as session:
-        return calendar.outdated(session, limit=10)
+        return [each.site_id for each in calendar.outdated(session, limit=10)]
 
 
 def test_items_and_free_slots_return_to_their_wall_times(world: World) -> None:
@@ -103,6 +105,30 @@ def test_a_wall_time_that_is_taken_gives_its_item_the_next_slot(world: World) ->
 
     assert world.at(pinned.id) == grid(1)[0]
     assert world.at(content.id) == grid(3)[2]
+
+
+@pytest.mark.parametrize("taken", [True, False], ids=["taken", "free"])
+def test_where_the_site_has_no_slots_an_item_keeps_its_instant_unless_another_one_has_got_it(
+    world: World, *, taken: bool
+) -> None:
+    """The first item's wall time has passed; the second one's is the instant that the first stands at."""
+    first, second = world.scheduled(2)
+    world.save(follow=calendar.Follow.KEEP, publish_days=[])
+    at = grid(1)[0]
+    second_at = at + (timedelta() if taken else _AN_HOUR)
+    with world.database.transaction() as session:
+        for content, stood, wall in ((first, at, at - timedelta(days=30)), (second, at - _AN_HOUR, second_at)):
+            local = wall.astimezone(ZoneInfo("Europe/Berlin"))
+            row = update(CalendarSlot).where(CalendarSlot.content_id == content.id)
+            session.execute(row.values(slot_at=stood, local_date=local.date(), local_time=f"{local:%H:%M}"))
+            plan = update(Publication).where(Publication.content_id == content.id)
+            session.execute(plan.values(slot_at=stood, due_at=stood))
+        session.execute(update(SiteCalendar).values(tzdata=_OLD))
+
+    _re_anchor(world, now=at - 2 * _AN_HOUR)
+
+    assert world.held() == ({at: second.id} if taken else {at: first.id, second_at: second.id})
+    assert world.content(first.id).status is (ContentStatus.APPROVED if taken else ContentStatus.SCHEDULED)
 
 
 def test_nothing_happens_where_the_release_is_that_of_the_slots_or_older(world: World) -> None:

@@ -9,6 +9,7 @@ import icalendar
 import pytest
 from sqlalchemy import update
 
+from pipeline.core.calendar import parse_wall_time
 from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.models import CalendarSlot, Content, Publication, Site
 from pipeline.services import calendar, publications
@@ -130,7 +131,7 @@ def test_a_published_item_has_its_address_and_stays_at_its_slot(world: World) ->
     (event,) = _events(world, now=slot + timedelta(hours=1))
 
     assert (event["dtstart"].dt, str(event["url"])) == (slot, "https://desks.example/a-desk/")
-    assert event["last-modified"].dt == event["dtstamp"].dt == slot + timedelta(seconds=4)
+    assert event["dtstamp"].dt == slot + timedelta(seconds=4)
 
 
 def test_what_was_published_at_once_stands_at_the_instant_of_its_publication(world: World) -> None:
@@ -164,6 +165,38 @@ def test_what_was_published_is_shown_for_ninety_days(world: World) -> None:
 
     assert len(_events(world, now=slot + timedelta(days=90))) == 1
     assert _events(world, now=slot + timedelta(days=90, seconds=1)) == []
+
+
+def test_a_moved_item_says_when_it_was_moved_and_nothing_else_does(world: World) -> None:
+    moved, other = world.approve(2)
+    _fill(world)
+    before = {str(event["uid"]): event["dtstamp"].dt for event in _events(world)}
+    later = NOW + timedelta(hours=1)
+    with world.database.transaction() as session:
+        calendar.move(
+            session, session.get_one(Content, moved.id), to=parse_wall_time("2026-11-06 11:17"), actor="test", now=later
+        )
+
+    after = {str(event["uid"]): event["dtstamp"].dt for event in _events(world)}
+
+    uids = [f"content-{content.id}.site-{world.site.id}@calendar.igny8" for content in (moved, other)]
+    assert before == dict.fromkeys(uids, NOW)
+    assert after == {uids[0]: later, uids[1]: NOW}
+
+
+def test_an_item_planned_anew_says_when(world: World) -> None:
+    (content,) = world.approve(1)
+    _fill(world)
+    later = NOW + timedelta(hours=1)
+    with world.database.transaction() as session:
+        calendar.free_slot(session, session.get_one(Content, content.id), hold_back=False, now=NOW)
+    with world.database.transaction() as session:
+        calendar.fill(session, world.site.id, now=later, limit=100)
+
+    (event,) = _events(world)
+
+    assert event["dtstamp"].dt == later
+    assert "last-modified" not in event
 
 
 def test_a_moved_item_keeps_its_uid_and_its_sequence_rises(world: World) -> None:

@@ -128,7 +128,7 @@ class TestMove:
     def test_content_that_is_not_scheduled_does_not_move(self, world: World) -> None:
         (content,) = world.approve(1)
 
-        with pytest.raises(ConflictError, match="is approved: only scheduled content"):
+        with pytest.raises(ConflictError, match=r"is approved and stands on no slot\. To give it one"):
             world.act(calendar.move, content.id, to=grid(5)[4])
 
     def test_moving_to_where_it_stands_is_refused(self, world: World) -> None:
@@ -307,5 +307,5 @@ class TestUnscheduleAndSchedule:
     def test_what_is_scheduled_cannot_be_scheduled_again(self, world: World) -> None:
         (content,) = world.scheduled(1)
 
-        with pytest.raises(ConflictError, match="is scheduled: only approved or ready"):
+        with pytest.raises(ConflictError, match=r"is scheduled\. To have it elsewhere"):
             world.act(calendar.schedule, content.id, to=None)

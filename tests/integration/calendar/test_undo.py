@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from pipeline.core.calendar import WallTime
-from pipeline.core.errors import ConflictError
+from pipeline.core.errors import ConflictError, NotFoundError
 from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.models import Content, Site, SiteAutomationSettings
 from pipeline.services import calendar
@@ -178,7 +178,7 @@ def test_nobody_undoes_what_was_done_on_another_site(world: World) -> None:
     with world.database.transaction() as session:
         other = make_site(session)
 
-    with world.database.transaction() as session, pytest.raises(ConflictError, match="nothing to undo"):
+    with world.database.transaction() as session, pytest.raises(NotFoundError, match="no action"):
         calendar.undo(session, session.get_one(Site, other.id), actor="eve", now=NOW, undo_id=done.undo_id)
 
 

@@ -165,7 +165,7 @@ def test_what_stands_otherwise_is_listed(igny8: Igny8, ready: Database, home: Pa
 
     assert "was edited at the site. It is left as it is there." in tested
     assert synced.code == 0
-    assert "1 article was looked at, 1 stand otherwise than published." in synced.out
+    assert "1 article was looked at, 1 stands otherwise than published." in synced.out
     assert (told["status"], told["published"]) == ("drifted", 1)
     assert [(row["content_id"], row["drift"]) for row in told["drifted"]] == [(1, "edited")]
 

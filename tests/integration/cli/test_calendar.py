@@ -11,8 +11,8 @@ from sqlalchemy import select
 from pipeline.core.calendar import slot_wall_time
 from pipeline.core.states import ContentStatus
 from pipeline.db.session import Database
-from pipeline.models import AuditEvent, Content, Site
-from pipeline.services import calendar
+from pipeline.models import AuditEvent, Content, Publication, Site
+from pipeline.services import calendar, publications
 from tests.support.builders import make_content, make_site
 
 if TYPE_CHECKING:
@@ -65,6 +65,115 @@ def test_the_calendar_says_where_the_next_article_goes_and_how_far_the_queue_rea
     assert shown["forecast"]["backlog_growth_a_week"] == -12.0
     assert "What you approve now publishes on" in told
     assert "3 articles a week are approved, 15 slots a week: 12 slots a week find no new article." in told
+
+
+def test_without_auto_publish_nobody_is_told_that_articles_publish_themselves(
+    igny8: Igny8, ready: Database, articles: list[int]
+) -> None:
+    with ready.transaction() as session:
+        site = session.scalars(select(Site)).one()
+        article = make_content(session, site=site, status=ContentStatus.REVIEW).id
+    before = igny8("calendar", "Desks", "--json").json["publishes_by_itself"]
+    igny8("settings", "set", "Desks", "publishing.auto_publish_enabled=false")
+
+    shown, told = igny8("calendar", "Desks", "--json").json, igny8("calendar", "Desks").out
+    approved = igny8("content", "approve", str(article)).out
+
+    assert (before, shown["publishes_by_itself"]) == (True, False)
+    assert "What you approve now is ready for you on " in told
+    assert "It is ready for you on " in approved
+    assert "publishes on" not in told + approved
+
+
+def test_the_calendar_lists_what_needs_a_person_with_what_to_do(
+    igny8: Igny8, ready: Database, articles: list[int]
+) -> None:
+    with ready.transaction() as session:
+        publication_id = session.scalars(select(Publication.id).where(Publication.content_id == articles[1])).one()
+        publications.set_aside(session, publication_id, "The site refused it.", now=ready.now())
+
+    (needy,) = igny8("calendar", "Desks", "--json").json["needs_you"]
+    told = igny8("calendar", "Desks").err
+    alert = igny8("notifications", "--json").json[0]
+
+    assert (needy["content_id"], needy["status"], needy["why"]) == (
+        articles[1],
+        "needs_attention",
+        "The site refused it.",
+    )
+    assert f"Needs you: {needy['title']} (content {articles[1]}). The site refused it. " in told
+    assert f"igny8 publish {articles[1]} --now" in needy["what_to_do"]
+    assert (alert["kind"], alert["subject"]) == ("publication_stuck", {"kind": "content", "id": articles[1]})
+
+
+def test_articles_that_lose_their_slots_are_told_apart_from_those_that_move(igny8: Igny8, articles: list[int]) -> None:
+    emptied = ("settings", "set", "Desks", "publishing.time_slots=")
+
+    preview = igny8(*emptied, "--preview")
+    saved = igny8(*emptied)
+    told = igny8("calendar", "Desks").out
+
+    assert "3 articles would stand on no slot" in preview.err
+    assert saved.err.startswith(
+        "3 scheduled articles lost their slots: the settings have no publishing day or no time."
+    )
+    assert "publishing.time_slots" in saved.err
+    assert 'igny8 calendar undo "Desks"' in saved.err
+    assert "moved" not in saved.err
+    assert "3 articles wait and the site has no slots" in told
+
+
+def test_a_preview_of_what_changes_no_slot_moves_nothing(igny8: Igny8, articles: list[int]) -> None:
+    igny8("calendar", "move", str(articles[0]), "--to", _free(igny8, 2))
+    igny8("settings", "set", "Desks", "publishing.auto_publish_enabled=false")
+
+    preview = igny8("settings", "reset", "Desks", "--preview").out
+    saved = igny8("settings", "reset", "Desks").err
+
+    assert preview == "Nothing on the calendar would move. Nothing was changed.\n"
+    assert saved == ""
+
+
+def test_what_waits_without_a_stack_is_told_to_start_one(igny8: Igny8, ready: Database) -> None:
+    with ready.transaction() as session:
+        site = session.scalars(select(Site)).one()
+        make_content(session, site=site, status=ContentStatus.APPROVED, approved_at=ready.now())
+
+    assert "No stack is running: what waits gets its slots once one does (igny8 up)." in igny8("calendar", "Desks").err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("schedule",), "is scheduled. To have it elsewhere: igny8 calendar move {id} --to 'YYYY-MM-DD HH:MM'."),
+        (
+            ("unschedule", "unschedule"),
+            "is approved and stands on no slot. To give it one: igny8 calendar schedule {id}",
+        ),
+    ],
+)
+def test_what_is_refused_says_what_it_is_and_what_to_do(
+    igny8: Igny8, articles: list[int], arguments: tuple[str, ...], told: str
+) -> None:
+    *before, last = [igny8("calendar", action, str(articles[0])) for action in arguments]
+
+    assert [outcome.code for outcome in before] == [0] * len(before)
+    assert (last.code, f"Content {articles[0]} {told}".format(id=articles[0]) in last.err) == (1, True), last.err
+
+
+def test_one_of_anything_is_told_in_the_singular(igny8: Igny8, ready: Database) -> None:
+    now = ready.now()
+    with ready.transaction() as session:
+        site = session.scalars(select(Site)).one()
+        make_content(session, site=site, status=ContentStatus.APPROVED, approved_at=now - timedelta(minutes=1))
+    igny8("settings", "set", "Desks", "publishing.publish_days=mon", "publishing.time_slots=09:00")
+
+    told = igny8("calendar", "Desks").out
+    igny8("settings", "set", "Desks", "publishing.time_slots=")
+    without = igny8("calendar", "Desks").out
+
+    assert "1 article a week is approved, 1 slot a week: the backlog stays as it is." in told
+    assert "1 article waits and the site has no slots; 1 article a week is approved, 0 slots a week" in without
 
 
 @pytest.mark.parametrize("arguments", [("show", "Desks"), ("--days", "14", "Desks"), ("1",)])

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import icalendar
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from pipeline.db.session import Database
-from pipeline.models import AuditEvent, Keyword
+from pipeline.models import AuditEvent, Keyword, Site
 
 if TYPE_CHECKING:
     from tests.integration.cli.conftest import Igny8
@@ -18,9 +19,8 @@ def test_init_makes_the_installation_and_may_be_run_again(igny8: Igny8, home: Pa
     first, second = igny8("init", "--json"), igny8("init", "--json")
 
     assert first.code == second.code == 0
-    assert (
-        first.json == second.json == {"home": str(home), "account": {"id": 1, "name": "default", "available": "10000"}}
-    )
+    made = {"home": str(home), "account": {"id": 1, "name": "default", "available": "10000"}}
+    assert first.json | {"first_log_in": None} == second.json == made | {"first_log_in": None}
     assert (home / "secrets.env").stat().st_mode & 0o077 == 0
 
 
@@ -55,7 +55,7 @@ def test_people_read_rejected_rows_on_stderr(igny8: Igny8, ready: Database, tmp_
 
     done = igny8("keywords", "import", "Desks", str(file))
 
-    assert "1 keywords imported" in done.out
+    assert "1 keyword imported" in done.out
     assert "Line 2:" in done.err
 
 
@@ -148,6 +148,28 @@ def test_a_run_with_nothing_to_do_says_why(igny8: Igny8, ready: Database) -> Non
         assert "nothing is waiting" in accepted.json["reason"]
 
 
+@pytest.mark.parametrize(
+    ("before", "what", "told"),
+    [
+        (["cancel"], "cancel", "has ended (cancelled): only a run that is queued, running or paused can be cancelled."),
+        (["cancel"], "pause", "has ended (cancelled): only a run that is queued, running or paused can be paused."),
+        (["cancel"], "resume", "is cancelled, not paused: there is nothing to resume."),
+        (["pause"], "pause", "is paused already. To go on with it: igny8 resume 1"),
+    ],
+)
+def test_what_cannot_be_done_to_a_run_says_what_it_is_and_what_is_allowed(
+    igny8: Igny8, ready: Database, before: list[str], what: str, told: str
+) -> None:
+    igny8("keywords", "add", "Desks", "desk")
+    igny8("run", "Desks")
+    for each in before:
+        assert igny8(each, "1").code == 0
+
+    refused = igny8(what, "1")
+
+    assert (refused.code, told in refused.err) == (1, True), refused.err
+
+
 def test_a_run_is_listed_shown_paused_resumed_and_cancelled(igny8: Igny8, ready: Database) -> None:
     igny8("keywords", "add", "Desks", "desk")
     igny8("run", "Desks")
@@ -167,7 +189,7 @@ def test_what_a_person_does_is_audited(igny8: Igny8, ready: Database) -> None:
 
     with ready.reading() as session:
         actions = session.scalars(select(AuditEvent.action).order_by(AuditEvent.id)).all()
-    assert actions == ["site.added", "credits.granted", "settings.changed"]
+    assert actions == ["user.first_password", "site.added", "credits.granted", "settings.changed"]
 
 
 def test_contents_of_a_new_site_are_an_empty_list(igny8: Igny8, ready: Database) -> None:
@@ -193,6 +215,20 @@ def test_doctor_is_content_with_a_new_installation(igny8: Igny8, ready: Database
 
     assert found.code == 0, found.out
     assert found.json["ok"] is True
+
+
+def test_doctor_notes_work_that_waits_while_nothing_runs(igny8: Igny8, ready: Database) -> None:
+    told = []
+    for due_at in (ready.now() + timedelta(hours=1), ready.now() - timedelta(hours=3)):
+        with ready.transaction() as session:
+            session.execute(update(Site).values(next_check_at=due_at))
+        told.append(igny8("doctor"))
+
+    before, found = told
+    assert before.out.endswith("All is well.\n")
+    assert found.code == 0
+    assert "due: Work is due and nothing runs here: `igny8 up` does it." in found.out
+    assert found.out.endswith("Nothing is wrong, but there is something to do: see above.\n")
 
 
 def test_doctor_fails_where_there_is_no_installation(igny8: Igny8) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from pipeline.core.states import ContentStatus
+from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.db.session import Database
-from pipeline.models import Content, Site
+from pipeline.models import Content, Publication, Site
 from tests.integration.cli.conftest import Igny8
 from tests.support.builders import make_content, make_site
 
@@ -45,6 +45,52 @@ def test_approving_twice_is_refused_with_a_sentence(igny8: Igny8, ready: Databas
         1,
         f"Error: Content {content_id} is approved: only content in review can be approved.\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "what", "told"),
+    [
+        (ContentStatus.REJECTED, "reject", "Content 1 is rejected already: nothing was changed."),
+        (ContentStatus.REJECTED, "withdraw", "Content 1 is rejected: nothing more becomes of it."),
+        (ContentStatus.REVIEW, "withdraw", "Content 1 is in review. To approve it: igny8 content approve 1"),
+        (ContentStatus.SCHEDULED, "withdraw", "To take it off the calendar: igny8 calendar unschedule 1"),
+        (
+            ContentStatus.PUBLISHING,
+            "reject",
+            "Content 1 is just being published. Wait until it is published or needs attention, then reject it.",
+        ),
+    ],
+)
+def test_what_cannot_be_decided_says_what_is_and_what_to_do(
+    igny8: Igny8, ready: Database, status: ContentStatus, what: str, told: str
+) -> None:
+    content_id = _content(ready, status)
+    with ready.transaction() as session:
+        row = session.get_one(Content, int(content_id))
+        owners = {"account_id": row.account_id, "site_id": row.site_id, "content_id": row.id}
+        if status is ContentStatus.PUBLISHING:
+            session.add(Publication(**owners, status=PublicationStatus.PUBLISHING))
+
+    refused = igny8("content", what, content_id)
+
+    nothing = "There is nothing to withdraw from its site. " if what == "withdraw" else ""
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err.startswith(f"Error: {nothing}Content 1 is ")
+    assert refused.err.endswith(f"{told}\n")
+
+
+def test_what_is_just_being_taken_off_its_site_is_not_withdrawn_twice(igny8: Igny8, ready: Database) -> None:
+    content_id = _content(ready, ContentStatus.APPROVED)
+    with ready.transaction() as session:
+        row = session.get_one(Content, int(content_id))
+        owners = {"account_id": row.account_id, "site_id": row.site_id, "content_id": row.id}
+        leaving = {"status": PublicationStatus.WITHDRAWN, "remote_id": "1", "due_at": ready.now()}
+        session.add(Publication(**owners, **leaving))
+
+    refused = igny8("content", "withdraw", content_id)
+
+    assert refused.code == 1
+    assert "is just being taken off its site: there is nothing to do." in refused.err
 
 
 def test_an_edit_of_a_published_article_is_on_its_page(

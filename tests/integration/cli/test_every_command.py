@@ -19,10 +19,13 @@ ISSUED = {
     "content reject", "content edit", "content withdraw", "content delete", "publish", "credits show",
     "credits grant",
     "site test", "site sync", "notifications list", "notifications read", "webhooks add",
-    "webhooks list", "webhooks remove", "webhooks test",
+    "webhooks list", "webhooks remove", "webhooks test", "webhooks deliveries", "webhooks redeliver",
     "models list", "models set", "models retire", "providers list", "providers set", "keys rotate",
     "account-settings show", "account-settings set", "system-settings show", "system-settings set",
+    "credits refund", "report", "prompts list", "prompts show", "prompts set", "prompts reset",
     "calendar show", "calendar move", "calendar pin", "calendar unpin", "calendar swap",
+    "users add", "users list", "users disable", "users enable", "users password", "users sites",
+    "api-keys rotate", "calendar feed", "account export", "account erase",
     "calendar unschedule", "calendar schedule", "calendar undo", "site set",
 }  # fmt: skip
 

@@ -17,6 +17,7 @@ from pipeline.local.doctor import Check, run_checks
 from pipeline.local.locks import StackLock
 from pipeline.local.ports import free_port
 from pipeline.models import Account, Heartbeat
+from tests.support.builders import make_site
 
 
 @pytest.fixture
@@ -139,6 +140,59 @@ def test_worker_that_lives_and_executes_nothing_is_told(
 
     assert check.ok is ok
     assert ("no worker executed anything of late" in check.detail) is not ok
+
+
+def _add_due_work(database: Database, *, age: timedelta) -> None:
+    with database.transaction() as session:
+        make_site(session).next_check_at = datetime.now(UTC) - age
+
+
+def _add_beat(database: Database, *, waits: timedelta, age: timedelta = timedelta()) -> None:
+    with database.transaction() as session:
+        details = {"oldest_due_seconds": waits.total_seconds(), "broker_answers": True}
+        session.add(Heartbeat(name="beat:host:1", at=datetime.now(UTC) - age, details=details))
+
+
+@pytest.mark.usefixtures("old_stack")
+@pytest.mark.parametrize(("minutes", "ok"), [(0, True), (9, True), (11, False)])
+def test_due_work_that_gets_no_turn_is_told(settings: Config, installed: Database, *, minutes: int, ok: bool) -> None:
+    _add_beat(installed, waits=timedelta(minutes=minutes))
+
+    check = by_name(run_checks(settings))["due"]
+
+    assert check.ok is ok
+    assert check.detail == (f"the oldest due work has waited for {minutes} min" if minutes else "nothing waits")
+    assert ("restart beat" in check.remedy) is not ok
+
+
+@pytest.mark.usefixtures("old_stack")
+def test_due_work_is_looked_for_where_no_beat_says_anything(settings: Config, installed: Database) -> None:
+    _add_beat(installed, waits=timedelta(), age=timedelta(minutes=5))
+    _add_due_work(installed, age=timedelta(hours=3))
+
+    check = by_name(run_checks(settings))["due"]
+
+    assert (check.ok, check.detail) == (False, "the oldest due work has waited for 3 h")
+
+
+def test_a_stack_that_has_just_started_is_given_time_for_what_is_due(settings: Config, installed: Database) -> None:
+    lock = StackLock(settings.home)
+    lock.acquire(now=datetime.now(UTC))
+    _add_beat(installed, waits=timedelta(hours=3))
+
+    check = by_name(run_checks(settings))["due"]
+    lock.release()
+
+    assert (check.ok, check.remedy) == (True, "")
+
+
+def test_due_work_of_a_stopped_stack_is_no_fault_and_is_noted(settings: Config, installed: Database) -> None:
+    _add_due_work(installed, age=timedelta(hours=3))
+
+    check = by_name(run_checks(settings))["due"]
+
+    assert (check.ok, check.detail) == (True, "the oldest due work has waited for 3 h")
+    assert "igny8 up" in check.remedy
 
 
 def test_probe_that_breaks_is_a_finding_and_hides_no_other(settings: Config) -> None:

@@ -14,6 +14,7 @@ from pipeline.engine import articles, publisher
 from pipeline.engine.media import MediaStore
 from pipeline.models import CalendarSlot, Content, Publication, SiteAutomationSettings
 from pipeline.services import calendar, publications
+from pipeline.services.invariants import violations
 from pipeline.services.publications import Claim, Limits
 from pipeline.sites.port import Article, SiteTarget
 from tests.support.builders import make_content, make_site
@@ -102,10 +103,11 @@ class Line:
         self.now = end
 
     def send(self, publication_id: int) -> None:
-        """As beat does."""
+        """As beat does: nothing that has nothing to do."""
         with self.world.database.transaction() as session:
             row = session.get_one(Publication, publication_id)
-            row.sends, row.due_at = row.sends + 1, self.now + timedelta(seconds=30)
+            if row.due_at is not None:
+                row.sends, row.due_at = row.sends + 1, self.now + timedelta(seconds=30)
 
     def carry_out(self, publication_id: int, site: SiteTarget) -> None:
         """As a worker does with one copy of the message."""
@@ -134,8 +136,10 @@ def line(world: World, home: Path, monkeypatch: pytest.MonkeyPatch) -> Line:
 
 
 @pytest.fixture
-def world(database: Database) -> World:
-    return World(database)
+def world(database: Database) -> Iterator[World]:
+    yield World(database)
+    with database.reading() as session:
+        assert violations(session) == []
 
 
 @pytest.fixture

@@ -394,7 +394,7 @@ def test_what_is_just_being_published_cannot_be_decided_against(world: World, li
     line.play(site, until=A_DAY)
 
     assert len(refused) == 3
-    assert all("is publishing" in sentence for sentence in refused)
+    assert all("is just being published" in sentence for sentence in refused)
     assert len(site.posts) == 1
 
 

@@ -188,7 +188,7 @@ def test_publish_now_tries_again_what_got_stuck(world: World) -> None:
     claim = world.claim(publication, now=SLOT)
     assert claim is not None
     with world.database.transaction() as session:
-        publications.give_up(session, claim, "The site refused it.")
+        publications.give_up(session, claim, "The site refused it.", now=SLOT)
 
     again = world.publish_now(world.content(publication.content_id), now=SLOT)
 

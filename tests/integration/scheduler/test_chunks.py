@@ -113,7 +113,7 @@ def test_what_a_tick_looks_at_is_served_by_indexes(sqlite_database: Database) ->
     with sqlite_database.reading() as session:
         schedules.next_due(session, now=NOON)
         due.outlook(session, now=NOON)
-        calendar._sites_that_wait(session)
+        calendar._sites_that_wait(session, after=0)
         publishing.ROWS.next_due(session)
 
     looks = [statement for statement in asked if statement.startswith("SELECT")]

@@ -111,7 +111,7 @@ def test_approved_content_is_put_on_the_calendar_of_its_site(stage: Stage) -> No
     sites = [stage.make_site(), stage.make_site()]
     contents = [stage.approve(site)[0] for site in sites]
 
-    calendar.fill_calendars(stage.context())
+    calendar.CalendarDuty()(stage.context())
 
     with stage.database.reading() as session:
         rows = [session.get_one(Content, content.id) for content in contents]
@@ -126,7 +126,7 @@ def test_a_site_without_slots_is_not_looked_at(stage: Stage) -> None:
     with stage.database.transaction() as session:
         session.execute(update(SiteAutomationSettings).values(publish_days=[]))
 
-    assert calendar.fill_calendars(stage.context()) is None
+    assert calendar.CalendarDuty()(stage.context()) is None
 
     with stage.database.reading() as session:
         assert session.get_one(Content, content.id).status is ContentStatus.APPROVED
@@ -135,9 +135,10 @@ def test_a_site_without_slots_is_not_looked_at(stage: Stage) -> None:
 def test_more_than_a_tick_takes_is_due_at_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calendar, "CONTENTS_A_SITE", 2)
     stage.approve(stage.make_site(), 3)
+    duty = calendar.CalendarDuty()
 
-    assert calendar.fill_calendars(stage.context()) == NOW
-    assert calendar.fill_calendars(stage.context()) is None
+    assert duty(stage.context()) == NOW
+    assert duty(stage.context()) is None
 
 
 def test_beats_side_by_side_fill_every_slot_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,8 +146,9 @@ def test_beats_side_by_side_fill_every_slot_once(stage: Stage, monkeypatch: pyte
     stage.approve(stage.make_site(), 40)
 
     def beat(_: int) -> None:
+        duty = calendar.CalendarDuty()
         for _ in range(20):
-            calendar.fill_calendars(stage.context())
+            duty(stage.context())
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(beat, range(3)))

@@ -6,16 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import insert, text, update
+from sqlalchemy import Executable, delete, insert, select, text, update
 from sqlalchemy.orm import Session
 
-from pipeline.core.states import CallStatus, ItemStatus, LaneStatus, RunStatus, StageRunStatus
+from pipeline.core.states import CallStatus, ContentStatus, ItemStatus, LaneStatus, RunStatus, StageRunStatus
 from pipeline.db.session import Database
-from pipeline.models import Account, AiCall, CreditEntry, Lane, Run, StageItem, StageRun
+from pipeline.models import Account, AiCall, CalendarSlot, CreditEntry, Lane, Publication, Run, StageItem, StageRun
+from pipeline.services import calendar
 from pipeline.services import credits as ledger
 from pipeline.services.credits import CallHandle, Settlement
 from pipeline.services.invariants import violations
 from tests.support import ledgers
+from tests.support.builders import make_content, make_site
 from tests.support.ledgers import NOW, LedgerWorld
 
 CREDIT = 1_000_000
@@ -124,6 +126,16 @@ def test_charges_and_settled_calls_that_do_not_meet_are_told(
         assert violations(session) == sentence
 
 
+@pytest.mark.parametrize("call_id", [1, 2], ids=["more than it was charged", "of a call that was lost"])
+def test_a_refund_of_what_was_not_charged_is_told(database: Database, world: LedgerWorld, call_id: int) -> None:
+    back = {"account_id": 1, "kind": "refund", "amount": 3 * CREDIT, "key": "refund:x", "call_id": call_id, "note": ""}
+
+    with _faulty(
+        database, insert(CreditEntry).values(**back), update(Account).values(balance=Account.balance + 3 * CREDIT)
+    ) as session:
+        assert violations(session) == ["Entry 3 gives account 1 3 credits back for a call that was not charged them."]
+
+
 def test_an_open_call_of_an_ended_run_is_told(database: Database, world: LedgerWorld) -> None:
     with _faulty(database, update(Run).values(status=RunStatus.COMPLETED)) as session:
         assert violations(session) == ["Run 1 is completed, but 1 of its calls are open and hold 2 credits."]
@@ -155,6 +167,30 @@ def test_an_unreached_item_of_an_ended_stage_is_told(
 
     with _faulty(database, update(StageRun).values(status=StageRunStatus.COMPLETED)) as session:
         assert violations(session) == [f"Stage run 1 is completed, but 2 of its items are {status}."]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        delete(CalendarSlot).where(CalendarSlot.content_id == 1),
+        update(CalendarSlot).where(CalendarSlot.content_id == 1).values(content_id=None),
+        update(Publication).where(Publication.content_id == 1).values(slot_at=NOW),
+        update(CalendarSlot).where(CalendarSlot.content_id == 1).values(site_id=2),
+    ],
+    ids=["no slot", "a free slot", "another instant", "another site"],
+)
+def test_a_planned_publication_without_its_slot_is_told(database: Database, fault: Executable) -> None:
+    with database.transaction() as session:
+        site, _ = make_site(session), make_site(session)
+        for _ in range(2):
+            make_content(session, site=site, status=ContentStatus.APPROVED, approved_at=NOW)
+        assert calendar.fill(session, site.id, now=NOW, limit=2) == 2
+
+    with _faulty(database, fault) as session:
+        slot_at = session.scalar(select(Publication.slot_at).where(Publication.content_id == 1))
+        assert violations(session) == [
+            f"Publication 1 is planned for {slot_at}, but its content 1 holds no slot of its site then."
+        ]
 
 
 def test_laws_that_the_schema_keeps_too_are_told_where_its_checks_are_off(sqlite_database: Database) -> None:

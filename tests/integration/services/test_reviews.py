@@ -91,7 +91,7 @@ def test_what_is_rejected_cannot_be_rejected_again(database: Database, site: Sit
 def test_what_was_never_published_cannot_be_withdrawn(database: Database, site: Site) -> None:
     row = _written(database, site, ContentStatus.NEEDS_ATTENTION)
 
-    with pytest.raises(ConflictError, match="nothing of it is to be taken off"), database.transaction() as session:
+    with pytest.raises(ConflictError, match="There is nothing to withdraw"), database.transaction() as session:
         reviews.withdraw(session, session.get_one(Content, row.id), actor="test", now=NOW)
 
 

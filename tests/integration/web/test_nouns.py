@@ -11,7 +11,8 @@ from starlette.testclient import TestClient
 
 from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.db.session import Database
-from pipeline.models import AuditEvent, Publication, Site
+from pipeline.models import AuditEvent, Publication, Site, SiteAutomationSettings
+from pipeline.services import publications
 from pipeline.web.app import create_app
 from tests.support.api import Api, FakeBackend
 from tests.support.builders import make_content
@@ -105,6 +106,27 @@ def test_the_calendar_shows_days_slots_and_what_stands_on_them(api: Api) -> None
     assert (found["site_id"], found["timezone"], len(found["days"])) == (api.mine.site_id, "Europe/Berlin", 7)
     assert [(slot["content_id"], slot["title"]) for slot in taken] == [(api.mine.content_id, "How to stand")]
     assert found["unscheduled"] == []
+    assert (found["needs_you"], found["publishes_by_itself"]) == ([], True)
+
+
+def test_the_calendar_lists_what_needs_a_person_and_says_whether_slots_publish(api: Api) -> None:
+    with api.database.transaction() as session:
+        session.get_one(SiteAutomationSettings, api.mine.site_id).auto_publish_enabled = False
+        for mine in (api.mine, api.other):
+            publication = session.scalars(select(Publication).where(Publication.content_id == mine.content_id)).one()
+            publications.set_aside(session, publication.id, "The site refused it.", now=api.database.now())
+
+    found = api.client.get(f"/api/v1/sites/{api.mine.site_id}/calendar").json()
+
+    (needy,) = found["needs_you"]
+    assert needy.pop("what_to_do").startswith("Put that right first. ")
+    assert needy == {
+        "content_id": api.mine.content_id,
+        "title": "How to stand",
+        "status": "needs_attention",
+        "why": "The site refused it.",
+    }
+    assert found["publishes_by_itself"] is False
 
 
 @pytest.mark.parametrize(
@@ -134,17 +156,18 @@ def test_what_is_not_there_is_a_problem_too(sqlite_api: Api, method: str, path: 
 def test_health_is_told_to_everybody(sqlite_api: Api) -> None:
     sqlite_api.client.headers.pop("Authorization")
 
-    assert sqlite_api.client.get("/healthz").json() == {"status": "ok"}
+    assert [sqlite_api.client.get(path).json() for path in ("/healthz", "/livez")] == [{"status": "ok"}] * 2
 
 
 def test_a_database_that_is_away_is_no_health(tmp_path: Any) -> None:
     gone = Database(f"sqlite:///{tmp_path}/no/folder/igny8.db")
 
     with TestClient(create_app(FakeBackend(gone)), raise_server_exceptions=False) as client:
-        answer = client.get("/healthz")
+        answer, alive = client.get("/healthz"), client.get("/livez")
 
     gone.dispose()
     assert (answer.status_code, answer.json()["status"]) == (503, 503)
+    assert alive.status_code == 200
 
 
 def test_what_nobody_expected_is_told_without_its_details(tmp_path: Any) -> None:

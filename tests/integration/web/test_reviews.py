@@ -36,7 +36,7 @@ def test_an_article_in_review_is_approved_once(api: Api) -> None:
     second = api.client.post(_path(api, "/approve", content_id=article))
 
     assert first.json() | {"publishes_at": None} == {
-        "content_id": article, "status": "approved", "publishes_at": None,
+        "content_id": article, "status": "approved", "publishes_at": None, "publishes_by_itself": True,
     }  # fmt: skip
     assert first.json()["publishes_at"] is not None
     assert second.status_code == 409

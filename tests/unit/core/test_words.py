@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.core.words import count_words, cut, nearest_by_words, one_line, stand_in
+from pipeline.core.words import count_words, counted, cut, nearest_by_words, one_line, stand_in
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,14 @@ from pipeline.core.words import count_words, cut, nearest_by_words, one_line, st
 )
 def test_words_are_counted_in_any_script(text: str, words: int) -> None:
     assert count_words(text) == words
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(0, "0 days"), (1, "1 day"), (2, "2 days"), (1_200, "1,200 days"), (1.0, "1 day"), (10.5, "10.5 days")],
+)
+def test_a_number_stands_with_its_noun(number: float, told: str) -> None:
+    assert counted(number, "day") == told
 
 
 def test_a_text_is_cut_between_two_words() -> None:

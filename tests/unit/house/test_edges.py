@@ -14,7 +14,13 @@ _HANDED_A_SESSION = ("pipeline/services/", "pipeline/models/", "pipeline/contrac
 _EDGE_ONLY = {"commit", "rollback", "transaction", "sessionmaker"}
 _NOT_FOR_CONTROL = {"chord", "group", "AsyncResult", "apply_async", "countdown", "eta", "expires"}
 #: Packages that are used by name of a module of theirs, or by Celery, SQLAlchemy and the standard library.
-_IMPORTED_AS = {"pillow": "PIL", "python-slugify": "slugify", "charset-normalizer": "charset_normalizer"}
+_IMPORTED_AS = {
+    "argon2-cffi": "argon2",
+    "charset-normalizer": "charset_normalizer",
+    "pillow": "PIL",
+    "prometheus-client": "prometheus_client",
+    "python-slugify": "slugify",
+}
 
 
 def _names(tree: ast.Module) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""Models' rules and providers, module switches, preferences; keys of platform administrators.
+"""Models' rules and providers, module switches, preferences.
 
-Revision ID: 0008
-Revises: 0012
+Revision ID: 0011
+Revises: 0010
 """
 
 from __future__ import annotations
@@ -12,16 +12,14 @@ from sqlalchemy.dialects import postgresql
 
 from pipeline.models.types import BigId, UtcDateTime
 
-revision = "0008"
-down_revision = "0012"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
 _JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 _PROVIDERS = ("openai", "anthropic", "runware", "stripe", "paypal", "resend")
 _MODULES = "module IN ('planner', 'writer', 'thinker', 'automation')"
-_OLD_ROLES = "role IN ('owner', 'editor', 'viewer')"
-_NEW_ROLES = "role IN ('platform_admin', 'owner', 'editor', 'viewer')"
 _MODEL_CHECKS = {
     "costs": "cost_per_1k_input >= 0 AND cost_per_1k_output >= 0 AND cost_per_image >= 0",
     "testing_or_default": "NOT (is_testing AND is_default)",
@@ -36,12 +34,9 @@ def upgrade() -> None:
     _providers()
     _switches()
     _preferences()
-    _roles(_NEW_ROLES)
 
 
 def downgrade() -> None:
-    op.execute("DELETE FROM api_keys WHERE role = 'platform_admin'")
-    _roles(_OLD_ROLES)
     for name in ("user_settings", "account_module_switches", "global_module_switches", "integration_providers"):
         op.drop_table(name)
     with op.batch_alter_table("ai_models") as table:
@@ -116,9 +111,3 @@ def _preferences() -> None:
         sa.UniqueConstraint("user_id", "key", name=op.f("uq_user_settings_user_id_key")),
     )
 
-
-def _roles(words: str) -> None:
-    # Nothing refers to this table, so that SQLite may copy it.
-    with op.batch_alter_table("api_keys") as table:
-        table.drop_constraint(op.f("ck_api_keys_role"), type_="check")
-        table.create_check_constraint(op.f("ck_api_keys_role"), words)

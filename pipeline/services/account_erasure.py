@@ -1,0 +1,91 @@
+"""Owns the end of an account: what says who somebody was is erased, what was paid stays under a pseudonym.
+
+Runs are cancelled and schedules end; articles and keywords stay until their sites are deleted. It cannot be undone.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from pipeline.core.states import LIVE_RUNS, RunStatus
+from pipeline.models import (
+    Account,
+    ApiKey,
+    AuditEvent,
+    CalendarFeed,
+    CreditEntry,
+    LogIn,
+    Notification,
+    Run,
+    Site,
+    SiteAccess,
+    SiteAutomationSettings,
+    SyncEvent,
+    UndoRecord,
+    User,
+    Webhook,
+)
+from pipeline.models.base import Base, table_of
+from pipeline.services import audit, run_control
+
+ERASED = "erased"
+
+
+def erase(session: Session, account: Account, *, actor: str, now: datetime) -> str:
+    """Erase the account's people, keys, addresses and names; the name that stands in their place."""
+    for run in session.scalars(select(Run).where(Run.account_id == account.id, Run.status.in_(LIVE_RUNS))):
+        if run.status is not RunStatus.CANCELLING:
+            run_control.cancel(session, run, actor=actor, now=now)
+    _end_schedules(session, account.id)
+    _erase_people(session, account.id, now=now)
+    _erase_sites(session, account.id)
+    _erase_trail(session, account.id)
+    account.name = f"{ERASED}-{account.id}"
+    audit.record(
+        session,
+        account_id=account.id,
+        actor=actor,
+        action="account.erased",
+        subject_kind="account",
+        subject_id=account.id,
+        now=now,
+    )
+    session.flush()
+    return account.name
+
+
+def _end_schedules(session: Session, account_id: int) -> None:
+    ended = {"automation_enabled": False, "auto_publish_enabled": False, "next_run_at": None, "queued_for": None}
+    _change(session, SiteAutomationSettings, account_id, ended)
+
+
+def _erase_people(session: Session, account_id: int, *, now: datetime) -> None:
+    for of in (LogIn, SiteAccess, CalendarFeed, Webhook, Notification):
+        session.execute(delete(table_of(of)).where(table_of(of).c.account_id == account_id))
+    for user in session.scalars(select(User).where(User.account_id == account_id)):
+        user.email, user.name = f"{ERASED}-{user.id}@invalid", f"{ERASED}-{user.id}"
+        user.password_hash, user.disabled_at = None, user.disabled_at or now
+    for key in session.scalars(select(ApiKey).where(ApiKey.account_id == account_id)):
+        key.name, key.revoked_at = "", key.revoked_at or now
+
+
+def _erase_sites(session: Session, account_id: int) -> None:
+    session.execute(delete(table_of(SyncEvent)).where(table_of(SyncEvent).c.account_id == account_id))
+    for site in session.scalars(select(Site).where(Site.account_id == account_id)):
+        site.name = f"{ERASED}-{site.id}"
+        site.url = site.username = site.credentials = site.sync_error = site.next_check_at = None
+
+
+def _erase_trail(session: Session, account_id: int) -> None:
+    """What was done stays, by whom does not; so do amounts, without the words beside them."""
+    _change(session, AuditEvent, account_id, {"actor": ERASED, "details": {}})
+    _change(session, UndoRecord, account_id, {"actor": ERASED})
+    _change(session, CreditEntry, account_id, {"note": ""})
+
+
+def _change(session: Session, of: type[Base], account_id: int, values: dict[str, Any]) -> None:
+    session.execute(update(table_of(of)).where(table_of(of).c.account_id == account_id).values(values))
