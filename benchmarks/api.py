@@ -1,13 +1,15 @@
-"""Owns the figure of the API: what reading all settings of a site costs, beside a bare route of the same bytes."""
+"""Owns the figures of the API: what reading all settings of a site costs, beside a bare route of the same bytes.
+
+Those of uploads and of long lists are in modules of their own.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
 import time
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +17,8 @@ from typing import Any, Final
 from fastapi import FastAPI, Response
 from sqlalchemy import bindparam, select
 
+from benchmarks import site_lists, uploads
+from benchmarks.asking import Headers, asked, bearer, unhurried
 from benchmarks.counting import counting
 from benchmarks.figures import Figure
 from pipeline.core.roles import Role
@@ -22,29 +26,12 @@ from pipeline.db.migrate import upgrade
 from pipeline.db.session import Database
 from pipeline.models import SiteAutomationSettings
 from pipeline.services import accounts, api_keys, sites
-from pipeline.web.app import create_app
-from pipeline.web.rates import Rates
 
 #: The module; its package has a function of that name.
 _documents: Final[Any] = import_module("pipeline.services.settings.document")
 #: What SQLite is told first is no statement of ours.
 _BEGIN: Final = 1
-#: Requests a minute, more than there will be.
-_MANY: Final = 1_000_000_000
 _ROW: Final = select(SiteAutomationSettings.version).where(SiteAutomationSettings.site_id == bindparam("site"))
-
-
-@dataclass(frozen=True)
-class _Backend:
-    """A database; nothing is sent."""
-
-    opened: Database
-
-    def database(self) -> Database:
-        return self.opened
-
-    def send(self, stage_run_id: int) -> None:
-        raise AssertionError(f"stage run {stage_run_id} was started")
 
 
 def figures(*, quick: bool) -> Iterator[Figure]:
@@ -54,14 +41,12 @@ def figures(*, quick: bool) -> Iterator[Figure]:
         database = Database(f"sqlite:///{Path(folder)}/igny8.db")
         upgrade(database)
         path, key = _made(database)
-        app, headers = create_app(_Backend(database)), [(b"authorization", f"Bearer {key}".encode())]
-        # Counting is part of what a request costs; being refused is not.
-        app.state.rates = Rates(_MANY)
-        body = asyncio.run(_asked(app, path, headers, 20))
+        app, headers = unhurried(database), bearer(key)
+        body = asyncio.run(asked(app, path, headers, 20))
         bare = _bare(database, body)
-        asyncio.run(_asked(bare, "/1", [], 20))
+        asyncio.run(asked(bare, "/1", [], 20))
         with counting(database, engine=database.reader) as counted:
-            asyncio.run(_asked(app, path, headers, 1))
+            asyncio.run(asked(app, path, headers, 1))
         seen, anew, baseline = [], [], []
         for _ in range(rounds):
             seen.append(_microseconds(app, path, headers, count))
@@ -73,6 +58,8 @@ def figures(*, quick: bool) -> Iterator[Figure]:
     more = {"statements": counted["statements"] - _BEGIN, "bytes": len(body)}
     yield Figure("GET unified-settings", "microseconds of CPU", seen, named, baseline, aim=1.5, more=more)
     yield Figure("GET unified-settings, never read before", "microseconds of CPU", anew, named, baseline, more=more)
+    yield from uploads.figures(quick=quick)
+    yield from site_lists.figures(quick=quick)
 
 
 @contextmanager
@@ -108,30 +95,7 @@ def _bare(database: Database, body: bytes) -> FastAPI:
     return app
 
 
-def _microseconds(app: FastAPI, path: str, headers: list[tuple[bytes, bytes]], count: int) -> float:
+def _microseconds(app: FastAPI, path: str, headers: Headers, count: int) -> float:
     began = time.process_time()
-    asyncio.run(_asked(app, path, headers, count))
+    asyncio.run(asked(app, path, headers, count))
     return (time.process_time() - began) * 1_000_000 / count
-
-
-async def _asked(app: FastAPI, path: str, headers: list[tuple[bytes, bytes]], count: int) -> bytes:
-    """Ask so many times, one after the other; the last body."""
-    body = b""
-
-    async def receive() -> MutableMapping[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: MutableMapping[str, Any]) -> None:
-        nonlocal body
-        if message["type"] == "http.response.start" and message["status"] != 200:
-            raise AssertionError(f"{path} answered {message['status']}")
-        body = message.get("body", body)
-
-    for _ in range(count):
-        scope = {
-            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
-            "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "headers": headers,
-            "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 2),
-        }  # fmt: skip
-        await app(scope, receive, send)
-    return body

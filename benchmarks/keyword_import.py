@@ -33,7 +33,7 @@ def figures(*, quick: bool) -> Iterator[Figure]:
     count, rounds = (2_000, 1) if quick else (100_000, 3)
     with tempfile.TemporaryDirectory(prefix="igny8-bench-") as folder, postgres_server(durable=True) as server:
         file = Path(folder) / "keywords.csv"
-        _write(file, count)
+        write_keywords(file, count)
         addresses: dict[str, Callable[[int], str]] = {
             "SQLite": lambda number: f"sqlite:///{folder}/{number}.db",
             "PostgreSQL": lambda number: server.create_database(f"import_{number}"),
@@ -41,8 +41,8 @@ def figures(*, quick: bool) -> Iterator[Figure]:
         for name, address in addresses.items():
             imported, bare = [], []
             for number in range(rounds):
-                imported.append(_in_a_process(_import, address(2 * number), file))
-                bare.append(_in_a_process(_insert, address(2 * number + 1), file))
+                imported.append(in_a_process(_import, address(2 * number), file))
+                bare.append(in_a_process(_insert, address(2 * number + 1), file))
             yield Figure(
                 f"import of {count:,} keywords, {name}",
                 "seconds",
@@ -53,7 +53,7 @@ def figures(*, quick: bool) -> Iterator[Figure]:
             )
 
 
-def _in_a_process(work: Callable[[str, Path], float], url: str, file: Path) -> tuple[float, float]:
+def in_a_process(work: Callable[[str, Path], float], url: str, file: Path) -> tuple[float, float]:
     """Seconds of the work and peak megabytes of the process that did it and nothing else."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_measured, (work, url, file))
@@ -65,7 +65,7 @@ def _measured(work: Callable[[str, Path], float], url: str, file: Path) -> tuple
 
 
 def _import(url: str, file: Path) -> float:
-    database, site_id = _prepared(url)
+    database, site_id = prepared(url)
     began = time.monotonic()
     with database.transaction() as session:
         site = session.get_one(sites.Site, site_id)
@@ -75,7 +75,7 @@ def _import(url: str, file: Path) -> float:
 
 
 def _insert(url: str, file: Path) -> float:
-    database, site_id = _prepared(url)
+    database, site_id = prepared(url)
     lines = file.read_text().splitlines()[1:]
     shared = {"account_id": 1, "site_id": site_id, "status": KeywordStatus.NEW, "times_tried": 0}
     began = time.monotonic()
@@ -90,7 +90,8 @@ def _insert(url: str, file: Path) -> float:
     return time.monotonic() - began
 
 
-def _prepared(url: str) -> tuple[Database, int]:
+def prepared(url: str) -> tuple[Database, int]:
+    """A new database at that address, and its one site."""
     database = Database(url)
     upgrade(database)
     now = database.now()
@@ -100,7 +101,8 @@ def _prepared(url: str) -> tuple[Database, int]:
         return database, site.id
 
 
-def _write(file: Path, count: int) -> None:
+def write_keywords(file: Path, count: int) -> None:
+    """Write so many keywords with their figures, no two alike."""
     chosen = random.Random(1)
     with file.open("w") as output:
         output.write("Keyword,Volume,Difficulty\n")

@@ -14,7 +14,7 @@ from sqlalchemy import Integer, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from pipeline.core.states import ContentStatus
-from pipeline.models import Content, SiteAutomationSettings
+from pipeline.models import Content, Site, SiteAutomationSettings
 from pipeline.models.base import table_of
 from pipeline.models.selecting import written_out
 from pipeline.models.types import BigId
@@ -57,14 +57,15 @@ def _sites_that_wait(session: Session, *, after: int) -> Sequence[int]:
 
 
 def _waiting_query() -> Select[Any]:
-    contents, settings = table_of(Content).c, table_of(SiteAutomationSettings).c
+    contents, settings, sites = table_of(Content).c, table_of(SiteAutomationSettings).c, table_of(Site).c
     approved = contents.status == written_out(ContentStatus.APPROVED), contents.held_back.is_(False)
     behind = contents.site_id > bindparam("after", type_=BigId)
     waiting = select(contents.site_id).where(*approved, behind).distinct().subquery()
     return (
         select(settings.site_id)
         .join(waiting, waiting.c.site_id == settings.site_id)
-        .where(settings.publish_days != [], settings.publish_time_slots != [])
+        .join(table_of(Site), sites.id == settings.site_id)
+        .where(settings.publish_days != [], settings.publish_time_slots != [], sites.deleted_at.is_(None))
         .order_by(settings.site_id)
         .limit(bindparam("most", type_=Integer))
     )

@@ -109,7 +109,7 @@ def _shown_keywords(session: Session, cluster: Cluster) -> list[str]:
     """The cluster's keywords, the most searched first."""
     found = session.scalars(
         select(Keyword.text)
-        .where(Keyword.cluster_id == cluster.id)
+        .where(Keyword.cluster_id == cluster.id, Keyword.deleted_at.is_(None))
         .order_by(Keyword.volume.desc().nulls_last(), Keyword.id)
         .limit(SHOWN_KEYWORDS)
     )
@@ -175,7 +175,8 @@ def _written(session: Session, cluster: Cluster, proposals: Sequence[_Proposal])
 
 def _keyword_links(session: Session, cluster: Cluster, ideas: Mapping[int, _Proposal]) -> list[dict[str, int]]:
     """Each idea's target keywords among the cluster's own; the nearest one where it names none of them."""
-    own = select(Keyword.normalised, Keyword.id).where(Keyword.cluster_id == cluster.id).order_by(Keyword.id)
+    there = (Keyword.cluster_id == cluster.id, Keyword.deleted_at.is_(None))
+    own = select(Keyword.normalised, Keyword.id).where(*there).order_by(Keyword.id)
     ids = dict(session.execute(own).all())
     links: list[dict[str, int]] = []
     for idea_id, proposal in ideas.items():

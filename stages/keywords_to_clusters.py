@@ -109,7 +109,7 @@ def _existing_clusters(session: Session, subjects: Subjects[Keyword]) -> list[di
             position.label("position"),
             func.count().over(partition_by=Keyword.cluster_id).label("size"),
         )
-        .where(Keyword.cluster_id.in_([cluster_id for cluster_id, _ in chosen]))
+        .where(Keyword.cluster_id.in_([cluster_id for cluster_id, _ in chosen]), Keyword.deleted_at.is_(None))
         .subquery()
     )
     shown: dict[int, list[str]] = defaultdict(list)

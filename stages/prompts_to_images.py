@@ -29,19 +29,16 @@ class PromptsToImages(Stage[ImagePrompt, StoredImage]):
         return ImageQuestion(prompt=prompt, width=WIDTH, height=HEIGHT)
 
     def keep(self, session: Session, subjects: Subjects[ImagePrompt], answer: StoredImage) -> Produced:
-        """Write the image; the last one of a content sends it to review."""
+        """Write the image, in the place of one that a person sent back; the last of a content sends it to review."""
         prompt = subjects[0]
-        image = Image(
+        image = _image_of(session, prompt) or Image(
             account_id=prompt.account_id,
             site_id=prompt.site_id,
             content_id=prompt.content_id,
             image_prompt_id=prompt.id,
-            sha256=answer.sha256,
-            mime=answer.mime,
-            width=answer.width,
-            height=answer.height,
             alt_text=prompt.alt_text,
         )
+        image.sha256, image.mime, image.width, image.height = answer.sha256, answer.mime, answer.width, answer.height
         session.add(image)
         _close(session, prompt, ImagePromptStatus.DONE)
         return {prompt.id: [image.id]}
@@ -52,13 +49,19 @@ class PromptsToImages(Stage[ImagePrompt, StoredImage]):
         return ImagePromptStatus.FAILED
 
     def give_up(self, session: Session, subject: ImagePrompt, reason: str) -> None:  # noqa: ARG002 - the item's row keeps the reason
-        """No image came of it; its content does not wait for it any longer."""
-        _close(session, subject, self.given_up_as)
+        """No image came of it; its content does not wait for it any longer. One that a person has sent back stays."""
+        has_image = _image_of(session, subject) is not None
+        _close(session, subject, ImagePromptStatus.DONE if has_image else self.given_up_as)
 
     def bypass(self, session: Session, site: Site) -> None:
         """Images are off: contents go on without them; their prompts wait for a run that draws."""
         waiting = update(Content).where(Content.site_id == site.id, Content.status == ContentStatus.IMAGES)
         session.execute(waiting.values(status=ContentStatus.REVIEW))
+
+
+def _image_of(session: Session, prompt: ImagePrompt) -> Image | None:
+    """What was drawn of the prompt before a person wanted another."""
+    return session.scalar(select(Image).where(Image.image_prompt_id == prompt.id))
 
 
 def _close(session: Session, prompt: ImagePrompt, status: ImagePromptStatus) -> None:

@@ -33,6 +33,7 @@ from pipeline.cli import (
     runs,
     schedule,
     settings,
+    site_deletion,
     site_health,
     sites,
     users,
@@ -83,9 +84,11 @@ app.command("demo")(demo.demo)
 app.command("init")(installation.init)
 app.command("up")(processes.up)
 app.command("doctor")(doctor.doctor)
-_group("site", sites.app, "Sites: add one, list them, show one, check whether it is well.")
+_group("site", sites.app, "Sites: add one, list them, show one, check whether it is well, delete one.")
 sites.app.command("test")(site_health.check)
 sites.app.command("sync")(site_health.check_all)
+sites.app.command("delete")(site_deletion.delete)
+sites.app.command("restore")(site_deletion.restore)
 _group("keywords", keywords.app, "Keywords of a site: import a file, add, list.")
 _group("settings", settings.app, "Settings of a site: show, set, preset, reset.")
 _group("prompts", prompts.app, "What the stages tell their models: list, show, set, reset.")

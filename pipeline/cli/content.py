@@ -37,7 +37,7 @@ def list_some(
     """List a site's articles."""
     with reading() as session:
         row = sites.find_site(session, account_of(session, account).id, site)
-        found = content.list_contents(session, site=row, status=with_status, limit=limit)
+        found = content.list_contents(session, site=row, status=with_status, limit=limit).items
     if as_json:
         document([{name: getattr(article, name) for name in _BRIEF} for article in found])
         return

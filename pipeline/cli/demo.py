@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from pipeline.cli.calendar import View, calendar_json, tell_calendar
 from pipeline.cli.edge import ACTOR, load_stages, prepared_database
-from pipeline.cli.keywords import report_json
 from pipeline.cli.options import JsonOption
 from pipeline.cli.output import document, note, say
 from pipeline.cli.publishing import publication_json, publish_at_once
@@ -160,7 +159,7 @@ def _tell(database: Database, story: Story, *, as_json: bool) -> None:
         document(
             {
                 "site": site_json(story.site),
-                "import": report_json(story.imported),
+                "import": story.imported.as_json(),
                 "run": story.run,
                 "reason": story.reason,
                 "contents": counts,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -27,16 +27,6 @@ FileArgument = Annotated[
 ]
 WordsArgument = Annotated[list[str], typer.Argument(metavar="KEYWORD...", help="Search phrases.", show_default=False)]
 StatusOption = Annotated[KeywordStatus | None, typer.Option("--status", help="Only those of this status.")]
-
-
-def report_json(report: ImportReport) -> dict[str, Any]:
-    """An import as every command prints it."""
-    return {
-        "read": report.read,
-        "imported": report.imported,
-        "duplicates": report.duplicates,
-        "rejected": [{"line": line, "reason": reason} for line, reason in report.rejected],
-    }
 
 
 def tell_report(report: ImportReport) -> None:
@@ -69,7 +59,7 @@ def import_file(
     for warning in report.warnings:
         note(warning)
     if as_json:
-        document(report_json(report))
+        document(report.as_json())
         return
     tell_report(report)
     say(f'Next: igny8 run "{row.name}" --wait')
@@ -85,7 +75,7 @@ def add(
         row = sites.find_site(session, account_of(session, account).id, site)
         report = keywords.add(session, row, words, now=database.now())
     if as_json:
-        document(report_json(report))
+        document(report.as_json())
         return
     tell_report(report)
 
@@ -102,7 +92,7 @@ def list_some(
     """List a site's keywords."""
     with reading() as session:
         row = sites.find_site(session, account_of(session, account).id, site)
-        found = keywords.list_keywords(session, site=row, status=with_status, limit=limit)
+        found = keywords.list_keywords(session, site=row, status=with_status, limit=limit).items
     if as_json:
         names = ("id", "text", "volume", "difficulty", "intent", "country", "status", "cluster_id")
         document([{name: getattr(word, name) for name in names} for word in found])

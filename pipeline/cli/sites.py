@@ -11,8 +11,10 @@ from pipeline.cli.edge import ACTOR, account_of, reading, ready_database
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, SiteArgument
 from pipeline.cli.output import document, local_instant, say, status, table
 from pipeline.cli.schedule import next_run
+from pipeline.config import config
+from pipeline.core.errors import InvalidValueError
 from pipeline.models import Site
-from pipeline.services import audit, calendar, content, keywords, settings, sites
+from pipeline.services import audit, calendar, content, keywords, settings, site_deletion, site_edits, sites
 from pipeline.services.calendar import Follow
 
 app = typer.Typer()
@@ -23,6 +25,12 @@ NameOption = Annotated[
 ZoneOption = Annotated[
     str, typer.Option("--timezone", help="Its IANA time zone, such as Europe/Berlin.", show_default=False)
 ]
+
+
+NewZoneOption = Annotated[str | None, typer.Option("--timezone", help="Its IANA time zone, such as Europe/Berlin.")]
+NewNameOption = Annotated[str | None, typer.Option("--name", help="What the site is called, 1 to 100 characters.")]
+UrlOption = Annotated[str | None, typer.Option("--url", help="Its public address.")]
+DeletedOption = Annotated[bool, typer.Option("--deleted", help="Those that can be restored, in place of the others.")]
 
 
 def site_json(site: Site) -> dict[str, Any]:
@@ -66,14 +74,17 @@ def add(
 
 
 @app.command("list")
-def list_all(*, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
+def list_all(
+    *, deleted: DeletedOption = False, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False
+) -> None:
     """List the account's sites."""
+    listed = site_deletion.list_deleted if deleted else sites.list_sites
     with reading() as session:
-        found = sites.list_sites(session, account_id=account_of(session, account).id)
+        found = listed(session, account_id=account_of(session, account).id)
     if as_json:
         document([site_json(site) for site in found])
         return
-    if not found:
+    if not found and not deleted:
         say("No site yet: igny8 site add --name NAME --timezone ZONE")
         return
     table(
@@ -107,16 +118,22 @@ def show(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_jso
 def change(
     site: SiteArgument,
     *,
-    timezone: ZoneOption,
+    timezone: NewZoneOption = None,
+    name: NewNameOption = None,
+    url: UrlOption = None,
     follow: FollowOption = Follow.REFLOW,
     preview: PreviewOption = False,
     account: AccountOption = DEFAULT_ACCOUNT,
     as_json: JsonOption = False,
 ) -> None:
-    """Change a site's time zone: slots, pins and schedule keep their wall times."""
+    """Change a site. With another time zone, slots, pins and schedule keep their wall times."""
+    given = {"timezone": timezone, "name": name, "url": url}
+    changes = {field: value for field, value in given.items() if value is not None}
+    if not changes or (preview and timezone is None):
+        raise InvalidValueError("Say what to change: --timezone (also with --preview), --name or --url.")
     database = ready_database()
     now = database.now()
-    if preview:
+    if preview and timezone is not None:
         with database.reading() as session:
             row = sites.find_site(session, account_of(session, account).id, site)
             would_move = calendar.preview(session, row, follow=follow, now=now, timezone=timezone)
@@ -124,9 +141,9 @@ def change(
         return
     with database.transaction() as session:
         row = sites.find_site(session, account_of(session, account).id, site)
-        changed = calendar.set_timezone(session, row, timezone, follow=follow, actor=ACTOR, now=now)
+        changed = site_edits.edit(session, row, changes, follow=follow, home=config().home, actor=ACTOR, now=now)
     note_moves(changed.moves, row.name)
     if as_json:
         document(site_json(row))
         return
-    say(f"{row.name} is in {row.timezone} now.")
+    say(f"{row.name} is in {row.timezone} now{f', its address is {row.url}' if row.url else ''}.")

@@ -23,8 +23,10 @@ class Role(StrEnum):
 class Scope(StrEnum):
     """A part of the API that a key may be narrowed down to."""
 
-    #: Sites: list, add, show.
+    #: Sites: list, add, show, edit, test, delete, restore.
     SITES = "sites"
+    #: Keywords, and the clusters, ideas and tasks that came of them.
+    KEYWORDS = "keywords"
     #: Settings of sites and of the account.
     SETTINGS = "settings"
     #: Runs: start, look, pause, resume, cancel, retry.

@@ -109,6 +109,7 @@ TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
     },
     ImagePromptStatus: {
         ImagePromptStatus.NEW: frozenset({ImagePromptStatus.DONE, ImagePromptStatus.FAILED}),
+        ImagePromptStatus.DONE: frozenset({ImagePromptStatus.NEW}),
         ImagePromptStatus.FAILED: frozenset({ImagePromptStatus.NEW}),
     },
     ContentStatus: {

@@ -21,7 +21,7 @@ from pipeline.models.settings import AccountSetting, SiteAutomationSettings, Sys
 from pipeline.models.site_access import SiteAccess
 from pipeline.models.sites import Site, SyncEvent
 from pipeline.models.switches import AccountModuleSwitch, GlobalModuleSwitch
-from pipeline.models.writing import Content, ContentTask
+from pipeline.models.writing import Content, ContentTask, ContentVersion
 
 __all__ = [
     "Account",
@@ -38,6 +38,7 @@ __all__ = [
     "Cluster",
     "Content",
     "ContentTask",
+    "ContentVersion",
     "CreditEntry",
     "Decision",
     "Delivery",

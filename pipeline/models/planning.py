@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.core.states import ClusterStatus, IdeaStatus, KeywordStatus
 from pipeline.models.base import AccountId, Base, Id, Instant, Json, SiteId, status_check, utc_now
 from pipeline.models.types import BigId, Status
+
+_DELETED = text("deleted_at IS NOT NULL")
 
 
 class Cluster(Base):
@@ -20,6 +23,7 @@ class Cluster(Base):
         UniqueConstraint("site_id", "normalised"),
         status_check(ClusterStatus),
         Index("ix_clusters_waiting", "site_id", "status", "times_tried", "id"),
+        Index("ix_clusters_listed", "site_id", "id"),
     )
 
     id: Mapped[Id]
@@ -42,6 +46,9 @@ class Keyword(Base):
         UniqueConstraint("site_id", "normalised"),
         status_check(KeywordStatus),
         Index("ix_keywords_waiting", "site_id", "status", "times_tried", "id"),
+        Index("ix_keywords_listed", "site_id", "id"),
+        Index("ix_keywords_of_status", "site_id", "status", "id"),
+        Index("ix_keywords_deleted_at", "deleted_at", sqlite_where=_DELETED, postgresql_where=_DELETED),
     )
 
     id: Mapped[Id]
@@ -59,6 +66,8 @@ class Keyword(Base):
     cluster_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("clusters.id"), index=True)
     status: Mapped[KeywordStatus] = mapped_column(Status(KeywordStatus), default=KeywordStatus.NEW)
     times_tried: Mapped[int] = mapped_column(default=0)
+    #: A person deleted it: nobody is shown it, nothing is made of it; housekeeping removes it later.
+    deleted_at: Mapped[datetime | None]
     created_at: Mapped[Instant] = mapped_column(default=utc_now)
 
 
@@ -70,6 +79,7 @@ class Idea(Base):
         UniqueConstraint("site_id", "normalised_title"),
         status_check(IdeaStatus),
         Index("ix_ideas_waiting", "site_id", "status", "times_tried", "id"),
+        Index("ix_ideas_listed", "site_id", "id"),
     )
 
     id: Mapped[Id]

@@ -13,6 +13,8 @@ from pipeline.models.types import BigId, Encrypted
 TARGETS = ("folder", "site", "webhook")
 SYNC_STATUSES = ("never", "ok", "drifted", "failing")
 SYNC_EVENTS = ("failing", "recovered", "deleted", "edited", "back")
+_THERE = text("deleted_at IS NULL")
+_DELETED = text("deleted_at IS NOT NULL AND cleared_at IS NULL")
 _CHECKED = text("next_check_at IS NOT NULL")
 
 
@@ -23,7 +25,10 @@ class Site(Base):
     __table_args__ = (
         word_check("target", TARGETS),
         word_check("sync_status", SYNC_STATUSES),
-        Index("uq_sites_account_id_name", "account_id", "name", unique=True),
+        Index(
+            "uq_sites_account_id_name", "account_id", "name", unique=True, sqlite_where=_THERE, postgresql_where=_THERE
+        ),
+        Index("ix_sites_deleted_at", "deleted_at", sqlite_where=_DELETED, postgresql_where=_DELETED),
         Index("ix_sites_next_check_at", "next_check_at", sqlite_where=_CHECKED, postgresql_where=_CHECKED),
     )
 
@@ -48,6 +53,10 @@ class Site(Base):
     check_lease_until: Mapped[datetime | None]
     #: The last publication that was looked at: a check goes on behind it. 0: from the first.
     check_position: Mapped[int] = mapped_column(BigId, default=0, server_default=text("0"))
+    #: A person deleted it: it can be restored until housekeeping clears it.
+    deleted_at: Mapped[datetime | None]
+    #: Since when nothing is left of it but its name, its runs and what they cost.
+    cleared_at: Mapped[datetime | None]
     created_at: Mapped[Instant] = mapped_column(default=utc_now)
 
 

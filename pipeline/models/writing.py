@@ -1,4 +1,4 @@
-"""Owns what is written: content tasks and contents."""
+"""Owns what is written: content tasks, contents, and what a content said before it was edited."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class ContentTask(Base):
         UniqueConstraint("idea_id"),
         status_check(ContentTaskStatus),
         Index("ix_content_tasks_waiting", "site_id", "status", "times_tried", "id"),
+        Index("ix_content_tasks_listed", "site_id", "id"),
     )
 
     id: Mapped[Id]
@@ -45,6 +46,7 @@ class Content(Base):
         UniqueConstraint("content_task_id"),
         status_check(ContentStatus),
         Index("ix_contents_waiting", "site_id", "status", "times_tried", "id"),
+        Index("ix_contents_listed", "site_id", "id"),
         Index(
             "ix_contents_to_schedule",
             "site_id",
@@ -84,3 +86,27 @@ class Content(Base):
     deleted_at: Mapped[datetime | None]
     times_tried: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[Instant] = mapped_column(default=utc_now)
+
+
+class ContentVersion(Base):
+    """What a content said in a version that was replaced."""
+
+    __tablename__ = "content_versions"
+    __table_args__ = (UniqueConstraint("content_id", "version"),)
+
+    id: Mapped[Id]
+    account_id: Mapped[AccountId]
+    content_id: Mapped[int] = mapped_column(BigId, ForeignKey("contents.id", ondelete="CASCADE"))
+    version: Mapped[int]
+    title: Mapped[str] = mapped_column(String(300))
+    slug: Mapped[str] = mapped_column(String(200))
+    meta_title: Mapped[str] = mapped_column(String(300))
+    meta_description: Mapped[str] = mapped_column(String(500))
+    excerpt: Mapped[str] = mapped_column(Text)
+    #: Sanitised.
+    body_html: Mapped[str] = mapped_column(Text)
+    tags: Mapped[list[Any]] = mapped_column(Json, default=list)
+    word_count: Mapped[int]
+    #: Who replaced it, and when.
+    replaced_by: Mapped[str] = mapped_column(String(200))
+    replaced_at: Mapped[Instant]

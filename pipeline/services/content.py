@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,6 +11,8 @@ from sqlalchemy.orm import Session
 from pipeline.core.errors import NotFoundError
 from pipeline.core.states import ContentStatus
 from pipeline.models import Cluster, Content, ContentTask, Idea, IdeaKeyword, Keyword, Site
+from pipeline.services.listing import Page, page
+from pipeline.services.sites import of_a_site_that_is_there
 
 
 @dataclass(frozen=True)
@@ -50,25 +51,18 @@ class Lineage:
 
 def list_contents(
     session: Session, *, site: Site, status: ContentStatus | None = None, after_id: int = 0, limit: int = 100
-) -> Sequence[Content]:
+) -> Page[Content]:
     """Contents of the site in the order they were written, from behind `after_id`."""
-    query = select(Content).where(
-        Content.site_id == site.id,
-        Content.account_id == site.account_id,
-        Content.id > after_id,
-        Content.deleted_at.is_(None),
-    )
+    where = [Content.site_id == site.id, Content.deleted_at.is_(None)]
     if status is not None:
-        query = query.where(Content.status == status)
-    return session.scalars(query.order_by(Content.id).limit(limit)).all()
+        where.append(Content.status == status)
+    return page(session, Content, *where, after_id=after_id, limit=limit)
 
 
 def get_content(session: Session, *, account_id: int, content_id: int) -> Content:
     """The account's content of that id; NotFoundError where it is another account's, or not there."""
-    query = select(Content).where(
-        Content.account_id == account_id, Content.id == content_id, Content.deleted_at.is_(None)
-    )
-    content = session.scalar(query)
+    own = (Content.account_id == account_id, Content.id == content_id, Content.deleted_at.is_(None))
+    content = session.scalar(select(Content).where(*own, of_a_site_that_is_there(Content.site_id)))
     if content is None:
         raise NotFoundError(
             f"There is no content {content_id} in this account. `igny8 content list SITE` shows a site's."
@@ -118,7 +112,7 @@ def _lineage_query(content_id: int, account_id: int) -> Select[*tuple[Any, ...]]
         .join(Cluster, Cluster.id == Idea.cluster_id)
         .outerjoin(IdeaKeyword, IdeaKeyword.idea_id == Idea.id)
         .outerjoin(Keyword, Keyword.id == IdeaKeyword.keyword_id)
-        .where(Content.id == content_id, Content.account_id == account_id)
+        .where(Content.id == content_id, Content.account_id == account_id, of_a_site_that_is_there(Content.site_id))
         .order_by(Keyword.volume.is_(None), Keyword.volume.desc(), Keyword.id)
     )
 

@@ -6,7 +6,7 @@ a site.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
@@ -22,7 +22,7 @@ from pipeline.core.normal import display_text, keyword_key, title_key
 from pipeline.core.words import count_words, one_line
 from pipeline.models import Content
 from pipeline.models.base import table_of
-from pipeline.services import alerts, audit, placing
+from pipeline.services import alerts, audit, placing, versions
 
 _COLUMNS: Final = table_of(Content).c
 #: As wide as the columns are.
@@ -56,7 +56,29 @@ def edit(
     Raises InvalidValueError naming every wrong value, StaleError where its version is not the expected one any more,
     ConflictError where another article of the site has the title or the slug.
     """
-    values = _checked(changes)
+    return change(
+        session,
+        content,
+        _checked(changes),
+        expected_version=expected_version,
+        action="content.edited",
+        actor=actor,
+        now=now,
+    )
+
+
+def change(
+    session: Session,
+    content: Content,
+    values: Mapping[str, Any],
+    *,
+    expected_version: int | None,
+    action: str,
+    actor: str,
+    now: datetime,
+    details: Mapping[str, Any] | None = None,
+) -> bool:
+    """As `edit`, of columns whose values were checked already; what the article said before is kept as a version."""
     placing.lock_publication(session, content.id)
     session.refresh(content, with_for_update=True)
     if expected_version is not None and content.version != expected_version:
@@ -68,6 +90,7 @@ def edit(
     if not differing:
         return False
     _refuse_taken(session, content, differing)
+    versions.keep(session, content, by=actor, now=now)
     _write(session, content, differing)
     if placing.place_again(session, content.id, now=now):
         alerts.publication_decided(session, [content.id], now=now)
@@ -75,13 +98,34 @@ def edit(
         session,
         account_id=content.account_id,
         actor=actor,
-        action="content.edited",
+        action=action,
         subject_kind="content",
         subject_id=content.id,
         now=now,
-        details={"version": content.version, "fields": sorted(differing)},
+        details={"version": content.version, "fields": sorted(differing), **(details or {})},
     )
     return True
+
+
+def restore(
+    session: Session, content: Content, version: int, *, expected_version: int | None, actor: str, now: datetime
+) -> bool:
+    """Have the article say again what it said in a version, as a new one; False where it says that already.
+
+    Raises NotFoundError where nothing is kept of the version; else as `edit`.
+    """
+    texts = versions.texts_of(versions.get_version(session, content, version))
+    key = {"normalised_title": title_key(texts["title"])} if texts["title"] != content.title else {}
+    return change(
+        session,
+        content,
+        {**texts, **key},
+        expected_version=expected_version,
+        action="content.restored",
+        actor=actor,
+        now=now,
+        details={"restored_version": version},
+    )
 
 
 def _checked(changes: Changes) -> dict[str, Any]:

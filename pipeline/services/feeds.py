@@ -10,7 +10,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import and_, delete, select
 from sqlalchemy.orm import Session
 
 from pipeline.core.errors import NotFoundError
@@ -44,7 +44,8 @@ def feed_of(session: Session, site: Site) -> CalendarFeed | None:
 
 def site_of(session: Session, token: str) -> Site:
     """The site whose calendar is read by this token; NotFoundError."""
-    query = select(Site).join(CalendarFeed, CalendarFeed.site_id == Site.id)
+    there = CalendarFeed.site_id == Site.id, Site.deleted_at.is_(None)
+    query = select(Site).join(CalendarFeed, and_(*there))
     site = session.scalar(query.where(CalendarFeed.token_hash == _hash_of(token)))
     if site is None:
         raise NotFoundError("There is no calendar at this address; it may have got another one.")

@@ -123,7 +123,7 @@ def remind_of_reviews(session: Session, *, size: int, now: datetime) -> bool:
     Only where a site leaves approval to people. Where nothing waits any more, the reminder is over.
     """
     reached = position(session, "reviews")
-    query = select(Site.id).where(Site.id > reached).order_by(Site.id).limit(size)
+    query = select(Site.id).where(Site.id > reached, Site.deleted_at.is_(None)).order_by(Site.id).limit(size)
     site_ids = list(session.scalars(query))
     move(session, "reviews", to=site_ids[-1] if len(site_ids) == size else 0)
     waiting = _waiting_for_approval(session, site_ids)

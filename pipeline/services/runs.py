@@ -16,8 +16,9 @@ from pipeline.core.errors import ConflictError, LiveRunError, NotFoundError, Pip
 from pipeline.core.states import LIVE_RUNS, ItemStatus
 from pipeline.models import Run, Site, StageItem, StageRun
 from pipeline.services import credits as ledger
-from pipeline.services import decisions, run_starts
+from pipeline.services import decisions, run_starts, sites
 from pipeline.services import settings as site_settings
+from pipeline.services.listing import Page, page
 from pipeline.services.run_starts import NOTHING_WAITS, PriceList, Started, Wanted
 from pipeline.services.stage_runs import subject_table, waiting
 
@@ -32,6 +33,7 @@ def start(
     LiveRunError while one is live; NotReadyError where a stage that is on has no model or no price. With nothing
     waiting there is no run, only a recorded decision.
     """
+    sites.lock_site(session, site)
     wanted = Wanted(site, site_settings.row_of(session, site), scheduled_for)
     (outcome,) = run_starts.start_many(session, [wanted], origin=origin, now=now)
     if isinstance(outcome, PipelineError):
@@ -45,6 +47,7 @@ def retry(session: Session, run: Run, *, now: datetime) -> Started:
     ConflictError where none failed, all has moved on since, or a run is live.
     """
     site = session.get_one(Site, run.site_id)
+    sites.lock_site(session, site)
     _refuse_while_live(session, site)
     if run.status in LIVE_RUNS:
         raise LiveRunError(run.id)
@@ -75,6 +78,14 @@ def list_runs(
     if before_id is not None:
         query = query.where(Run.id < before_id)
     return list(session.scalars(query if site_id is None else query.where(Run.site_id == site_id)))
+
+
+def oldest_first(
+    session: Session, *, account_id: int, site_id: int | None = None, after_id: int = 0, limit: int = 50
+) -> Page[Run]:
+    """The account's runs in the order they were started, from behind `after_id`."""
+    where = [Run.account_id == account_id, *([] if site_id is None else [Run.site_id == site_id])]
+    return page(session, Run, *where, after_id=after_id, limit=limit)
 
 
 def live_run_id(session: Session, site_id: int) -> int | None:
@@ -119,6 +130,8 @@ def _reopen(session: Session, key: str, subject_ids: list[int]) -> bool:
     columns = subject_table(definition).c
     left_there = columns.status.in_((definition.given_up_as, definition.waits_as))
     statement = update(subject_table(definition)).where(columns.id.in_(subject_ids), left_there)
+    if "deleted_at" in columns:
+        statement = statement.where(columns.deleted_at.is_(None))
     values = {"status": definition.waits_as, "times_tried": 0}
     return bool(session.connection().execute(statement.values(values)).rowcount)
 

@@ -80,7 +80,8 @@ def next_check(site_id: int, *, after: datetime) -> datetime:
 def begin(session: Session, site_id: int, *, most: int, lease: timedelta, now: datetime) -> Check | None:
     """Begin a check of the next `most` articles of the site; None where another is under way, or there is no site."""
     is_free = or_(_SITES.c.check_lease_until.is_(None), _SITES.c.check_lease_until <= now)
-    statement = update(_SITES).where(_SITES.c.id == site_id, is_free).values(check_lease_until=now + lease)
+    there = (_SITES.c.id == site_id, _SITES.c.deleted_at.is_(None))
+    statement = update(_SITES).where(*there, is_free).values(check_lease_until=now + lease)
     position = session.scalar(statement.returning(_SITES.c.check_position))
     if position is None:
         return None

@@ -1,12 +1,15 @@
-"""Owns the sites of an account: adding one with its settings, and finding one."""
+"""Owns the sites of an account: adding one with its settings, and finding one that is there.
+
+One that was deleted is not there, for nobody but whoever restores it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
 from pipeline.core.calendar import parse_timezone
@@ -24,7 +27,7 @@ _ID_DIGITS: Final = 18
 def add_site(session: Session, *, account_id: int, name: str, timezone: str, now: datetime) -> Site:
     """Add a site with default settings. InvalidValueError names every fault of its name and zone."""
     name = display_text(name)
-    faults = [*_name_faults(session, account_id, name), *_timezone_faults(timezone)]
+    faults = [*name_faults(session, account_id, name), *timezone_faults(timezone)]
     if faults:
         raise InvalidValueError(faults)
     site = Site(account_id=account_id, name=name, timezone=timezone, created_at=now)
@@ -37,7 +40,7 @@ def add_site(session: Session, *, account_id: int, name: str, timezone: str, now
 
 def get_site(session: Session, *, account_id: int, site_id: int) -> Site:
     """The account's site of that id; NotFoundError where it is another account's, or not there."""
-    site = session.scalar(select(Site).where(Site.account_id == account_id, Site.id == site_id))
+    site = session.scalar(_there(account_id).where(Site.id == site_id))
     if site is None:
         raise NotFoundError(f"There is no site {site_id} in this account.")
     return site
@@ -45,7 +48,7 @@ def get_site(session: Session, *, account_id: int, site_id: int) -> Site:
 
 def find_site(session: Session, account_id: int, name_or_id: str) -> Site:
     """The account's site of that name, or else of that id; NotFoundError with the sites there are."""
-    own = select(Site).where(Site.account_id == account_id)
+    own = _there(account_id)
     site = session.scalar(own.where(Site.name == display_text(name_or_id)))
     if site is None and is_id(name_or_id):
         site = session.scalar(own.where(Site.id == int(name_or_id)))
@@ -61,18 +64,32 @@ def is_id(text: str) -> bool:
 
 def list_sites(session: Session, *, account_id: int) -> Sequence[Site]:
     """Every site of the account, oldest first."""
-    return session.scalars(select(Site).where(Site.account_id == account_id).order_by(Site.id)).all()
+    return session.scalars(_there(account_id).order_by(Site.id)).all()
 
 
-def _name_faults(session: Session, account_id: int, name: str) -> list[Fault]:
+def lock_site(session: Session, site: Site) -> None:
+    """Keep others from deleting the site until the transaction ends. NotFoundError where somebody was faster."""
+    there = select(Site.id).where(Site.id == site.id, Site.deleted_at.is_(None))
+    if session.scalar(there.with_for_update(key_share=True)) is None:
+        raise NotFoundError(f"There is no site {site.id} in this account.")
+
+
+def of_a_site_that_is_there(column: Any) -> ColumnElement[bool]:
+    """Whether the site that the column names was not deleted."""
+    return select(Site.id).where(Site.id == column, Site.deleted_at.is_(None)).exists()
+
+
+def name_faults(session: Session, account_id: int, name: str) -> list[Fault]:
+    """What is wrong with a name for another site of the account."""
     if not 1 <= len(name) <= MAX_NAME_CHARACTERS:
         return [Fault("name", f"a site's name has 1 to {MAX_NAME_CHARACTERS} characters; this one has {len(name)}.")]
-    if session.scalar(select(Site.id).where(Site.account_id == account_id, Site.name == name)) is not None:
+    if session.scalar(_there(account_id).where(Site.name == name)) is not None:
         return [Fault("name", f"there is a site called {name!r} already. Choose another name.")]
     return []
 
 
-def _timezone_faults(timezone: str) -> list[Fault]:
+def timezone_faults(timezone: str) -> list[Fault]:
+    """What is wrong with a zone."""
     try:
         parse_timezone(timezone)
     except InvalidValueError as error:
@@ -80,8 +97,12 @@ def _timezone_faults(timezone: str) -> list[Fault]:
     return []
 
 
+def _there(account_id: int) -> Select[Site]:
+    return select(Site).where(Site.account_id == account_id, Site.deleted_at.is_(None))
+
+
 def _known(session: Session, account_id: int) -> str:
-    names = session.scalars(select(Site.name).where(Site.account_id == account_id).order_by(Site.id)).all()
+    names = [site.name for site in list_sites(session, account_id=account_id)]
     if not names:
         return "This account has none yet: add one with `igny8 site add --name NAME --timezone ZONE`."
     shown = ", ".join(names[:_NAMES_SHOWN]) + (" …" if len(names) > _NAMES_SHOWN else "")

@@ -12,8 +12,10 @@ from pipeline.db.session import database as own_database
 from pipeline.engine.app import app as celery
 from pipeline.engine.app import connect_to
 from pipeline.engine.dispatch import publish_stage
+from pipeline.services.keyword_files import MAX_FILE_BYTES
 from pipeline.web import feeds, health, metrics
 from pipeline.web.api import PREFIX, ROUTERS
+from pipeline.web.api.keyword_uploads import IMPORT_PATH_END
 from pipeline.web.errors import handle_errors
 from pipeline.web.limits import BodyLimit
 from pipeline.web.openapi import DESCRIPTION, describe
@@ -52,7 +54,7 @@ def create_app(backend: Backend | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES)
+    app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES, larger={IMPORT_PATH_END: MAX_FILE_BYTES})
     app.state.backend = backend or Installation()
     app.state.rates = Rates(config().requests_a_minute)
     app.state.run_watch = RunWatch(lambda: cast("Backend", app.state.backend).database())

@@ -52,7 +52,6 @@ _OTHER_NAMES: Final = {HTTPStatus.BAD_REQUEST: HTTPStatus.UNPROCESSABLE_ENTITY}
 _SENTENCES: Final[Mapping[int, str]] = {
     HTTPStatus.NOT_FOUND: "There is nothing at this address.",
     HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take that method.",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than 1 MB. Send less at once.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "The body cannot be read as JSON. Send one JSON object.",
 }
 _AT_ONCE: Final = "Somebody else did the same at the same time. Look at what there is now, then try again."
@@ -124,7 +123,9 @@ def _http_error(_: Request, error: Exception) -> Response:
     status = HTTPStatus(refused.status_code)
     status = _OTHER_NAMES.get(status, status)
     more: dict[str, Any] = {"faults": []} if status is HTTPStatus.UNPROCESSABLE_ENTITY else {}
-    return problem(status, _SENTENCES.get(status, status.description), headers=refused.headers, **more)
+    # Only the limit of a body says more than its status does.
+    said = refused.detail if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE else status.description
+    return problem(status, _SENTENCES.get(status, said), headers=refused.headers, **more)
 
 
 def _at_once(_: Request, error: Exception) -> Response:

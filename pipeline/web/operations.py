@@ -143,12 +143,18 @@ def _described(endpoint: Callable[..., Any], function: Callable[..., Any], needs
 
 def require_caller(request: Request) -> None:
     """Refuse a caller whom the operation does not know or let in; what the request says is looked at after that."""
-    needs = getattr(request.scope.get("endpoint"), NEEDS, None)
-    if needs is None:
-        return
-    database = request.app.state.backend.database()
-    with database.reading() as session:
-        _admit(session, request, needs, now=database.now())
+    if hasattr(request.scope.get("endpoint"), NEEDS):
+        database = request.app.state.backend.database()
+        with database.reading() as session:
+            admit(session, request, now=database.now())
+
+
+def admit(session: Session, request: Request, *, now: datetime) -> Caller:
+    """Who calls, let in as the operation says and confined to their sites; for what is read before its transaction."""
+    caller = _admit(session, request, getattr(request.scope["endpoint"], NEEDS), now=now)
+    if caller.site_ids is not None:
+        site_access.confine(session, caller.site_ids)
+    return caller
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
+from PIL import Image
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
@@ -18,14 +20,25 @@ import stages  # noqa: F401 - a run asks every stage what waits for it
 from pipeline.config import config
 from pipeline.core.alerts import NotificationKind
 from pipeline.core.roles import Role, Scope
-from pipeline.core.states import ContentStatus
+from pipeline.core.states import ContentStatus, ImagePromptStatus
 from pipeline.db.session import Database
-from pipeline.models import Account, Run, Site, UndoRecord
+from pipeline.engine.media import MediaStore
+from pipeline.models import Account, ContentTask, Idea, Run, Site, UndoRecord
 from pipeline.services import accounts, api_keys, calendar, deliveries, notifications, runs, sites, users, webhooks
 from pipeline.web.app import create_app
 from pipeline.web.rates import Rates
 from pipeline.web.run_watch import RunWatch
-from tests.support.builders import make_content, make_keywords
+from tests.support.builders import make_content, make_image, make_image_prompt, make_keywords
+
+
+def _picture() -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", (64, 64), "teal").save(data, "PNG")
+    return data.getvalue()
+
+
+#: The bytes of every tenant's image.
+PICTURE = _picture()
 
 
 @dataclass
@@ -59,6 +72,11 @@ class Tenant:
     notification_id: int
     webhook_id: int
     delivery_id: int
+    keyword_id: int
+    cluster_id: int
+    idea_id: int
+    task_id: int
+    image_id: int
 
     @property
     def headers(self) -> dict[str, str]:
@@ -68,17 +86,12 @@ class Tenant:
     @property
     def ids(self) -> dict[str, int]:
         """Name of a parameter -> the id it may have."""
-        return {
-            "site_id": self.site_id,
-            "run_id": self.run_id,
-            "content_id": self.content_id,
-            "undo_id": self.undo_id,
-            "user_id": self.user_id,
-            "key_id": self.key_id,
-            "notification_id": self.notification_id,
-            "webhook_id": self.webhook_id,
-            "delivery_id": self.delivery_id,
-        }
+        return {name: an_id for name, an_id in vars(self).items() if name.endswith("_id") and name != "account_id"}
+
+    @property
+    def in_paths(self) -> dict[str, Any]:
+        """Whatever may stand in a path: the ids, and what is none."""
+        return self.ids | {"version": 1, "position": 0, "stage": "tasks_to_content", "by": "model"}
 
 
 @dataclass(frozen=True)
@@ -145,22 +158,28 @@ def make_site(database: Database, account_id: int, *, key: str, user_id: int, ke
         others = len(sites.list_sites(session, account_id=account_id))
         name = f"Desks {others + 1}" if others else "Desks"
         site = sites.add_site(session, account_id=account_id, name=name, timezone="Europe/Berlin", now=now)
-        make_keywords(session, site=site, texts=["standing desk", "desk lamp"])
+        keyword, _ = make_keywords(session, site=site, texts=["standing desk", "desk lamp"])
         content = make_content(session, site=site, title="How to stand", status=ContentStatus.APPROVED, approved_at=now)
         calendar.fill(session, site.id, now=now, limit=10)
         done = UndoRecord(
             account_id=account_id, site_id=site.id, action="moved", moves=[], actor="ann", at=now, undone_at=now
         )
         session.add(done)
+        task = session.get_one(ContentTask, content.content_task_id)
+        idea = session.get_one(Idea, task.idea_id)
+        stored = MediaStore(config().home / "media").store(PICTURE)
+        prompt = make_image_prompt(session, content=content, status=ImagePromptStatus.DONE)
+        image = make_image(session, prompt=prompt, sha256=stored.sha256, mime=stored.mime)
         run = session.get_one(Run, runs.start(session, site=site, now=now).run_id)
         told = _tell(session, site, now=now)
-    return Tenant(account_id, key, site.id, run.id, content.id, done.id, user_id, key_id, *told)
+    planned = (keyword.id, idea.cluster_id, idea.id, task.id)
+    return Tenant(account_id, key, site.id, run.id, content.id, done.id, user_id, key_id, *told, *planned, image.id)
 
 
 def _tell(session: Session, site: Site, *, now: datetime) -> tuple[int, int, int]:
     """A notification on its way to a webhook that nobody can be posted to: ids of it, the webhook, the delivery."""
     hook = webhooks.add(
-        session, account_id=site.account_id, url="http://127.0.0.1:9/", kinds=(), home=config().home, now=now
+        session, account_id=site.account_id, url=f"http://127.0.0.1:9/{site.id}", kinds=(), home=config().home, now=now
     ).webhook
     told = notifications.tell(
         session,

@@ -244,7 +244,7 @@ def make_image_prompt(
     return _added(session, row)
 
 
-def make_image(session: Session, *, prompt: ImagePrompt, sha256: str = "0" * 64) -> Image:
+def make_image(session: Session, *, prompt: ImagePrompt, sha256: str = "0" * 64, mime: str = "image/jpeg") -> Image:
     """The image of a prompt (the bytes are the caller's)."""
     row = Image(
         account_id=prompt.account_id,
@@ -252,7 +252,7 @@ def make_image(session: Session, *, prompt: ImagePrompt, sha256: str = "0" * 64)
         content_id=prompt.content_id,
         image_prompt_id=prompt.id,
         sha256=sha256,
-        mime="image/jpeg",
+        mime=mime,
         width=1280,
         height=720,
         alt_text=prompt.alt_text,

@@ -6,6 +6,7 @@ Never: commits; talks to a site.
 from pipeline.services.calendar.allocation import fill, refill, schedule_next
 from pipeline.services.calendar.anchors import Outdated, outdated, re_anchor
 from pipeline.services.calendar.changes import Changed, Follow, lock_settings, preview, save_settings, set_timezone
+from pipeline.services.calendar.clearing import clear
 from pipeline.services.calendar.forecast import Forecast, forecast
 from pipeline.services.calendar.ical import ical
 from pipeline.services.calendar.leaving import free_slot, leave_to_people
@@ -27,6 +28,7 @@ __all__ = [
     "Reason",
     "Spot",
     "Unscheduled",
+    "clear",
     "entries",
     "fill",
     "forecast",

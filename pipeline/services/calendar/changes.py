@@ -70,7 +70,7 @@ def lock_settings(session: Session, *, account_id: int, site_id: int) -> Page:
 
     NotFoundError where the account has no such site.
     """
-    own = select(Site.id).where(Site.account_id == account_id, Site.id == site_id)
+    own = select(Site.id).where(Site.account_id == account_id, Site.id == site_id, Site.deleted_at.is_(None))
     is_locked = rows.lock_site_and_alone(session, account_id=account_id, site_id=site_id)
     if not is_locked and session.scalar(own) is not None:
         rows.make(session, site_id, read_state(session, site_id).wanted)
@@ -116,6 +116,7 @@ def set_timezone(session: Session, site: Site, timezone: str, *, follow: Follow,
     """
     _require_zone(timezone)
     before = alone(session, site.id, now=now)
+    rows.require_site(session, site.id)
     row = site_settings.locked_row_of(session, site)
     anchors.re_anchor(session, site.id, now=now)
     session.refresh(site)  # Its zone may have been changed while the lock was waited for.

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from pipeline.core.errors import ConflictError, InvalidValueError, NotFoundError
 from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.models import Content
-from pipeline.services.calendar import destinations, positions, undo_records
+from pipeline.services.calendar import destinations, positions, rows, undo_records
 from pipeline.services.calendar.destinations import To
 from pipeline.services.calendar.positions import Position, Snapshot
 from pipeline.services.calendar.reflow import Move, alone
@@ -136,6 +136,7 @@ def _begin(session: Session, contents: Sequence[Content], *, now: datetime) -> t
     """Be alone at the calendar, and lock the contents as they are now."""
     site_id = contents[0].site_id
     rules = alone(session, site_id, now=now)
+    rows.require_site(session, site_id)
     found = positions.lock(session, site_id, [content.id for content in contents])
     for content in contents:
         if content.id not in found:

@@ -16,6 +16,7 @@ from sqlalchemy import CursorResult, Table, bindparam, delete, func, select, upd
 from sqlalchemy.orm import Session
 
 from pipeline.core.calendar import Slot, tzdata_version
+from pipeline.core.errors import NotFoundError
 from pipeline.models import CalendarSlot, Site, SiteCalendar
 from pipeline.models.inserting import insert_into, insert_rows
 from pipeline.services.calendar.rules import SlotRules, read_state
@@ -32,7 +33,8 @@ _EXTEND = _VERSION.with_for_update(key_share=True)
 _ALONE = _VERSION.with_for_update()
 _ALONE_OR_NOT = _VERSION.with_for_update(skip_locked=True)
 _SITE = select(Site.id).where(Site.id == bindparam("site")).with_for_update(key_share=True)
-_OWN_SITE = _SITE.where(Site.account_id == bindparam("account")).cte("own_site")
+_IS_THERE = select(Site.id).where(Site.id == bindparam("site"), Site.deleted_at.is_(None))
+_OWN_SITE = _SITE.where(Site.account_id == bindparam("account"), Site.deleted_at.is_(None)).cte("own_site")
 #: The calendar's row is looked for by what the site's row gave: that one is locked first.
 _SITE_AND_ALONE = (
     select(SiteCalendar.version)
@@ -62,6 +64,12 @@ _TAKE = (
 def lock_site(session: Session, site_id: int) -> None:
     """Be the only one that changes the site or claims a publication of it, until the transaction ends."""
     session.scalar(_SITE, {"site": site_id})
+
+
+def require_site(session: Session, site_id: int) -> None:
+    """Ask under a lock of the calendar: NotFoundError where the site was deleted while that was waited for."""
+    if session.scalar(_IS_THERE, {"site": site_id}) is None:
+        raise NotFoundError(f"There is no site {site_id} any more: it was just deleted.")
 
 
 def lock_share(session: Session, site_id: int) -> int:

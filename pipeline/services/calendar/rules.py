@@ -88,6 +88,7 @@ class CalendarState:
 _QUERY = (
     select(
         Site.timezone,
+        Site.deleted_at,
         SiteAutomationSettings.publish_days,
         SiteAutomationSettings.publish_time_slots,
         SiteAutomationSettings.skip_dates,
@@ -107,7 +108,9 @@ def read_state(session: Session, site_id: int) -> CalendarState:
     row = session.execute(_QUERY.where(Site.id == site_id)).one_or_none()
     if row is None:
         raise NotFoundError(f"There is no site {site_id} with settings.")
-    wanted = _rules(row.timezone, row.publish_days, row.publish_time_slots, row.skip_dates)
+    # A site that was deleted has no slots: nothing is scheduled on it until it is restored.
+    days = row.publish_days if row.deleted_at is None else []
+    wanted = _rules(row.timezone, days, row.publish_time_slots, row.skip_dates)
     return CalendarState(wanted=wanted, made_by=_made_by(row), version=row.version or 0)
 
 

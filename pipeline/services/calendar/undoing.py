@@ -45,6 +45,7 @@ def undo(session: Session, site: Site, *, actor: str, now: datetime, undo_id: in
     return to what has passed or is taken; it says why, and which earlier action can be undone by its number.
     """
     rules = alone(session, site.id, now=now)
+    rows.require_site(session, site.id)
     record = open_record(session, site, undo_id)
     try:
         _take_back(session, site, record, rules, now=now)

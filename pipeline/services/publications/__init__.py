@@ -15,7 +15,7 @@ from pipeline.services.publications.outcomes import (
     taken_away,
     try_later,
 )
-from pipeline.services.publications.wishes import of_content, publish_now
+from pipeline.services.publications.wishes import of_content, of_contents, publish_now
 
 __all__ = [
     "Claim",
@@ -27,6 +27,7 @@ __all__ = [
     "give_up",
     "look_again",
     "of_content",
+    "of_contents",
     "publish_now",
     "set_aside",
     "taken_away",

@@ -44,7 +44,7 @@ _FOUND: Final = (
         *(cast(_TABLE[name], Text) if name in _AS_JSON else _TABLE[name] for name in _KEPT_IN),
     )
     .join(SiteAutomationSettings, SiteAutomationSettings.site_id == Site.id)
-    .where(Site.account_id == bindparam("account"), Site.id == bindparam("site"))
+    .where(Site.account_id == bindparam("account"), Site.id == bindparam("site"), Site.deleted_at.is_(None))
 )
 _MODELS: Final = select(
     AiModel.model_type, AiModel.is_testing, AiModel.is_default, AiModel.name, AiModel.display_name

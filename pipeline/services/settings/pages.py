@@ -21,7 +21,7 @@ from pipeline.services.settings.rows import settings_of
 _LOCKED: Final = (
     select(Site, SiteAutomationSettings, PREFERRED)
     .join(SiteAutomationSettings, SiteAutomationSettings.site_id == Site.id)
-    .where(Site.account_id == bindparam("account"), Site.id == bindparam("site"))
+    .where(Site.account_id == bindparam("account"), Site.id == bindparam("site"), Site.deleted_at.is_(None))
     .with_for_update(of=SiteAutomationSettings)
     .execution_options(populate_existing=True)
 )

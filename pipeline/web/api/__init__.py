@@ -13,10 +13,14 @@ from pipeline.web.api import (
     decisions,
     defaults,
     deliveries,
+    exports,
+    images,
+    keywords,
     ledger,
     log_in,
     models,
     notifications,
+    planning,
     preferences,
     prompts,
     providers,
@@ -25,8 +29,10 @@ from pipeline.web.api import (
     run_events,
     runs,
     settings,
+    site_changes,
     sites,
     users,
+    versions,
     webhooks,
 )
 
@@ -38,5 +44,6 @@ ROUTERS: Final = tuple(
         *(settings, runs, sites, content, calendar, reviews, calendar_actions, decisions, credit),
         *(run_events, ledger, notifications, reports, webhooks, deliveries, prompts),
         *(calendar_feed, log_in, users, api_keys, audit, models, providers, defaults, preferences),
+        *(keywords, planning, site_changes, versions, images, exports),
     )
 )

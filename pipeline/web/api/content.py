@@ -165,9 +165,8 @@ def list_some(
 ) -> dict[str, Any]:
     """List a site's articles in the order they were written."""
     site = sites.get_site(unit.session, account_id=unit.account_id, site_id=site_id)
-    found = content.list_contents(unit.session, site=site, status=with_status, after_id=after, limit=limit + 1)
-    page = found[:limit]
-    return {"items": page, "next": page[-1].id if len(found) > limit else None}
+    page = content.list_contents(unit.session, site=site, status=with_status, after_id=after, limit=limit)
+    return {"items": page.items, "next": page.next_id}
 
 
 def details(session: Session, article: Content) -> ContentDetails:

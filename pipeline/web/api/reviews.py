@@ -1,4 +1,4 @@
-"""Owns what people decide about an article over HTTP: approve, reject, withdraw; and editing it.
+"""Owns what people decide about an article over HTTP: approve, reject, withdraw, delete; and editing it.
 
 What stands on its site is brought up to date by the stack.
 """
@@ -10,10 +10,9 @@ from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.core.errors import StaleError
-from pipeline.core.normal import is_storable
 from pipeline.core.roles import Scope
 from pipeline.core.states import ContentStatus
 from pipeline.models import Content
@@ -21,7 +20,7 @@ from pipeline.services import content, edits, reviews, settings, sites
 from pipeline.services.edits import Changes
 from pipeline.web.answers import problems
 from pipeline.web.api.content import CONTENT_ETAG, ContentDetails, details, etag_of
-from pipeline.web.api.parameters import ContentId
+from pipeline.web.api.parameters import ContentId, Text
 from pipeline.web.operations import Unit, writes
 
 router = APIRouter(tags=[Scope.CONTENT.value])
@@ -29,13 +28,6 @@ _DECIDED: Final = problems(401, 403, 404, 409, 413, 422)
 _MOST_NOTE: Final = 2_000
 
 
-def _storable(text: str) -> str:
-    if not is_storable(text):
-        raise ValueError("it holds characters that cannot be kept. Leave them out.")
-    return text
-
-
-Text = Annotated[str, AfterValidator(_storable)]
 IfVersion = Annotated[
     str | None,
     Header(alias="If-Match", description="The `ETag` that was read: of another version by now, nothing is saved."),
@@ -116,7 +108,7 @@ def edit(
 ) -> ContentDetails:
     """Edit an article: checked as written ones are, its version raised; what is published is brought up to date."""
     article = content.get_content(unit.session, account_id=unit.account_id, content_id=content_id)
-    expected = _expected(article, if_match)
+    expected = expected_version(article, if_match)
     changes = Changes(**sent.model_dump())
     try:
         edits.edit(unit.session, article, changes, expected_version=expected, actor=unit.caller.actor, now=unit.now)
@@ -167,6 +159,20 @@ def withdraw(unit: Unit, content_id: ContentId, reasons: Reasons | None = None) 
     return _decide(unit, content_id, reviews.withdraw, reasons)
 
 
+@router.delete(
+    "/content/{content_id}",
+    operation_id="delete_content",
+    response_model=DecidedContent,
+    responses=problems(401, 403, 404, 409, 422),
+)
+@writes(Scope.CONTENT)
+def delete(unit: Unit, content_id: ContentId) -> DecidedContent:
+    """Show an article to nobody any more; its site is cleared of it. What it came from, and what it cost, stays."""
+    article = content.get_content(unit.session, account_id=unit.account_id, content_id=content_id)
+    leaves = reviews.delete(unit.session, article, actor=unit.caller.actor, now=unit.now)
+    return DecidedContent(content_id=article.id, status=article.status, leaves_site=leaves)
+
+
 def _decide(unit: Unit, content_id: int, decide: Callable[..., bool], reasons: Reasons | None) -> DecidedContent:
     article = content.get_content(unit.session, account_id=unit.account_id, content_id=content_id)
     leaves = decide(unit.session, article, actor=unit.caller.actor, now=unit.now, note=_note(reasons))
@@ -177,7 +183,7 @@ def _note(reasons: Reasons | None) -> str | None:
     return None if reasons is None else reasons.note
 
 
-def _expected(article: Content, if_match: str | None) -> int | None:
+def expected_version(article: Content, if_match: str | None) -> int | None:
     """The version that must not have changed; StaleError where it is another already."""
     if if_match is None:
         return None

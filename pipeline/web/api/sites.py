@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipeline.core.roles import Scope
 from pipeline.models import Site
-from pipeline.services import audit, content, keywords, settings, sites
+from pipeline.services import audit, content, keywords, settings, site_deletion, sites
+from pipeline.services.site_edits import MASK
 from pipeline.services.sites import MAX_NAME_CHARACTERS
 from pipeline.web.answers import problems
 from pipeline.web.api.parameters import SiteId
@@ -23,9 +24,12 @@ _EXAMPLE: Final[dict[str, Any]] = {
     "timezone": "Europe/Berlin",
     "target": "folder",
     "url": None,
+    "username": None,
+    "credentials": None,
     "sync_status": "never",
     "last_sync_at": None,
     "created_at": "2026-06-03T10:30:00Z",
+    "deleted_at": None,
 }
 
 
@@ -40,10 +44,20 @@ class SiteSummary(BaseModel):
     timezone: str
     target: str
     url: str | None
+    username: str | None
+    #: `********` where there are any.
+    credentials: str | None
     #: How the last check of it found it.
     sync_status: str
     last_sync_at: datetime | None
     created_at: datetime
+    #: Since when it can only be restored; None: it is there.
+    deleted_at: datetime | None
+
+    @field_validator("credentials", mode="before")
+    @classmethod
+    def _never_shown(cls, kept: object) -> str | None:
+        return None if kept is None else MASK
 
 
 class SiteDetails(SiteSummary):
@@ -88,10 +102,15 @@ class NewSite(BaseModel):
     timezone: Annotated[str, Field(max_length=64, description="IANA name, such as Europe/Berlin.")]
 
 
-@router.get("", operation_id="list_sites", response_model=Sites, responses=problems(401, 403))
+Deleted = Annotated[bool, Query(description="Those that were deleted and can be restored, in place of the others.")]
+
+
+@router.get("", operation_id="list_sites", response_model=Sites, responses=problems(401, 403, 422))
 @reads(Scope.SITES)
-def list_all(unit: Unit) -> dict[str, Any]:
-    """List the account's sites, the oldest first."""
+def list_all(unit: Unit, *, deleted: Deleted = False) -> dict[str, Any]:
+    """List the account's sites, the oldest first; or those deleted within 30 days."""
+    if deleted:
+        return {"items": site_deletion.list_deleted(unit.session, account_id=unit.account_id)}
     return {"items": sites.list_sites(unit.session, account_id=unit.account_id)}
 
 

@@ -13,7 +13,7 @@ from pipeline.engine.asking_slices import AskingSlice
 from pipeline.engine.contexts import load_context
 from pipeline.engine.lanes import take
 from pipeline.models import AuditEvent, Keyword, Lane, Run, StageRun
-from pipeline.services import run_control, runs
+from pipeline.services import keywords, run_control, runs
 from tests.integration.engine.test_answers import ALONE, IN_BATCHES
 from tests.integration.engine.test_runs import ALL
 from tests.support.worlds import World, make_world
@@ -390,6 +390,22 @@ def test_a_retry_takes_exactly_what_failed(database: Database) -> None:
     assert world.volumes() == {"mended 1": 1, "fine 2": 1}
     assert world.stages(started.run_id)[1].status is StageRunStatus.SKIPPED
     assert world.driver.status(started.run_id) is RunStatus.COMPLETED
+
+
+def test_a_retry_leaves_alone_what_was_deleted_since(database: Database) -> None:
+    world = make_world(database, settings=ALONE)
+    world.keywords(["boom 1", "boom 2"])
+    failed = world.run()
+    with database.transaction() as session:
+        gone = session.scalars(select(Keyword).where(Keyword.text == "boom 2")).one()
+        keywords.delete(session, gone, actor="ada", now=world.driver.clock.at)
+
+    with database.transaction() as session:
+        started = runs.retry(session, session.get_one(Run, failed), now=world.driver.clock.at)
+
+    assert started.run_id is not None
+    with database.reading() as session:
+        assert session.get_one(Keyword, gone.id).status is KeywordStatus.NEEDS_ATTENTION
 
 
 def test_a_retry_with_nothing_failed_is_refused(database: Database) -> None:

@@ -67,8 +67,8 @@ def test_lineage_leads_from_an_article_back_to_its_keywords_in_one_statement(
 
 def test_contents_are_listed_by_status(database: Database, site: Site, article: Content) -> None:
     with database.reading() as session:
-        assert [row.id for row in content.list_contents(session, site=site)] == [article.id]
-        assert not content.list_contents(session, site=site, status=ContentStatus.REVIEW)
+        assert [row.id for row in content.list_contents(session, site=site).items] == [article.id]
+        assert not content.list_contents(session, site=site, status=ContentStatus.REVIEW).items
         assert content.count_by_status(session, site=site)[ContentStatus.DRAFT] == 1
 
 

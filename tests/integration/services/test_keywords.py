@@ -28,7 +28,7 @@ def test_a_file_is_imported_with_its_figures(database: Database, site: Site, now
     assert (report.read, report.imported, report.duplicates) == (5, 3, 1)
     assert [line for line, _ in report.rejected] == [5]
     with database.reading() as session:
-        rows = keywords.list_keywords(session, site=site)
+        rows = keywords.list_keywords(session, site=site).items
     assert [(row.text, row.volume, row.difficulty) for row in rows] == [
         ("standing desk", 12_100, 45),
         ("desk lamp", 880, None),
@@ -100,7 +100,7 @@ def test_keywords_added_by_hand_are_joined_like_imported_ones(database: Database
 
     assert (report.read, report.imported, report.duplicates) == (3, 2, 1)
     with database.reading() as session:
-        assert [row.text for row in keywords.list_keywords(session, site=site)] == ["Desk lamp", "chair"]
+        assert [row.text for row in keywords.list_keywords(session, site=site).items] == ["Desk lamp", "chair"]
 
 
 @pytest.mark.parametrize("text", ["", " \u200b ", "x" * 201, "\ufdfa" * 100])
@@ -111,7 +111,7 @@ def test_an_unusable_keyword_is_refused_and_none_is_added(
         keywords.add(session, site, ["desk", text], now=now)
 
     with database.reading() as session:
-        assert not keywords.list_keywords(session, site=site)
+        assert not keywords.list_keywords(session, site=site).items
 
 
 def test_keywords_are_listed_page_by_page_and_by_status(database: Database, site: Site, now: datetime) -> None:
@@ -119,7 +119,7 @@ def test_keywords_are_listed_page_by_page_and_by_status(database: Database, site
         keywords.add(session, site, ["one", "two", "three"], now=now)
 
     with database.reading() as session:
-        first = keywords.list_keywords(session, site=site, limit=2)
-        rest = keywords.list_keywords(session, site=site, after_id=first[-1].id, limit=2)
+        first = keywords.list_keywords(session, site=site, limit=2).items
+        rest = keywords.list_keywords(session, site=site, after_id=first[-1].id, limit=2).items
         assert [row.text for row in (*first, *rest)] == ["one", "two", "three"]
-        assert not keywords.list_keywords(session, site=site, status=KeywordStatus.CLUSTERED)
+        assert not keywords.list_keywords(session, site=site, status=KeywordStatus.CLUSTERED).items

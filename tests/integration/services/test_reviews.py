@@ -106,7 +106,7 @@ def test_what_is_deleted_is_shown_to_nobody_and_stays_with_its_lineage(
 
     assert (_read(database, row).deleted_at, _read(database, row).status) == (NOW, ContentStatus.REJECTED)
     with database.reading() as session:
-        assert content.list_contents(session, site=site) == []
+        assert content.list_contents(session, site=site).items == []
         assert sum(content.count_by_status(session, site=site).values()) == 0
         assert content.lineage(session, row.id, account_id=row.account_id).content.id == row.id
         with pytest.raises(NotFoundError):

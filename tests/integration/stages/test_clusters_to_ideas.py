@@ -8,6 +8,7 @@ from pipeline.core.matrix import SiteSettings
 from pipeline.core.states import ClusterStatus, IdeaStatus
 from pipeline.db.session import Database
 from pipeline.models import Cluster, Idea, IdeaKeyword, Keyword, Site
+from pipeline.services import keywords
 from stages.clusters_to_ideas import ClustersToIdeas, IdeaAnswer, IdeasAnswer
 from tests.support.builders import make_cluster, make_content, make_idea, make_keywords, make_subjects
 from tests.support.questions import data_of, instructions_of
@@ -224,3 +225,18 @@ def test_an_idea_that_another_lane_wrote_meanwhile_is_left_out(
 
     assert titles(database) == {"Choose a spade", "Choose a fork"}
     assert len(produced[cluster.id]) == 1
+
+
+def test_a_keyword_that_was_deleted_is_neither_shown_nor_targeted(
+    database: Database, site: Site, cluster: Cluster
+) -> None:
+    with database.transaction() as session:
+        gone = session.scalars(select(Keyword).where(Keyword.text == TEXTS[0])).one()
+        keywords.delete(session, gone, actor="ada", now=database.now())
+
+    with database.reading() as session:
+        question = STAGE.ask(session, make_subjects(session, [cluster], site=site))
+    keep(database, site, cluster, answer(idea("Spades", keywords=(TEXTS[0],))))
+
+    assert data_of(question)["cluster"]["keywords"] == TEXTS[1:]
+    assert targets(database) == {"Spades": {TEXTS[1]}}

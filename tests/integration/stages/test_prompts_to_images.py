@@ -10,6 +10,7 @@ from pipeline.core.matrix import SiteSettings
 from pipeline.core.states import ContentStatus, ImagePromptStatus
 from pipeline.db.session import Database
 from pipeline.models import Content, Image, ImagePrompt, Site
+from pipeline.services import images
 from stages.prompts_to_images import PromptsToImages
 from tests.support.builders import make_content, make_image_prompt, make_subjects
 
@@ -129,6 +130,46 @@ def test_a_retried_image_completes_a_content_that_went_on_without_it(
     keep(database, site, prompts[1])
 
     assert state(database, content) == (ContentStatus.SCHEDULED, False)
+
+
+def _sent_back(database: Database, content: Content, prompts: list[ImagePrompt]) -> None:
+    with database.transaction() as session:
+        row = session.get_one(Content, content.id)
+        images.regenerate(session, row, prompts[0].position, prompt="A rake", actor="ada", now=database.now())
+
+
+def test_an_image_that_was_sent_back_is_replaced(
+    database: Database, site: Site, content: Content, prompts: list[ImagePrompt]
+) -> None:
+    for prompt in prompts:
+        keep(database, site, prompt)
+    _sent_back(database, content, prompts)
+    again = StoredImage(sha256="cd" * 32, mime="image/png", width=640, height=360)
+
+    with database.transaction() as session:
+        subjects = make_subjects(session, [session.get_one(ImagePrompt, prompts[0].id)], site=site)
+        assert STAGE.ask(session, subjects).prompt.startswith("A rake")
+        STAGE.keep(session, subjects, again)
+
+    with database.reading() as session:
+        drawn = session.execute(select(Image.image_prompt_id, Image.sha256).order_by(Image.image_prompt_id)).all()
+    assert drawn == [(prompts[0].id, again.sha256), (prompts[1].id, STORED.sha256)]
+    assert state(database, content) == (ContentStatus.REVIEW, False)
+
+
+def test_an_image_that_was_sent_back_stays_where_no_other_came(
+    database: Database, site: Site, content: Content, prompts: list[ImagePrompt]
+) -> None:
+    for prompt in prompts:
+        keep(database, site, prompt)
+    _sent_back(database, content, prompts)
+
+    give_up(database, prompts[0])
+
+    with database.reading() as session:
+        assert len(session.scalars(select(Image)).all()) == 2
+        assert session.get_one(ImagePrompt, prompts[0].id).status is ImagePromptStatus.DONE
+    assert state(database, content) == (ContentStatus.REVIEW, False)
 
 
 def test_the_prompts_of_another_content_do_not_count(

@@ -128,7 +128,9 @@ def _answers(api: Api) -> str:
     headers = api.key(Role.PLATFORM_ADMIN)
     paths = [path for path, operations in the_app().openapi()["paths"].items() if "get" in operations]
     return "\n".join(
-        api.client.get(path.format(**api.mine.ids), headers=headers).text for path in paths if "{token}" not in path
+        api.client.get(path.format(**api.mine.in_paths), headers=headers).text
+        for path in paths
+        if "{token}" not in path
     )
 
 

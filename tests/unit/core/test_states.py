@@ -54,7 +54,7 @@ FINAL: dict[type[StrEnum], set[StrEnum]] = {
     ClusterStatus: set(),
     IdeaStatus: {IdeaStatus.QUEUED},
     ContentTaskStatus: {ContentTaskStatus.WRITTEN},
-    ImagePromptStatus: {ImagePromptStatus.DONE},
+    ImagePromptStatus: set(),
     ContentStatus: set(),
     PublicationStatus: set(),
     DeliveryStatus: set(),

@@ -1,0 +1,125 @@
+"""Owns what people change of a site itself: its name, where its content goes, its credentials, its zone.
+
+Credentials go in and never come out: whoever reads a site is shown a mask, and sending the mask back changes nothing.
+Never: commits; asks a site.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy.orm import Session
+
+from pipeline.core.errors import Fault, InvalidValueError
+from pipeline.core.normal import display_text
+from pipeline.models import Site
+from pipeline.net import checked_url
+from pipeline.secrets import encrypted
+from pipeline.services import audit, calendar
+from pipeline.services.calendar import Changed, Follow
+from pipeline.services.sites import lock_site, name_faults, timezone_faults
+from pipeline.sites import SiteKind
+
+#: What stands for credentials that are set.
+MASK: Final = "********"
+#: What may be changed, and whether it may be taken away (None).
+FIELDS: Final[Mapping[str, bool]] = {
+    "name": False,
+    "timezone": False,
+    "target": False,
+    "url": True,
+    "username": True,
+    "credentials": True,
+}
+_MOST_USERNAME: Final = 200
+_MOST_CREDENTIALS: Final = 4_000
+
+
+def mask(site: Site) -> str | None:
+    """What is shown of the site's credentials; None: it has none."""
+    return None if site.credentials is None else MASK
+
+
+def edit(
+    session: Session,
+    site: Site,
+    changes: Mapping[str, str | None],
+    *,
+    follow: Follow,
+    home: Path,
+    actor: str,
+    now: datetime,
+) -> Changed:
+    """Change the named fields of the site (of FIELDS), all or none; what that did to its calendar.
+
+    InvalidValueError names every fault.
+    """
+    values = _checked(session, site, changes)
+    zone = values.pop("timezone", site.timezone)
+    moved = Changed((), None)
+    if zone != site.timezone:
+        moved = calendar.set_timezone(session, site, zone, follow=follow, actor=actor, now=now)
+    lock_site(session, site)
+    secret = values.pop("credentials", MASK)
+    differing = {name: value for name, value in values.items() if getattr(site, name) != value}
+    if secret != MASK and (secret or site.credentials is not None):
+        differing["credentials"] = encrypted(secret, home=home) if secret else None
+    if not differing:
+        return moved
+    for name, value in differing.items():
+        setattr(site, name, value)
+    session.flush()
+    audit.record(
+        session,
+        account_id=site.account_id,
+        actor=actor,
+        action="site.edited",
+        subject_kind="site",
+        subject_id=site.id,
+        now=now,
+        details={"fields": sorted(differing)},
+    )
+    return moved
+
+
+def _checked(session: Session, site: Site, changes: Mapping[str, str | None]) -> dict[str, Any]:
+    """The values as they are kept; InvalidValueError with every fault at once."""
+    values: dict[str, Any] = {}
+    faults: list[Fault] = []
+    for name, value in changes.items():
+        if value is None:
+            values[name] = None
+            if not FIELDS[name]:
+                faults.append(Fault(name, "it must not be empty. Leave it out to keep it as it is."))
+            continue
+        values[name] = display_text(value) if name in {"name", "username"} else value
+        faults += _faults_of(session, site, name, values[name])
+    if faults:
+        raise InvalidValueError(faults)
+    return values | ({"url": values["url"].strip() or None} if values.get("url") is not None else {})
+
+
+def _faults_of(session: Session, site: Site, name: str, value: str) -> list[Fault]:
+    if name == "name":
+        return [] if value == site.name else name_faults(session, site.account_id, value)
+    if name == "timezone":
+        return timezone_faults(value)
+    if name == "target" and value not in list(SiteKind):
+        return [Fault(name, f"{value!r} is not known. Allowed: {', '.join(SiteKind)}.")]
+    if name == "url":
+        return _url_faults(value)
+    most = {"username": _MOST_USERNAME, "credentials": _MOST_CREDENTIALS}.get(name)
+    if most is not None and len(value) > most:
+        return [Fault(name, f"it has {len(value):,} characters; at most {most:,} are allowed. Shorten it.")]
+    return []
+
+
+def _url_faults(url: str) -> list[Fault]:
+    try:
+        checked_url(url)
+    except InvalidValueError as error:
+        return [Fault("url", error.message)]
+    return []
