@@ -95,7 +95,7 @@ def log_in(request: Request, response: Response, given: Credentials) -> Me:
         known = users.known(session, given.email)
     is_right = passwords.is_right(None if known is None else known.password_hash, given.password)
     if known is None or not is_right:
-        _note_failure(backend, known)
+        _note_failure(backend, known, email=users.email_of(given.email))
         raise UnknownCallerError(_WRONG)
     stronger = passwords.hashed(given.password) if passwords.is_weak(known.password_hash or "") else None
     with database.transaction() as session:
@@ -173,12 +173,13 @@ def _me(unit: Unit) -> Me:
     )
 
 
-def _note_failure(backend: Backend, known: Known | None) -> None:
-    """Write down that somebody was not let in, where it is known as whom."""
-    if known is None:
-        return
+def _note_failure(backend: Backend, known: Known | None, *, email: str) -> None:
+    """Write down that somebody was not let in, where it is known as whom; where not, write as much."""
     database = backend.database()
     with database.transaction() as session:
+        if known is None:
+            log_in_attempts.note_failure(session, email)
+            return
         user = session.get_one(User, known.user_id)
         audit.record(
             session,

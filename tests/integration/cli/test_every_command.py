@@ -21,7 +21,7 @@ ISSUED = {
     "site test", "site sync", "notifications list", "notifications read", "webhooks add",
     "webhooks list", "webhooks remove", "webhooks test",
     "calendar show", "calendar move", "calendar pin", "calendar unpin", "calendar swap",
-    "users add", "users list", "users disable", "users enable", "users password", "users sites",
+    "users add", "users list", "users disable", "users enable", "users password", "users sites", "users role",
     "api-keys rotate", "calendar feed", "account export", "account erase",
     "calendar unschedule", "calendar schedule", "calendar undo", "site set",
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -45,7 +46,8 @@ def _browser(*, scheme: str = "http") -> TestClient:
 
 
 def _log_in(client: TestClient, email: str = "bob@example.com", password: str = PASSWORD) -> Any:
-    return client.post("/api/v1/login", json={"email": email, "password": password})
+    body = json.dumps({"email": email, "password": password})
+    return client.post("/api/v1/login", content=body, headers={"Content-Type": "application/json"})
 
 
 def _logged_in(api: Api, role: Role = Role.EDITOR, **more: Any) -> TestClient:
