@@ -137,9 +137,12 @@ def show(unit: Unit) -> Me:
 @writes_in_steps(Scope.ACCESS, role=Role.VIEWER)
 def change_password(steps: Steps, given: PasswordChange) -> None:
     """Change one's own password: every other log-in of one's own ends."""
-    with steps.reading() as unit:
+    with steps.writing() as unit:
         user_id = _person(unit)
-        kept = unit.session.get_one(User, user_id).password_hash
+        user = unit.session.get_one(User, user_id)
+        # Whoever found a browser open may not try until they know the password.
+        log_in_attempts.spend(unit.session, user.email, now=unit.now)
+        kept = user.password_hash
     if not passwords.is_right(kept, given.old_password):
         raise InvalidValueError([Fault("old_password", "this is not your password. Try again.")])
     passwords.refuse(given.new_password, field="new_password")

@@ -263,6 +263,17 @@ def test_a_password_is_tried_ten_times_whoever_asks_and_however_many_at_once(api
     assert _actions(api.database).count("user.log_in_failed") == log_in_attempts.MOST
 
 
+def test_whoever_found_a_browser_open_does_not_try_for_long(sqlite_api: Api) -> None:
+    client = _logged_in(sqlite_api)
+    change = {"old_password": WRONG, "new_password": "staple of desks"}
+
+    statuses = [client.post("/api/v1/me/password", json=change).status_code for _ in range(11)]
+    right = client.post("/api/v1/me/password", json=change | {"old_password": PASSWORD})
+
+    assert statuses == [422] * 10 + [429]
+    assert right.status_code == 429
+
+
 def test_attempts_are_counted_anew_after_their_time_and_after_a_right_one(api: Api) -> None:
     _person(api)
     now = api.database.now()
