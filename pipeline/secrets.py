@@ -1,6 +1,6 @@
 """Owns `secrets.env`: the passwords and keys an installation made for itself, readable by its owner only.
 
-What is encrypted with its key says with which, in front, so that the key may be replaced one day.
+What is encrypted says with which key, in front. A new key encrypts at once; the ones before it stay to decrypt with.
 Never: print or log a value.
 """
 
@@ -12,18 +12,28 @@ import hashlib
 import os
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from pipeline.core.errors import NotReadyError
+from pipeline.core.errors import NotReadyError, PipelineError
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
 
 FILE_NAME: Final = "secrets.env"
 FLOWER_PASSWORD: Final = "FLOWER_PASSWORD"  # noqa: S105  # the name of an entry, no password.
 ENCRYPTION_KEY: Final = "ENCRYPTION_KEY"
+#: Those before it, the newest first, separated by commas.
+OLD_ENCRYPTION_KEYS: Final = "OLD_ENCRYPTION_KEYS"
 
 _PRIVATE: Final = 0o600
+
+
+class UnreadableSecretError(PipelineError):
+    """A stored secret was encrypted with a key that is not here."""
 
 
 def make_password() -> str:
@@ -39,29 +49,94 @@ def make_key() -> str:
 _MAKERS: Final[dict[str, Callable[[], str]]] = {FLOWER_PASSWORD: make_password, ENCRYPTION_KEY: make_key}
 
 
+@dataclass(frozen=True)
+class Keyring:
+    """The keys of an installation: the first encrypts, all of them decrypt."""
+
+    #: Id of a key -> the key, the newest first.
+    keys: Mapping[str, str] = field(repr=False)
+
+    @property
+    def newest(self) -> str:
+        """The id of the key that encrypts."""
+        return next(iter(self.keys))
+
+    def encrypted(self, text: str) -> bytes:
+        """`text` as the database may keep it: the key's id, a colon, the token."""
+        return self._marked(self._fernets().encrypt(text.encode()))
+
+    def decrypted(self, kept: bytes) -> str:
+        """What was encrypted. UnreadableSecretError where it was with none of these keys."""
+        return self._found(kept).decode()
+
+    def renewed(self, kept: bytes) -> bytes:
+        """The same secret under the newest key; what is so already stays as it is. UnreadableSecretError."""
+        key_id, _, token = kept.partition(b":")
+        if key_id.decode(errors="replace") == self.newest:
+            return kept
+        self._found(kept)
+        return self._marked(self._fernets().rotate(token))
+
+    def _found(self, kept: bytes) -> bytes:
+        from cryptography.fernet import InvalidToken
+
+        key_id, _, token = kept.partition(b":")
+        if key_id.decode(errors="replace") not in self.keys:
+            raise UnreadableSecretError
+        try:
+            return self._fernets().decrypt(token)
+        except (InvalidToken, ValueError):
+            raise UnreadableSecretError from None
+
+    def _marked(self, token: bytes) -> bytes:
+        return f"{self.newest}:".encode() + token
+
+    def _fernets(self) -> MultiFernet:
+        from cryptography.fernet import Fernet, MultiFernet
+
+        return MultiFernet([Fernet(key) for key in self.keys.values()])
+
+
+def keyring(home: Path) -> Keyring:
+    """The keys of the installation in `home`, made where it has none; read from its file each time."""
+    return _keyring(ensure_secrets(home))
+
+
+def add_key(home: Path) -> Keyring:
+    """Make a new key that encrypts from now on, in every process; those there are go on decrypting."""
+    ensure_secrets(home)
+    with _locked(home):
+        entries = read_secrets(home)
+        old = ",".join(_keyring(entries).keys.values())
+        made = entries | {ENCRYPTION_KEY: make_key(), OLD_ENCRYPTION_KEYS: old}
+        _write(home / FILE_NAME, made)
+    return _keyring(made)
+
+
 def encrypted(text: str, *, home: Path) -> bytes:
     """`text` as the database may keep it: the key's id, a colon, the token."""
-    from cryptography.fernet import Fernet
-
-    key = ensure_secrets(home)[ENCRYPTION_KEY]
-    return f"{_key_id(key)}:".encode() + Fernet(key).encrypt(text.encode())
+    return keyring(home).encrypted(text)
 
 
 def decrypted(kept: bytes, *, home: Path) -> str:
     """What was encrypted. NotReadyError where this installation has not the key."""
-    from cryptography.fernet import Fernet, InvalidToken
-
-    key_id, _, token = kept.partition(b":")
-    key = read_secrets(home).get(ENCRYPTION_KEY, "")
+    entries = read_secrets(home)
     try:
-        if key and key_id.decode() == _key_id(key):
-            return Fernet(key).decrypt(token).decode()
-    except (InvalidToken, ValueError):
-        pass
-    raise NotReadyError(
-        f"A stored secret was encrypted with another key than the one in {home / FILE_NAME}. "
-        "Put back the file that belongs to this database, or set the secret again."
-    )
+        return _keyring(entries).decrypted(kept) if entries.get(ENCRYPTION_KEY) else _refuse()
+    except (UnreadableSecretError, ValueError):
+        raise NotReadyError(
+            f"A stored secret was encrypted with another key than those in {home / FILE_NAME}. "
+            "Put back the file that belongs to this database, or set the secret again."
+        ) from None
+
+
+def _refuse() -> str:
+    raise UnreadableSecretError
+
+
+def _keyring(entries: Mapping[str, str]) -> Keyring:
+    keys = [entries[ENCRYPTION_KEY], *entries.get(OLD_ENCRYPTION_KEYS, "").split(",")]
+    return Keyring({_key_id(key): key for key in keys if key})
 
 
 def _key_id(key: str) -> str:

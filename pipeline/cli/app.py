@@ -15,12 +15,16 @@ from pipeline.cli import (
     calendar_moves,
     content,
     credit,
+    defaults,
     demo,
     doctor,
     installation,
+    keys,
     keywords,
+    models,
     notifications,
     processes,
+    providers,
     publishing,
     reviews,
     run,
@@ -106,6 +110,11 @@ account.app.command("export")(account_end.export)
 account.app.command("erase")(account_end.erase)
 _group("api-keys", api_keys.app, "API keys of an account: create, list, rotate, revoke.")
 _group("users", users.app, "People of an account: add, list, disable, enable, password, role, sites.")
+_group("account-settings", defaults.of_account, "What an account decides for its sites: show, set.")
+_group("system-settings", defaults.of_system, "What the system decides for all accounts: show, set.")
+_group("models", models.app, "Models that may be asked, with cost and price: list, set, retire.")
+_group("providers", providers.app, "Providers of models, payments, e-mail: list, set.")
+_group("keys", keys.app, "Keys that secrets are encrypted with: rotate.")
 _group("notifications", notifications.app, "What an account was told: list, mark as read.")
 _group("webhooks", webhooks.app, "Addresses that notifications are posted to: add, list, remove, test.")
 _group("db", installation.db_app, "The database.")

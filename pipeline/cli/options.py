@@ -19,12 +19,19 @@ RunArgument = Annotated[
 ContentArgument = Annotated[
     int, typer.Argument(metavar="ID", max=LARGEST_ID, help="The content, by its id.", show_default=False)
 ]
+ChangesArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="KEY=VALUE...", help="Such as stages.4.per_run_limit=5 or ai.temperature=0.5.", show_default=False
+    ),
+]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="Show at most this many.")]
 
 __all__ = [
     "DEFAULT_ACCOUNT",
     "LARGEST_ID",
     "AccountOption",
+    "ChangesArgument",
     "ContentArgument",
     "JsonOption",
     "LimitOption",

@@ -99,6 +99,15 @@ def status(word: str) -> Text:
     return Text(word, style=STYLES.get(word, ""))
 
 
+def setting(value: object) -> str:
+    """A setting as the commands that set one would take it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return ",".join(map(str, value)) or "(none)"
+    return "–" if value is None else str(value)
+
+
 def local_instant(at: datetime | None, timezone: str) -> str:
     """An instant as the site's clocks show it, to the minute; empty for none."""
     from pipeline.core.calendar import parse_timezone

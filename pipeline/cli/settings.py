@@ -9,8 +9,8 @@ import typer
 
 from pipeline.cli.calendar_changes import FollowOption, PreviewOption, note_moves, tell_preview
 from pipeline.cli.edge import ACTOR, account_of, reading, ready_database
-from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, SiteArgument
-from pipeline.cli.output import document, say, table
+from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, ChangesArgument, JsonOption, SiteArgument
+from pipeline.cli.output import document, say, setting, table
 from pipeline.cli.schedule import next_run
 from pipeline.core.errors import Fault, InvalidValueError
 from pipeline.core.matrix import SiteSettings
@@ -21,19 +21,24 @@ from pipeline.services.settings import ResolvedAi
 
 app = typer.Typer()
 
-ChangesArgument = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="KEY=VALUE...", help="Such as stages.4.per_run_limit=5 or delays.within_stage=0.", show_default=False
-    ),
+ResolvedOption = Annotated[
+    bool, typer.Option("--resolved", help="Only what a site may leave open: what counts, and who decided it.")
 ]
-
 PresetArgument = Annotated[Preset, typer.Argument(metavar="PRESET", help=f"One of {', '.join(Preset)}.")]
 
 
 @app.command("show")
-def show(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
+def show(
+    site: SiteArgument,
+    *,
+    only_resolved: ResolvedOption = False,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    as_json: JsonOption = False,
+) -> None:
     """Show every setting of a site, by the key that `settings set` takes."""
+    if only_resolved:
+        _show_resolved(site, account, as_json=as_json)
+        return
     with reading() as session:
         row = sites.find_site(session, account_of(session, account).id, site)
         found = settings.document(session, row)
@@ -50,6 +55,21 @@ def show(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_jso
     say(f"Next run: {next_run(schedule, row)}")
 
 
+def _show_resolved(site: str, account: str, *, as_json: bool) -> None:
+    with reading() as session:
+        row = sites.find_site(session, account_of(session, account).id, site)
+        found = settings.resolved_of(session, row)
+    if as_json:
+        document({group: {name: of._asdict() for name, of in values.items()} for group, values in found.items()})
+        return
+    lines = [
+        (f"{group}.{name}", setting(of.value), of.source.value)
+        for group, values in found.items()
+        for name, of in values.items()
+    ]
+    table(["setting", "", "from"], lines)
+
+
 @app.command("set")
 def change(
     site: SiteArgument,
@@ -61,7 +81,7 @@ def change(
     as_json: JsonOption = False,
 ) -> None:
     """Change settings of a site: all of them, or none where one is wrong. The calendar follows its slots."""
-    wanted = _parsed(changes)
+    wanted = parsed_changes(changes)
 
     def changed(stored: SiteSettings) -> SiteSettings:
         return settings.changed(stored, wanted)
@@ -74,7 +94,7 @@ def change(
         document(found)
         return
     for key in wanted:
-        say(f"{key} = {_shown(_at(found, key))}")
+        say(f"{key} = {setting(_at(found, key))}")
 
 
 @app.command("preset")
@@ -88,7 +108,7 @@ def preset(
         return
     for number in LIMITS[name]:
         key = f"stages.{number}.per_run_limit"
-        say(f"{key} = {_shown(_at(found, key))}")
+        say(f"{key} = {setting(_at(found, key))}")
 
 
 @app.command("reset")
@@ -136,7 +156,7 @@ def _tell_preview(
     tell_preview(would_move, timezone=row.timezone, as_json=as_json)
 
 
-def _parsed(changes: Sequence[str]) -> dict[str, str]:
+def parsed_changes(changes: Sequence[str]) -> dict[str, str]:
     """The changes by key; InvalidValueError for what is no KEY=VALUE, and for a key that comes twice."""
     wanted: dict[str, str] = {}
     faults = []
@@ -155,17 +175,17 @@ def _parsed(changes: Sequence[str]) -> dict[str, str]:
 
 def _tell_stages(stages: Sequence[Mapping[str, Any]]) -> None:
     columns = ("enabled", "batch_size", "per_run_limit", "use_testing", "budget_pct", "concurrency")
-    rows = [(f"stages.{row['number']}", row["name"], *(_shown(row[column]) for column in columns)) for row in stages]
+    rows = [(f"stages.{row['number']}", row["name"], *(setting(row[column]) for column in columns)) for row in stages]
     table(["stage", "", *columns], rows, right=columns)
 
 
 def _lines(group: str, values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(f"{group}.{name}", _shown(value)) for name, value in values.items()]
+    return [(f"{group}.{name}", setting(value)) for name, value in values.items()]
 
 
 def _ai_lines(resolved: ResolvedAi) -> list[tuple[str, str, str]]:
     values = resolved.values.model_dump()
-    return [(f"ai.{name}", _shown(value), resolved.origins[name].value) for name, value in values.items()]
+    return [(f"ai.{name}", setting(value), resolved.origins[name].value) for name, value in values.items()]
 
 
 def _at(found: Mapping[str, Any], key: str) -> object:
@@ -174,12 +194,3 @@ def _at(found: Mapping[str, Any], key: str) -> object:
         return found[group][rest]
     number, _, column = rest.partition(".")
     return found["stages"][int(number) - 1][column]
-
-
-def _shown(value: object) -> str:
-    """A value as `settings set` would take it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list):
-        return ",".join(map(str, value)) or "(none)"
-    return "–" if value is None else str(value)

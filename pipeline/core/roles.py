@@ -10,7 +10,7 @@ from typing import Final
 class Role(StrEnum):
     """What somebody may do; each may also do what those after it may."""
 
-    #: Runs the installation: providers, models, every account.
+    #: Runs the installation: models, providers, the system's settings; in their own account also what an owner may.
     PLATFORM_ADMIN = "platform_admin"
     #: Everything in their account, keys and people included.
     OWNER = "owner"
@@ -25,7 +25,7 @@ class Scope(StrEnum):
 
     #: Sites: list, add, show.
     SITES = "sites"
-    #: Settings of a site.
+    #: Settings of sites and of the account.
     SETTINGS = "settings"
     #: Runs: start, look, pause, resume, cancel, retry.
     RUNS = "runs"
@@ -41,6 +41,12 @@ class Scope(StrEnum):
     ACCESS = "access"
     #: What was done, and by whom.
     AUDIT = "audit"
+    #: Models that may be asked, with cost and price.
+    MODELS = "models"
+    #: Providers, with their keys.
+    PROVIDERS = "providers"
+    #: What counts for every account.
+    SYSTEM = "system"
 
 
 _ORDER: Final = tuple(Role)

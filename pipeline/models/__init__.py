@@ -8,19 +8,23 @@ from pipeline.models.base import Base
 from pipeline.models.calendar import CalendarSlot, SiteCalendar, UndoRecord
 from pipeline.models.credits import AiCall, CreditEntry
 from pipeline.models.feeds import CalendarFeed
+from pipeline.models.integrations import IntegrationProvider
 from pipeline.models.log_ins import LogIn, LogInAttempts
 from pipeline.models.media import Image, ImagePrompt
 from pipeline.models.notifications import Delivery, Notification, Webhook
 from pipeline.models.planning import Cluster, Idea, IdeaKeyword, Keyword
+from pipeline.models.preferences import UserSetting
 from pipeline.models.publishing import Publication
 from pipeline.models.runs import Decision, Lane, Run, StageItem, StageRun
 from pipeline.models.settings import AccountSetting, SiteAutomationSettings, SystemAiSettings
 from pipeline.models.site_access import SiteAccess
 from pipeline.models.sites import Site, SyncEvent
+from pipeline.models.switches import AccountModuleSwitch, GlobalModuleSwitch
 from pipeline.models.writing import Content, ContentTask
 
 __all__ = [
     "Account",
+    "AccountModuleSwitch",
     "AccountSetting",
     "AiCall",
     "AiModel",
@@ -36,6 +40,7 @@ __all__ = [
     "CreditEntry",
     "Decision",
     "Delivery",
+    "GlobalModuleSwitch",
     "Heartbeat",
     "HousekeepingPosition",
     "Idea",
@@ -43,6 +48,7 @@ __all__ = [
     "IdempotencyKey",
     "Image",
     "ImagePrompt",
+    "IntegrationProvider",
     "Keyword",
     "Lane",
     "LogIn",
@@ -60,5 +66,6 @@ __all__ = [
     "SystemAiSettings",
     "UndoRecord",
     "User",
+    "UserSetting",
     "Webhook",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,10 @@ from pipeline.models.base import Base, Id, Json, word_check
 _TESTING = text("is_testing AND is_active")
 _LIVE = text("is_default AND is_active AND NOT is_testing")
 
+_PRICED_AS_ITS_TYPE = (
+    "(model_type = 'text' OR tokens_per_credit IS NULL) AND (model_type = 'image' OR credits_per_image IS NULL)"
+)
+
 
 class AiModel(Base):
     """The plan's AIModelConfig: one model, what it costs us and what it costs a customer."""
@@ -23,6 +28,9 @@ class AiModel(Base):
         word_check("model_type", [kind.value for kind in ModelType]),
         CheckConstraint("tokens_per_credit > 0", name="tokens_per_credit"),
         CheckConstraint("credits_per_image >= 0", name="credits_per_image"),
+        CheckConstraint("cost_per_1k_input >= 0 AND cost_per_1k_output >= 0 AND cost_per_image >= 0", name="costs"),
+        CheckConstraint("NOT (is_testing AND is_default)", name="testing_or_default"),
+        CheckConstraint(_PRICED_AS_ITS_TYPE, name="priced_as_its_type"),
         Index("uq_ai_models_testing", "model_type", unique=True, sqlite_where=_TESTING, postgresql_where=_TESTING),
         Index("uq_ai_models_live", "model_type", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
     )
@@ -47,3 +55,5 @@ class AiModel(Base):
     credits_per_image: Mapped[int | None]
     #: "WxH/quality" -> {"credits_per_image", "cost_per_image"}, where they differ from the model's own.
     image_prices: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    #: Since when it is not asked any more; NULL while it is active.
+    retired_at: Mapped[datetime | None]

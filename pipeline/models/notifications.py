@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.core.alerts import NotificationKind
 from pipeline.core.states import DeliveryStatus
 from pipeline.models.base import AccountId, Base, Id, Instant, Json, status_check, utc_now, word_check
-from pipeline.models.types import BigId, Status
+from pipeline.models.types import BigId, Encrypted, Status
 
 CHANNELS = ("webhook", "email")
 _OPEN = text("ended_at IS NULL")
@@ -56,7 +56,7 @@ class Webhook(Base):
     account_id: Mapped[AccountId]
     url: Mapped[str] = mapped_column(String(2_000))
     #: What signs each delivery; encrypted, the key id in front.
-    secret: Mapped[bytes] = mapped_column(LargeBinary)
+    secret: Mapped[bytes] = mapped_column(Encrypted)
     #: `NotificationKind`s.
     kinds: Mapped[list[Any]] = mapped_column(Json)
     active: Mapped[bool] = mapped_column(default=True)

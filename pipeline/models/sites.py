@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, text
+from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.models.base import AccountId, Base, Id, Instant, utc_now, word_check
-from pipeline.models.types import BigId
+from pipeline.models.types import BigId, Encrypted
 
 TARGETS = ("folder", "site", "webhook")
 SYNC_STATUSES = ("never", "ok", "drifted", "failing")
@@ -35,7 +35,7 @@ class Site(Base):
     url: Mapped[str | None] = mapped_column(String(2_000))
     username: Mapped[str | None] = mapped_column(String(200))
     #: Encrypted; the key id stands in front.
-    credentials: Mapped[bytes | None] = mapped_column(LargeBinary)
+    credentials: Mapped[bytes | None] = mapped_column(Encrypted)
     #: IANA name; every wall time of the site is in it.
     timezone: Mapped[str] = mapped_column(String(64))
     sync_status: Mapped[str] = mapped_column(String(16), default="never")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer, String, TypeDecorator
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, LargeBinary, String, TypeDecorator
 
 #: Row ids: 64 bits on PostgreSQL; SQLite's own rowid, which is that already.
 BigId = BigInteger().with_variant(Integer(), "sqlite")
@@ -31,6 +31,13 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Encrypted(TypeDecorator[bytes]):
+    """What `pipeline.secrets` encrypted: the key's id in front. A change of keys finds its columns by this type."""
+
+    impl = LargeBinary
+    cache_ok = True
 
 
 class Status(TypeDecorator[StrEnum]):

@@ -15,6 +15,7 @@ from pipeline.core.money import ucr
 from pipeline.core.normal import display_text
 from pipeline.models import Account, AiModel, SystemAiSettings, User
 from pipeline.services import credits as ledger
+from pipeline.services import providers
 
 DEFAULT_ACCOUNT: Final = "default"
 OWNER_EMAIL: Final = "owner@localhost"
@@ -26,7 +27,7 @@ _ID_DIGITS: Final = 18
 
 
 def init_installation(session: Session, *, now: datetime) -> Account:
-    """Make what is missing of account, owner, welcome credits, offline models and system settings; return the account.
+    """Make what is missing of account, owner, credits, offline models, providers, system settings; return the account.
 
     May be called any number of times: nothing that exists is changed.
     """
@@ -42,6 +43,7 @@ def init_installation(session: Session, *, now: datetime) -> Account:
     if session.get(SystemAiSettings, 1) is None:
         session.add(SystemAiSettings(id=1))
     _add_offline_models(session)
+    providers.add_missing(session, now=now)
     session.flush()
     session.refresh(account)
     return account

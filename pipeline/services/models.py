@@ -14,10 +14,15 @@ from pipeline.core.pricing import ImagePrice, Price
 from pipeline.models import AiModel
 
 
-def price_for(session: Session, model_type: ModelType, *, use_testing: bool) -> Price:
-    """The price of the active testing model of that type, or of the live default. NotReadyError: none, or no price."""
-    is_chosen = AiModel.is_testing if use_testing else AiModel.is_default & ~AiModel.is_testing
-    model = session.scalar(select(AiModel).where(AiModel.model_type == model_type.value, AiModel.is_active, is_chosen))
+def price_for(session: Session, model_type: ModelType, *, use_testing: bool, preferred: str | None = None) -> Price:
+    """The price of the active testing model of that type, or of the live one. NotReadyError: none, or no price.
+
+    The live one is what the account prefers, among the active live ones, else the default.
+    """
+    is_preferred = AiModel.name == (preferred or "")
+    is_chosen = AiModel.is_testing if use_testing else (AiModel.is_default | is_preferred) & ~AiModel.is_testing
+    query = select(AiModel).where(AiModel.model_type == model_type.value, AiModel.is_active, is_chosen)
+    model = session.scalar(query.order_by(is_preferred.desc()).limit(1))
     role = "testing" if use_testing else "live"
     if model is None:
         raise NotReadyError(
@@ -29,7 +34,7 @@ def price_for(session: Session, model_type: ModelType, *, use_testing: bool) -> 
         unit = "tokens per credit" if model_type is ModelType.TEXT else "credits per image"
         raise NotReadyError(
             f"The {role} {model_type} model {model.display_name!r} has no price, and nothing is asked without one. "
-            f"Set its {unit}, or mark it as free."
+            f"Set its {unit}, or mark it as free: igny8 models set {model.name} --{unit.replace(' ', '-')} N"
         )
     return price
 

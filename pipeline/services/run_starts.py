@@ -122,16 +122,18 @@ class PriceList:
     def __init__(self, session: Session) -> None:
         """Nothing is read before it is asked for."""
         self._session = session
-        self._seen: dict[tuple[ModelType, bool], dict[str, Any] | NotReadyError] = {}
+        self._seen: dict[tuple[ModelType, bool, str | None], dict[str, Any] | NotReadyError] = {}
 
-    def of(self, settings: SiteSettings, *, only: Collection[str] | None = None) -> dict[str, Any]:
+    def of(self, frozen: Frozen, *, only: Collection[str] | None = None) -> dict[str, Any]:
         """A frozen price for each AI stage that may work; NotReadyError names every one that is missing."""
-        prices, faults = {}, []
+        settings, prices, faults = frozen.settings, {}, []
         for definition in STAGES:
             model_type = stage(definition.key).definition.model_type
             if model_type is None or not _may_ask(definition, settings, only):
                 continue
-            found = self._price(model_type, use_testing=bool(settings.stages[definition.number].use_testing))
+            use_testing = bool(settings.stages[definition.number].use_testing)
+            preferred = None if use_testing else frozen.preferred_models.get(model_type.value)
+            found = self._price(model_type, use_testing=use_testing, preferred=preferred)
             if isinstance(found, NotReadyError):
                 faults.append(f"{definition.name}: {found.message}")
             else:
@@ -140,11 +142,14 @@ class PriceList:
             raise NotReadyError("\n".join(faults))
         return prices
 
-    def _price(self, model_type: ModelType, *, use_testing: bool) -> dict[str, Any] | NotReadyError:
-        key = model_type, use_testing
+    def _price(
+        self, model_type: ModelType, *, use_testing: bool, preferred: str | None
+    ) -> dict[str, Any] | NotReadyError:
+        key = model_type, use_testing, preferred
         if key not in self._seen:
             try:
-                self._seen[key] = ai_models.price_for(self._session, model_type, use_testing=use_testing).as_json()
+                price = ai_models.price_for(self._session, model_type, use_testing=use_testing, preferred=preferred)
+                self._seen[key] = price.as_json()
             except NotReadyError as error:
                 self._seen[key] = error
         return self._seen[key]
@@ -172,7 +177,7 @@ class _Known:
             return Started(None, None, NOTHING_WAITS)
         frozen = self.frozen[site.id]
         try:
-            prices = self.prices.of(frozen.settings)
+            prices = self.prices.of(frozen)
         except NotReadyError as error:
             return error
         told = {"origin": origin, "scheduled_for": wanted.scheduled_for, "created_at": now}

@@ -50,7 +50,7 @@ def retry(session: Session, run: Run, *, now: datetime) -> Started:
         raise LiveRunError(run.id)
     failed = _wait_again(session, run)
     frozen = site_settings.freeze(session, [site_settings.row_of(session, site)])[site.id]
-    prices = PriceList(session).of(frozen.settings, only=failed)
+    prices = PriceList(session).of(frozen, only=failed)
     available = ledger.balance(session, run.account_id).available_ucr
     told = {"origin": "retry", "retry_of": run.id, "created_at": now}
     again = run_starts.make_run(site, frozen, prices=prices, available=available, **told)

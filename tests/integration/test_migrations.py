@@ -15,10 +15,12 @@ from sqlalchemy import CheckConstraint, MetaData, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from pipeline.core.errors import NotReadyError
+from pipeline.core.roles import Role
 from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.db.migrate import SchemaState, _alembic, require_current, schema_state, upgrade
 from pipeline.db.session import Database
 from pipeline.models import Base, Publication, Site
+from pipeline.services import accounts, api_keys
 from tests.support.builders import make_content, make_site
 from tests.support.postgres import PostgresServer
 
@@ -47,9 +49,18 @@ _A_DELIVERY = (
     "(id, account_id, notification_id, channel, public_id, status, sends, ticket, attempts, created_at) "
     "VALUES (:id, 1, :id, 'email', :key, 'pending', 0, 0, 0, '2026-11-04')"
 )
+_A_MODEL = (
+    _A_SITE_WITH_A_SLOT[0],
+    (
+        "INSERT INTO ai_models (id, name, display_name, provider, model_type, is_active, is_testing, is_default, "
+        "is_free, tokens_per_credit, image_prices) "
+        "VALUES (1, 'm', 'M', 'p', 'text', true, false, true, false, 10, '{}')"
+    ),
+)
 _SETTINGS = "igny8_site_ai_automation_settings"
 #: Whatever revision the one of alerts follows.
 _BEFORE_ALERTS = str(ScriptDirectory.from_config(_alembic()).get_revision("0006").down_revision)
+_BEFORE_MODELS = str(ScriptDirectory.from_config(_alembic()).get_revision("0011").down_revision)
 
 
 @pytest.fixture(params=("sqlite", "postgresql"))
@@ -275,3 +286,37 @@ def test_tables_without_a_version_are_told_to_upgrade(empty: Database) -> None:
 def test_an_empty_database_is_told_to_init(empty: Database) -> None:
     with pytest.raises(NotReadyError, match="igny8 init"):
         require_current(empty)
+
+
+def test_models_providers_and_switches_come_and_go_without_touching_what_is_there(empty: Database) -> None:
+    names = ("ai_models", "api_keys")
+
+    def there() -> list[object]:
+        with empty.engine.connect() as connection:
+            inspected = inspect(connection)
+            checks = [sorted(inspected.get_check_constraints(name), key=str) for name in names]
+            indexes = [sorted(index["name"] or "" for index in inspected.get_indexes(name)) for name in names]
+            return [*checks, *indexes, *(connection.execute(text(f"SELECT * FROM {name}")).all() for name in names)]  # noqa: S608 - names of this test
+
+    with empty.engine.begin() as connection:
+        command.upgrade(_alembic(connection), _BEFORE_MODELS)
+        for statement in _A_MODEL:
+            connection.execute(text(statement))
+    before = there()
+    upgrade(empty)
+
+    with empty.engine.begin() as connection:
+        command.downgrade(_alembic(connection), _BEFORE_MODELS)
+
+    assert there() == before
+    with empty.engine.connect() as connection:
+        assert "integration_providers" not in inspect(connection).get_table_names()
+
+
+def test_a_key_of_a_platform_administrator_is_taken_after_the_migration(migrated: Database) -> None:
+    with migrated.transaction() as session:
+        account = accounts.init_installation(session, now=migrated.now())
+        made = api_keys.make_key(session, account_id=account.id, role=Role.PLATFORM_ADMIN, now=migrated.now())
+
+    with migrated.reading() as session:
+        assert api_keys.caller_of(session, made.key, now=migrated.now()).role is Role.PLATFORM_ADMIN

@@ -11,9 +11,11 @@ from pipeline.core.errors import NotReadyError
 from pipeline.secrets import (
     ENCRYPTION_KEY,
     FLOWER_PASSWORD,
+    add_key,
     decrypted,
     encrypted,
     ensure_secrets,
+    keyring,
     read_secrets,
 )
 
@@ -80,3 +82,34 @@ def test_what_was_encrypted_elsewhere_or_changed_is_refused_with_the_remedy(tmp_
     for home, token in ((tmp_path / "there", kept), (tmp_path / "nowhere", kept), (tmp_path / "here", kept[:-9])):
         with pytest.raises(NotReadyError, match="Put back the file that belongs to this database"):
             decrypted(token, home=home)
+
+
+def test_a_new_key_encrypts_and_those_before_it_still_decrypt(tmp_path: Path) -> None:
+    first = encrypted("one", home=tmp_path)
+    keys = add_key(tmp_path)
+    second = encrypted("two", home=tmp_path)
+    newest = add_key(tmp_path)
+
+    assert [decrypted(kept, home=tmp_path) for kept in (first, second)] == ["one", "two"]
+    assert second.startswith(keys.newest.encode())
+    assert len(newest.keys) == 3
+    assert not any(key in repr(newest) for key in newest.keys.values())
+
+
+def test_what_is_renewed_is_under_the_newest_key_and_the_rest_is_left(tmp_path: Path) -> None:
+    kept = encrypted("one", home=tmp_path)
+    keys = add_key(tmp_path)
+
+    renewed = keys.renewed(kept)
+
+    assert renewed.startswith(keys.newest.encode())
+    assert decrypted(renewed, home=tmp_path) == "one"
+    assert keys.renewed(renewed) is renewed
+
+
+def test_new_keys_made_at_once_are_all_kept(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        made = {ring.newest for ring in pool.map(lambda _: add_key(tmp_path), range(4))}
+
+    assert made <= set(keyring(tmp_path).keys)
+    assert len(keyring(tmp_path).keys) == 5

@@ -46,7 +46,7 @@ def changed(settings: SiteSettings, changes: Mapping[str, str]) -> SiteSettings:
     for key, text in changes.items():
         try:
             field = _field(key)
-            _put(data, field, _parsed(field, text))
+            _put(data, field, parsed(field, text))
         except InvalidValueError as error:
             faults.append(Fault(key, error.message))
     known = {fault.field for fault in faults}
@@ -86,7 +86,7 @@ def _refuse_stage_key(*, number: str, column: str) -> None:
     raise InvalidValueError(f"{column} does not apply to stage {number}, {stage.name}. It has {columns}.")
 
 
-def _parsed(field: Field, text: str) -> object:
+def parsed(field: Field, text: str) -> object:
     """The value that a text means; what the models check themselves (bounds, days, times) is left to them."""
     text = text.strip()
     if field.type == "array":

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pipeline.core.errors import Fault, InvalidValueError
 from pipeline.core.matrix import SiteSettings
 from pipeline.core.walltime import shown
-from pipeline.services.settings.fields import FIELDS
+from pipeline.services.settings.fields import FIELDS, Field
 
 BUDGETS: Final = "stages.budget_pct"
 _MOST_PERCENT: Final = 100
@@ -31,17 +31,17 @@ def found_faults(data: Mapping[str, Any]) -> list[Fault]:
         SiteSettings.model_validate(data)
     except ValidationError as error:
         for detail in error.errors():
-            fault = _fault(detail)
+            fault = fault_of(detail)
             faults.setdefault(fault.field, fault)
     faults.pop("", None)
     over = _budget_fault(data.get("stages"))
     return [*faults.values(), *([over] if over else [])]
 
 
-def _fault(detail: Mapping[str, Any]) -> Fault:
-    """One sentence out of one of pydantic's errors."""
+def fault_of(detail: Mapping[str, Any], fields: Mapping[str, Field] = FIELDS) -> Fault:
+    """One sentence out of one of pydantic's errors about one of the fields."""
     steps = [str(step) for step in detail["loc"]]
-    field = FIELDS.get(".".join(steps)) or FIELDS.get(".".join(steps[:-1]))
+    field = fields.get(".".join(steps)) or fields.get(".".join(steps[:-1]))
     if field is None:
         return Fault(".".join(steps), _sentence(str(detail["msg"])))
     if detail["type"] == "value_error":

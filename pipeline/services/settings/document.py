@@ -11,15 +11,16 @@ from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, Final
 
-from sqlalchemy import JSON, Text, bindparam, cast, select
+from sqlalchemy import JSON, Text, bindparam, cast, or_, select
 from sqlalchemy.orm import Session
 
 from pipeline.core import calendar
 from pipeline.core.catalog import STAGES, ModelType
 from pipeline.core.errors import NotFoundError
 from pipeline.core.matrix import default_row
-from pipeline.models import AiModel, Site, SiteAutomationSettings
+from pipeline.models import AccountSetting, AiModel, Site, SiteAutomationSettings
 from pipeline.models.base import table_of
+from pipeline.services.settings.resolution import MODEL_PREFERENCES
 from pipeline.services.settings.rows import COLUMNS, row_of
 
 _TABLE: Final = table_of(SiteAutomationSettings).c
@@ -31,8 +32,19 @@ _FOUND: Final = (
     .join(SiteAutomationSettings, SiteAutomationSettings.site_id == Site.id)
     .where(Site.account_id == bindparam("account"), Site.id == bindparam("site"))
 )
-_MODELS: Final = select(AiModel.model_type, AiModel.is_testing, AiModel.display_name).where(
-    AiModel.is_active, AiModel.is_testing | AiModel.is_default
+_PREFERRED: Final = (
+    select(AccountSetting.value)
+    .where(AccountSetting.account_id == bindparam("account"), AccountSetting.key == f"ai.{MODEL_PREFERENCES}")
+    .scalar_subquery()
+)
+_IS_PREFERRED: Final = or_(
+    *((AiModel.model_type == kind.value) & (AiModel.name == _PREFERRED[kind.value].as_string()) for kind in ModelType)
+)
+#: The models that an account's sites may ask; of one type and role, the one that is asked comes last.
+_MODELS: Final = (
+    select(AiModel.model_type, AiModel.is_testing, AiModel.display_name)
+    .where(AiModel.is_active, AiModel.is_testing | AiModel.is_default | _IS_PREFERRED)
+    .order_by(AiModel.is_default.desc())
 )
 #: Columns of the matrix by stage: what stands there where a row does not say.
 _ROWS: Final = {stage.number: default_row(stage).model_dump() for stage in STAGES}
@@ -43,7 +55,7 @@ _ROLES: Final = {"testing": True, "live": False}
 
 def document(session: Session, site: Site) -> dict[str, Any]:
     """Everything one site decides, and what is read-only beside it: capacities, zone, names of the models."""
-    return written(row_of(session, site), timezone=site.timezone, models=available_models(session))
+    return written(row_of(session, site), timezone=site.timezone, models=available_models(session, site.account_id))
 
 
 def find_json(session: Session, *, account_id: int, site_id: int) -> bytes:
@@ -51,7 +63,8 @@ def find_json(session: Session, *, account_id: int, site_id: int) -> bytes:
     found = session.connection().execute(_FOUND, {"account": account_id, "site": site_id}).one_or_none()
     if found is None:
         raise NotFoundError(f"There is no site {site_id} in this account.")
-    return _json_of(tuple(found), tuple(map(tuple, session.connection().execute(_MODELS))))
+    models = session.connection().execute(_MODELS, {"account": account_id})
+    return _json_of(tuple(found), tuple(map(tuple, models)))
 
 
 def as_json(found: Mapping[str, Any]) -> bytes:
@@ -106,9 +119,9 @@ def _capacities(publishing: Mapping[str, Any]) -> dict[str, int]:
     }
 
 
-def available_models(session: Session) -> dict[str, dict[str, str | None]]:
-    """What the testing and the live model of each type are called; None where there is none."""
-    return _named(session.connection().execute(_MODELS))
+def available_models(session: Session, account_id: int) -> dict[str, dict[str, str | None]]:
+    """What the testing and the live model of each type are called that the account's sites ask; None: there is none."""
+    return _named(session.connection().execute(_MODELS, {"account": account_id}))
 
 
 def _named(rows: Iterable[Any]) -> dict[str, dict[str, str | None]]:

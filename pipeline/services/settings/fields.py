@@ -10,7 +10,9 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from pipeline.core.catalog import BY_NUMBER, STAGES, Calls, StageDefinition
+from pipeline.core.defaults import CREDIT_VALUE_ALLOWED, AccountDefaults, SystemDefaults
 from pipeline.core.matrix import Ai, Automation, ContentContext, Delays, Publishing, StageRow
+from pipeline.core.preferences import Preferences
 
 GROUPS: Final[Mapping[str, type[BaseModel]]] = {
     "automation": Automation,
@@ -55,6 +57,10 @@ class Field:
             return self._allowed_list()
         if self.key in _TIMES:
             return _TIME
+        if self.key == "timezone":
+            return "an IANA name such as Europe/Berlin"
+        if self.key == "credit_value_usd":
+            return CREDIT_VALUE_ALLOWED
         if "enum" in self.schema:
             return "one of " + ", ".join(self.schema["enum"])
         return _WORDS[self.type] + self._bounds()
@@ -105,8 +111,23 @@ def _fields() -> Iterator[Field]:
                 yield Field(f"stages.{stage.number}.{column}", schema, nullable=False)
 
 
-#: Every setting there is, by its dotted key.
+def _below(model: type[BaseModel], prefix: str = "") -> Iterator[Field]:
+    """Every value of a model of groups, by its dotted key."""
+    for name, schema, nullable in _properties(model):
+        group = model.model_fields[name].annotation
+        if isinstance(group, type) and issubclass(group, BaseModel):
+            yield from _below(group, f"{prefix}{name}.")
+        else:
+            yield Field(f"{prefix}{name}", schema, nullable)
+
+
+#: Every setting of a site there is, by its dotted key.
 FIELDS: Final[Mapping[str, Field]] = {field.key: field for field in _fields()}
+#: What an account decides for its sites, and what the system decides for all of them.
+ACCOUNT_FIELDS: Final[Mapping[str, Field]] = {field.key: field for field in _below(AccountDefaults)}
+SYSTEM_FIELDS: Final[Mapping[str, Field]] = {field.key: field for field in _below(SystemDefaults)}
+#: What one person prefers.
+PREFERENCES: Final[Mapping[str, Field]] = {field.key: field for field in _below(Preferences)}
 #: The columns of the matrix, whichever stage they apply to.
 COLUMNS: Final[tuple[str, ...]] = tuple(StageRow.model_fields)
 STAGE_NUMBERS: Final = tuple(BY_NUMBER)

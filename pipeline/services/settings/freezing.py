@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from pipeline.core.matrix import SiteSettings
 from pipeline.models import SiteAutomationSettings
-from pipeline.services.settings.resolution import Origin, account_values, resolve, system_settings
+from pipeline.services.settings.resolution import MODEL_PREFERENCES, Origin, account_values, resolve
 from pipeline.services.settings.rows import settings_of
+from pipeline.services.settings.system import system_settings
 
 
 class Frozen(NamedTuple):
@@ -18,6 +19,8 @@ class Frozen(NamedTuple):
 
     settings: SiteSettings
     origins: Mapping[str, Origin]
+    #: Type -> the live model that the account prefers, by its name.
+    preferred_models: Mapping[str, str]
 
 
 def freeze(session: Session, rows: Sequence[SiteAutomationSettings]) -> dict[int, Frozen]:
@@ -27,7 +30,8 @@ def freeze(session: Session, rows: Sequence[SiteAutomationSettings]) -> dict[int
     system, accounts = system_settings(session), account_values(session, {row.account_id for row in rows})
     found = {}
     for row in rows:
-        resolved = resolve(row, account=accounts.get(row.account_id, {}), system=system)
+        account = accounts.get(row.account_id, {})
+        resolved = resolve(row, account=account, system=system)
         settings = settings_of(row).model_copy(update={"ai": resolved.values})
-        found[row.site_id] = Frozen(settings, resolved.origins)
+        found[row.site_id] = Frozen(settings, resolved.origins, account.get(MODEL_PREFERENCES) or {})
     return found

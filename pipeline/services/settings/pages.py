@@ -51,7 +51,7 @@ def lock_page(session: Session, *, account_id: int, site_id: int) -> Page:
     found = session.execute(_LOCKED, {"account": account_id, "site": site_id}).one_or_none()
     if found is None:
         raise NotFoundError(f"There is no site {site_id} in this account.")
-    return Page(*found, models=available_models(session))
+    return Page(*found, models=available_models(session, account_id))
 
 
 def differences(before: SiteSettings, after: SiteSettings) -> dict[str, Any]:

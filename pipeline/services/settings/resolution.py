@@ -1,19 +1,22 @@
-"""Owns where a site's AI parameters come from: the site, else its account, else the system."""
+"""Owns where a value comes from: the site, else its account, else the system (plan 2.3.2)."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from pipeline.core.errors import NotReadyError
 from pipeline.core.matrix import Ai
 from pipeline.models import AccountSetting, Site, SiteAutomationSettings, SystemAiSettings
 from pipeline.models.selecting import is_one_of
 from pipeline.services.settings.rows import row_of
+from pipeline.services.settings.system import system_settings
+
+#: Name of the account's key `ai.model_preferences`: type -> name of its live model.
+MODEL_PREFERENCES: Final = "model_preferences"
 
 
 class Origin(StrEnum):
@@ -27,11 +30,24 @@ class Origin(StrEnum):
     SYSTEM = "system"
 
 
+class Decided(NamedTuple):
+    """A value, and who decided it."""
+
+    value: Any
+    source: Origin
+
+
 class ResolvedAi(NamedTuple):
     """Parameters with none left open, and who decided each of them."""
 
     values: Ai
     origins: Mapping[str, Origin]
+
+
+def decide(*, site: Any = None, account: Any = None, system: Any) -> Decided:
+    """What counts, and who decided it: the first of the three that says something."""
+    found = ((Origin.SITE, site), (Origin.ACCOUNT, account), (Origin.SYSTEM, system))
+    return next((Decided(value, origin) for origin, value in found if value is not None), Decided(None, Origin.SYSTEM))
 
 
 def resolve_ai(session: Session, site: Site) -> ResolvedAi:
@@ -40,22 +56,18 @@ def resolve_ai(session: Session, site: Site) -> ResolvedAi:
     return resolve(row_of(session, site), account=accounts.get(site.account_id, {}), system=system)
 
 
-def resolve(row: SiteAutomationSettings, *, account: Mapping[str, Any], system: SystemAiSettings) -> ResolvedAi:
-    """Resolve the AI parameters of a site's row by what its account and the system say."""
-    values, origins = {}, {}
-    for name in Ai.model_fields:
-        found = ((Origin.SITE, getattr(row, f"ai_{name}")), (Origin.ACCOUNT, account.get(name)))
-        origin, value = next((pair for pair in found if pair[1] is not None), (Origin.SYSTEM, getattr(system, name)))
-        values[name], origins[name] = value, origin
-    return ResolvedAi(Ai.model_validate(values), origins)
-
-
-def system_settings(session: Session) -> SystemAiSettings:
-    """The system's defaults; NotReadyError before there are any."""
-    system = session.get(SystemAiSettings, 1)
-    if system is None:
-        raise NotReadyError("The system's AI settings are not there yet. Run `igny8 init` first.")
-    return system
+def resolve(row: SiteAutomationSettings | None, *, account: Mapping[str, Any], system: SystemAiSettings) -> ResolvedAi:
+    """Resolve the AI parameters of a site's row (None: of a site that says nothing) by its account and the system."""
+    decided = {
+        name: decide(
+            site=None if row is None else getattr(row, f"ai_{name}"),
+            account=account.get(name),
+            system=getattr(system, name),
+        )
+        for name in Ai.model_fields
+    }
+    values = Ai.model_validate({name: found.value for name, found in decided.items()})
+    return ResolvedAi(values, {name: found.source for name, found in decided.items()})
 
 
 def account_values(session: Session, account_ids: Collection[int]) -> dict[int, dict[str, Any]]:

@@ -11,7 +11,11 @@ from pipeline.web.api import (
     content,
     credit,
     decisions,
+    defaults,
     log_in,
+    models,
+    preferences,
+    providers,
     reviews,
     runs,
     settings,
@@ -38,5 +42,9 @@ ROUTERS: Final = tuple(
         users,
         api_keys,
         audit,
+        models,
+        providers,
+        defaults,
+        preferences,
     )
 )

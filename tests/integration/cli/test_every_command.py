@@ -20,6 +20,8 @@ ISSUED = {
     "credits grant",
     "site test", "site sync", "notifications list", "notifications read", "webhooks add",
     "webhooks list", "webhooks remove", "webhooks test",
+    "models list", "models set", "models retire", "providers list", "providers set", "keys rotate",
+    "account-settings show", "account-settings set", "system-settings show", "system-settings set",
     "calendar show", "calendar move", "calendar pin", "calendar unpin", "calendar swap",
     "users add", "users list", "users disable", "users enable", "users password", "users sites", "users role",
     "api-keys rotate", "calendar feed", "account export", "account erase",

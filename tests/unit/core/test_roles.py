@@ -7,7 +7,7 @@ import pytest
 from pipeline.core.roles import Role, Scope, covers, includes
 
 _MAY = {
-    Role.PLATFORM_ADMIN: {Role.PLATFORM_ADMIN, Role.OWNER, Role.EDITOR, Role.VIEWER},
+    Role.PLATFORM_ADMIN: set(Role),
     Role.OWNER: {Role.OWNER, Role.EDITOR, Role.VIEWER},
     Role.EDITOR: {Role.EDITOR, Role.VIEWER},
     Role.VIEWER: {Role.VIEWER},

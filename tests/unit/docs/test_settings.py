@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
+import pytest
+from pydantic import BaseModel
+from typer.main import get_command
+
+from pipeline.cli.app import app
 from pipeline.config import Config, environment_name
 from pipeline.core.catalog import STAGES
-from pipeline.core.matrix import SiteSettings, StageRow
+from pipeline.core.defaults import AccountDefaults, AccountModules, SystemDefaults, SystemModules
+from pipeline.core.matrix import Group, SiteSettings, StageRow
+from pipeline.core.modules import Module
+from pipeline.core.preferences import Preferences
 from pipeline.models import SystemAiSettings
 from pipeline.models.base import table_of
-from pipeline.services.settings import FIELDS
+from pipeline.services.settings import ACCOUNT_FIELDS, FIELDS, PREFERENCES, SYSTEM_FIELDS, Field
+from pipeline.web.api.models import ModelToSet
+from pipeline.web.api.providers import ProviderToSet
 from tests.support.documents import named_rows, sections, unticked
 from tests.support.sources import ROOT, modules
 
@@ -59,11 +71,62 @@ def test_the_matrix_stands_there_with_its_defaults_and_bounds() -> None:
     assert {column: cells[:-1] for column, cells in _section("The stage matrix").items()} == expected
 
 
-def test_the_systems_ai_parameters_stand_there_with_their_defaults() -> None:
-    columns = {column.name: column.default for column in table_of(SystemAiSettings).columns if column.name != "id"}
-    documented = {name: unticked(cell) for name, (cell,) in _section("AI parameters of account and system").items()}
+@pytest.mark.parametrize(
+    ("section", "defaults", "fields"),
+    [
+        ("Account settings", AccountDefaults(), ACCOUNT_FIELDS),
+        ("System settings", SystemDefaults(), SYSTEM_FIELDS),
+        ("Preferences", Preferences(), PREFERENCES),
+    ],
+)
+def test_every_setting_of_account_system_and_person_stands_there_with_default_and_bounds(
+    section: str, defaults: Group, fields: Mapping[str, Field]
+) -> None:
+    documented = {key: (unticked(default), allowed) for key, (default, allowed, _) in _section(section).items()}
 
-    assert documented == {name: str(default.arg) for name, default in columns.items() if default is not None}
+    expected = {}
+    for key, field in fields.items():
+        value: Any = defaults.model_dump()
+        for step in key.split("."):
+            value = value[step]
+        expected[key] = (_written(value), field.allowed)
+    assert documented == expected
+
+
+def test_the_systems_row_begins_with_the_documented_defaults() -> None:
+    columns = {column.name: column.default for column in table_of(SystemAiSettings).columns if column.name != "id"}
+
+    defaults = SystemDefaults()
+    kept = defaults.ai.model_dump() | {"credit_value_usd": defaults.credit_value_usd}
+    assert {name: str(default.arg) for name, default in columns.items() if default is not None} == {
+        name: str(value) for name, value in kept.items()
+    }
+
+
+def test_every_module_is_a_setting_of_account_and_system() -> None:
+    modules = [module.value for module in Module]
+
+    assert list(AccountModules.model_fields) == list(SystemModules.model_fields) == modules
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "others"),
+    [("Models", ModelToSet, set()), ("Providers", ProviderToSet, {"name", "updated_at"})],
+)
+def test_every_field_of_a_model_and_of_a_provider_stands_there(
+    section: str, change: type[BaseModel], others: set[str]
+) -> None:
+    assert set(_section(section)) == set(change.model_fields) - others
+
+
+@pytest.mark.parametrize("group", ["models", "providers"])
+def test_every_option_of_a_model_and_of_a_provider_stands_there(group: str) -> None:
+    command: Any = get_command(app)
+    found = command.commands[group].commands["set"].params
+    options = {word for parameter in found for word in (*parameter.opts, *parameter.secondary_opts)}
+
+    text = sections(_DOCUMENT)[group.capitalize()]
+    assert {option for option in options if option.startswith("--") and f"`{option}`" not in text} == {"--json"}
 
 
 def test_every_variable_of_the_environment_stands_there_with_its_default() -> None:

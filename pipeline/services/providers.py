@@ -1,0 +1,134 @@
+"""Owns the providers that the platform is a customer of: their records, their keys, how one is reached.
+
+A key is written and never shown again; the mask that stands in its place, sent back, changes nothing.
+Never: asks a provider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from pipeline.core.errors import Fault, InvalidValueError, NotReadyError
+from pipeline.core.providers import MASK, ProviderName
+from pipeline.models import IntegrationProvider
+from pipeline.net import checked_url
+from pipeline.secrets import decrypted, encrypted
+
+MAX_KEY_CHARACTERS: Final = 4_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderChange:
+    """What is to change; None keeps. A key that is the mask keeps too, an empty text forgets key or address."""
+
+    api_key: str | None = field(default=None, repr=False)
+    base_url: str | None = None
+    is_sandbox: bool | None = None
+    is_enabled: bool | None = None
+
+
+@dataclass(frozen=True)
+class Access:
+    """How a provider is reached, for whoever asks it."""
+
+    api_key: str = field(repr=False)
+    #: None: the provider's own.
+    base_url: str | None
+    is_sandbox: bool
+
+
+def add_missing(session: Session, *, now: datetime) -> None:
+    """Give every provider its record; what is there stays as it is."""
+    there = set(session.scalars(select(IntegrationProvider.name)))
+    session.add_all(_blank(name, now) for name in ProviderName if name.value not in there)
+    session.flush()
+
+
+def list_providers(session: Session, *, now: datetime) -> Sequence[IntegrationProvider]:
+    """The record of every provider; one that has none yet is as it will be made."""
+    rows = {row.name: row for row in session.scalars(select(IntegrationProvider))}
+    return [rows.get(name.value) or _blank(name, now) for name in ProviderName]
+
+
+def set_provider(
+    session: Session, name: ProviderName, change: ProviderChange, *, home: Path, now: datetime
+) -> IntegrationProvider:
+    """Change a provider's record. InvalidValueError names every fault; none of them repeats the key."""
+    key, faults = _checked_key(change.api_key)
+    base_url, more = _checked_base_url(change.base_url)
+    if faults or more:
+        raise InvalidValueError([*faults, *more])
+    row = _locked(session, name, now)
+    if key is not None:
+        row.api_key = encrypted(key, home=home) if key else None
+    if base_url is not None:
+        row.base_url = base_url or None
+    row.is_sandbox = row.is_sandbox if change.is_sandbox is None else change.is_sandbox
+    row.is_enabled = row.is_enabled if change.is_enabled is None else change.is_enabled
+    row.updated_at = now
+    session.flush()
+    return row
+
+
+def access_of(session: Session, name: ProviderName, *, home: Path) -> Access:
+    """How the provider is reached. NotReadyError where it is switched off or has no key."""
+    row = session.scalar(select(IntegrationProvider).where(IntegrationProvider.name == name.value))
+    if row is None or row.api_key is None:
+        raise NotReadyError(
+            f"There is no key for {name.value}. Give it one: igny8 providers set {name.value} --api-key-stdin"
+        )
+    if not row.is_enabled:
+        raise NotReadyError(f"{name.value} is switched off. Switch it on: igny8 providers set {name.value} --enable")
+    return Access(decrypted(row.api_key, home=home), row.base_url, row.is_sandbox)
+
+
+def shown_key(row: IntegrationProvider) -> str | None:
+    """What is shown of a provider's key: the mask where it has one, None where it has none."""
+    return None if row.api_key is None else MASK
+
+
+def described(row: IntegrationProvider) -> dict[str, Any]:
+    """A provider as commands and the API show it: a mask for its key."""
+    names = ("base_url", "is_sandbox", "is_enabled", "updated_at")
+    return {"name": row.name, "api_key": shown_key(row), **{name: getattr(row, name) for name in names}}
+
+
+def _blank(name: ProviderName, now: datetime) -> IntegrationProvider:
+    return IntegrationProvider(name=name.value, is_sandbox=False, is_enabled=True, updated_at=now)
+
+
+def _locked(session: Session, name: ProviderName, now: datetime) -> IntegrationProvider:
+    query = select(IntegrationProvider).where(IntegrationProvider.name == name.value)
+    row = session.scalar(query.with_for_update().execution_options(populate_existing=True))
+    if row is None:
+        row = _blank(name, now)
+        session.add(row)
+    return row
+
+
+def _checked_key(key: str | None) -> tuple[str | None, list[Fault]]:
+    """The key to keep: None for as it is, an empty text for none."""
+    if key is None or key.strip() == MASK:
+        return None, []
+    key = key.strip()
+    if len(key) > MAX_KEY_CHARACTERS:
+        return None, [Fault("api_key", f"a key has at most {MAX_KEY_CHARACTERS:,} characters; this has {len(key):,}.")]
+    if not key.isascii() or not key.isprintable() or " " in key or set(key) == {MASK[0]}:
+        return None, [Fault("api_key", "this is no key: use the one line that the provider shows, without spaces.")]
+    return key, []
+
+
+def _checked_base_url(url: str | None) -> tuple[str | None, list[Fault]]:
+    if url is None or not url.strip():
+        return None if url is None else "", []
+    try:
+        return checked_url(url), []
+    except InvalidValueError as error:
+        return None, [Fault("base_url", error.message)]
