@@ -10,6 +10,7 @@ import errno
 import socket
 import sys
 from collections.abc import Sequence
+from types import FrameType
 from typing import Final
 
 import uvicorn
@@ -47,6 +48,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _server().run(sockets=[listening])
 
 
+class _Server(uvicorn.Server):
+    """Ends the streams of those who watch runs when it is asked to stop: they would be waited for."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take the signal."""
+        app.state.run_watch.close()
+        super().handle_exit(sig, frame)
+
+
 def _server() -> uvicorn.Server:
     options = uvicorn.Config(
         app,
@@ -57,7 +67,7 @@ def _server() -> uvicorn.Server:
         # Who is behind a proxy is nobody's business here: nothing is decided by addresses.
         proxy_headers=False,
     )
-    return uvicorn.Server(options)
+    return _Server(options)
 
 
 def _listen(host: str, ports: Sequence[int]) -> socket.socket:

@@ -98,15 +98,23 @@ class Subjects(Sequence[SubjectT], Generic[SubjectT]):
     """
 
     def __init__(
-        self, session: Session, kind: type[SubjectT], ids: Sequence[int], *, site: Site, settings: SiteSettings
+        self,
+        session: Session,
+        kind: type[SubjectT],
+        ids: Sequence[int],
+        *,
+        site: Site,
+        settings: SiteSettings,
+        prompt: str | None = None,
     ) -> None:
-        """`ids` are rows of `kind`, all of `site`."""
+        """`ids` are rows of `kind`, all of `site`; `prompt` is what the account has in the place of the stage's own."""
         self._session = session
         self._kind = kind
         self._rows: list[SubjectT] | None = None
         self.ids = tuple(ids)
         self.site = site
         self.settings = settings
+        self.prompt = prompt
 
     @property
     def min_words(self) -> int:
@@ -145,6 +153,9 @@ class Stage(Generic[SubjectT, AnswerT]):
     waits_as: ClassVar[StrEnum]
     #: A site setting without which the stage rests.
     needed_setting: ClassVar[NeededSetting | None] = None
+    #: What the model is told, unless the account has words of its own; and the placeholders either may have.
+    prompt: ClassVar[str | None] = None
+    placeholders: ClassVar[tuple[str, ...]] = ()
     #: Whether `keep` may leave a subject waiting: it then goes to the end of the queue.
     leaves_waiting: ClassVar[bool] = False
 

@@ -28,6 +28,7 @@ FLOWER_PASSWORD: Final = "FLOWER_PASSWORD"  # noqa: S105  # the name of an entry
 ENCRYPTION_KEY: Final = "ENCRYPTION_KEY"
 #: Those before it, the newest first, separated by commas.
 OLD_ENCRYPTION_KEYS: Final = "OLD_ENCRYPTION_KEYS"
+METRICS_TOKEN: Final = "METRICS_TOKEN"  # noqa: S105  # the name of an entry, no token.
 
 _PRIVATE: Final = 0o600
 
@@ -46,7 +47,11 @@ def make_key() -> str:
     return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode("ascii")
 
 
-_MAKERS: Final[dict[str, Callable[[], str]]] = {FLOWER_PASSWORD: make_password, ENCRYPTION_KEY: make_key}
+_MAKERS: Final[dict[str, Callable[[], str]]] = {
+    FLOWER_PASSWORD: make_password,
+    ENCRYPTION_KEY: make_key,
+    METRICS_TOKEN: make_password,
+}
 
 
 @dataclass(frozen=True)

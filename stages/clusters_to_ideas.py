@@ -61,6 +61,8 @@ class ClustersToIdeas(Stage[Cluster, IdeasAnswer]):
     key = "clusters_to_ideas"
     subject = Cluster
     waits_as = ClusterStatus.NEW
+    prompt = _PROMPT
+    placeholders = ("language", "ideas_wanted")
 
     def ask(self, session: Session, subjects: Subjects[Cluster]) -> Question:
         """One question about one cluster."""
@@ -73,7 +75,7 @@ class ClustersToIdeas(Stage[Cluster, IdeasAnswer]):
             "existing_titles": _existing_titles(session, subjects.site, near=[cluster.name, *keywords]),
             "site": {"language": content.language, "audience": content.audience, "tone": content.tone},
         }
-        prompt = render(_PROMPT, {"language": content.language, "ideas_wanted": wanted})
+        prompt = render(subjects.prompt or _PROMPT, {"language": content.language, "ideas_wanted": wanted})
         return Question(
             messages=(Message("system", prompt), Message("user", data_message(data))),
             answer=IdeasAnswer,

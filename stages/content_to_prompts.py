@@ -66,6 +66,8 @@ class ContentToPrompts(Stage[Content, ImagePromptsAnswer]):
     key = "content_to_prompts"
     subject = Content
     waits_as = ContentStatus.DRAFT
+    prompt = _PROMPT
+    placeholders = ("in_article_images", "language")
 
     def ask(self, session: Session, subjects: Subjects[Content]) -> Question:  # noqa: ARG002 - the row says it all
         """One question about one article."""
@@ -78,7 +80,8 @@ class ContentToPrompts(Stage[Content, ImagePromptsAnswer]):
             "in_article_images": wanted,
             "style": settings.ai.image_style,
         }
-        prompt = render(_PROMPT, {"in_article_images": wanted, "language": settings.content.language})
+        filled = {"in_article_images": wanted, "language": settings.content.language}
+        prompt = render(subjects.prompt or _PROMPT, filled)
         return Question(
             messages=(Message("system", prompt), Message("user", data_message(data))),
             answer=ImagePromptsAnswer,

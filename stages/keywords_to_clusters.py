@@ -49,6 +49,8 @@ class KeywordsToClusters(Stage[Keyword, ClustersAnswer]):
     key = "keywords_to_clusters"
     subject = Keyword
     waits_as = KeywordStatus.NEW
+    prompt = _PROMPT
+    placeholders = ("language",)
     leaves_waiting = True
 
     def ask(self, session: Session, subjects: Subjects[Keyword]) -> Question:
@@ -61,7 +63,7 @@ class KeywordsToClusters(Stage[Keyword, ClustersAnswer]):
         }
         return Question(
             messages=(
-                Message("system", render(_PROMPT, {"language": language})),
+                Message("system", render(subjects.prompt or _PROMPT, {"language": language})),
                 Message("user", data_message(data)),
             ),
             answer=ClustersAnswer,

@@ -61,6 +61,8 @@ class TasksToContent(Stage[ContentTask, ArticleAnswer]):
     key = "tasks_to_content"
     subject = ContentTask
     waits_as = ContentTaskStatus.QUEUED
+    prompt = _PROMPT
+    placeholders = ("language", "min_words")
 
     def ask(self, session: Session, subjects: Subjects[ContentTask]) -> Question:
         """One question about one article."""
@@ -75,7 +77,7 @@ class TasksToContent(Stage[ContentTask, ArticleAnswer]):
             "min_words": subjects.min_words,
             "site": content.model_dump(include={"language", "audience", "tone", "author_profile"}),
         }
-        prompt = render(_PROMPT, {"language": content.language, "min_words": subjects.min_words})
+        prompt = render(subjects.prompt or _PROMPT, {"language": content.language, "min_words": subjects.min_words})
         return Question(
             messages=(Message("system", prompt), Message("user", data_message(data))),
             answer=ArticleAnswer,

@@ -24,8 +24,10 @@ from pipeline.cli import (
     models,
     notifications,
     processes,
+    prompts,
     providers,
     publishing,
+    report,
     reviews,
     run,
     runs,
@@ -86,6 +88,7 @@ sites.app.command("test")(site_health.check)
 sites.app.command("sync")(site_health.check_all)
 _group("keywords", keywords.app, "Keywords of a site: import a file, add, list.")
 _group("settings", settings.app, "Settings of a site: show, set, preset, reset.")
+_group("prompts", prompts.app, "What the stages tell their models: list, show, set, reset.")
 app.command("run")(run.run)
 app.command("runs")(runs.runs)
 app.command("run-show")(runs.run_show)
@@ -104,7 +107,8 @@ content.app.command("edit")(reviews.edit)
 content.app.command("withdraw")(reviews.withdraw)
 content.app.command("delete")(reviews.delete)
 app.command("publish")(publishing.publish)
-_group("credits", credit.app, "Credits of an account: show, grant.")
+_group("credits", credit.app, "Credits of an account: show, grant, refund.")
+app.command("report")(report.report)
 _group("account", account.app, "Accounts: add one, export or erase one.")
 account.app.command("export")(account_end.export)
 account.app.command("erase")(account_end.erase)
@@ -116,7 +120,7 @@ _group("models", models.app, "Models that may be asked, with cost and price: lis
 _group("providers", providers.app, "Providers of models, payments, e-mail: list, set.")
 _group("keys", keys.app, "Keys that secrets are encrypted with: rotate.")
 _group("notifications", notifications.app, "What an account was told: list, mark as read.")
-_group("webhooks", webhooks.app, "Addresses that notifications are posted to: add, list, remove, test.")
+_group("webhooks", webhooks.app, "Addresses that notifications are posted to: add, list, remove, test; what arrived.")
 _group("db", installation.db_app, "The database.")
 app.command("worker")(processes.worker)
 app.command("beat")(processes.beat)

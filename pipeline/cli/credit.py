@@ -1,4 +1,4 @@
-"""Owns `credits show|grant`."""
+"""Owns `credits show|grant|refund`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from uuid import uuid4
 import typer
 
 from pipeline.cli.edge import ACTOR, account_of, reading, ready_database
-from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption
+from pipeline.cli.options import DEFAULT_ACCOUNT, LARGEST_ID, AccountOption, JsonOption
 from pipeline.cli.output import document, say
 from pipeline.core.errors import Fault, InvalidValueError
 from pipeline.core.money import credit_string, shown, ucr
-from pipeline.services import audit
+from pipeline.services import audit, refunds
 from pipeline.services import credits as ledger
 from pipeline.services.credits import Balance
 
@@ -24,6 +24,10 @@ _KEY_CHARACTERS: Final = 80
 AmountArgument = Annotated[
     str, typer.Argument(metavar="AMOUNT", help="Credits, such as 250 or 12.5.", show_default=False)
 ]
+CallArgument = Annotated[
+    int, typer.Argument(metavar="CALL", max=LARGEST_ID, help="The call, by its id.", show_default=False)
+]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept with the entry.", show_default=False)]
 NoteOption = Annotated[str, typer.Option("--note", help="Why; kept with the entry.")]
 KeyOption = Annotated[
     str | None, typer.Option("--key", help="Book it once: a second grant of the same key changes nothing.")
@@ -71,6 +75,33 @@ def grant(
             )
         found = ledger.balance(session, owner.id)
     _tell(found, as_json=as_json)
+
+
+@app.command("refund")
+def refund(
+    call_id: CallArgument,
+    *,
+    reason: ReasonOption,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    as_json: JsonOption = False,
+) -> None:
+    """Give back what a call was charged: once a call, as an entry of its own."""
+    database = ready_database()
+    now = database.now()
+    with database.transaction() as session:
+        owner = account_of(session, account)
+        done = refunds.refund(session, account_id=owner.id, call_id=call_id, reason=reason, actor=ACTOR, now=now)
+        found = ledger.balance(session, owner.id)
+    if as_json:
+        amounts = {"refunded": done.amount_ucr, "balance": found.balance_ucr, "available": found.available_ucr}
+        told = {name: credit_string(amount) for name, amount in amounts.items()}
+        document({"call_id": done.call_id, "is_new": done.is_new, **told})
+        return
+    if not done.is_new:
+        say(f"Call {call_id} was given back before; nothing has changed.")
+        return
+    say(f"{credit_string(done.amount_ucr)} credits of call {call_id} are given back.")
+    _tell(found, as_json=False)
 
 
 def _entry_key(key: str | None) -> str:

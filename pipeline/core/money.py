@@ -11,6 +11,9 @@ from pipeline.core.errors import InvalidValueError
 
 UCR_PER_CREDIT = 1_000_000
 PICODOLLARS_PER_DOLLAR = 10**12
+#: What a credit is worth in reports unless the system says otherwise: a US cent. A micro-credit is worth as many
+#: picodollars as a credit is worth millionths of a dollar.
+CREDIT_VALUE_MICRODOLLARS = 10_000
 _TOKENS_PER_PRICE = 1_000
 #: Amounts are kept in 64 bits.
 _MOST_UCR = 10**18
@@ -44,6 +47,31 @@ def credit_string(amount_ucr: int) -> str:
 def shown(amount_ucr: int) -> str:
     """Credits for people: one decimal, thousands separated (`1,406.2`)."""
     return f"{Decimal(amount_ucr) / UCR_PER_CREDIT:z,.1f}"
+
+
+def dollar_string(amount_picodollars: int) -> str:
+    """US dollars as an exact decimal string: `0.0042`, `-12.5`, `0`."""
+    whole, part = divmod(abs(amount_picodollars), PICODOLLARS_PER_DOLLAR)
+    text = f"{whole}.{part:012d}".rstrip("0").rstrip(".")
+    return f"-{text}" if amount_picodollars < 0 else text
+
+
+def shown_dollars(amount_picodollars: int) -> str:
+    """US dollars for people, to the hundredth of a cent, thousands separated (`1,406.2000`)."""
+    return f"{Decimal(amount_picodollars) / PICODOLLARS_PER_DOLLAR:z,.4f}"
+
+
+def percent_string(part: int, whole: int) -> str:
+    """`part` of `whole` in percent, to two decimals; "0" where there is no whole (plan 2.3.1)."""
+    if whole <= 0:
+        return "0"
+    text = f"{Decimal(part) * 100 / Decimal(whole):z.2f}"
+    return text.rstrip("0").rstrip(".")
+
+
+def microdollars(dollars: Decimal) -> int:
+    """Millionths of a US dollar; what is finer than that is rounded down."""
+    return int(dollars * 1_000_000)
 
 
 def token_charge_ucr(tokens: int, tokens_per_credit: int) -> int:

@@ -31,6 +31,10 @@ class Price:
     provider: str
     model_type: ModelType
     free: bool = False
+    #: Whether it is the testing model of its type: reports keep its calls apart.
+    testing: bool = False
+    #: What one credit is worth in reports, in millionths of a US dollar.
+    credit_value_microdollars: int = money.CREDIT_VALUE_MICRODOLLARS
     #: Tokens that cost one credit.
     tokens_per_credit: int | None = None
     credits_per_image: int | None = None
@@ -85,6 +89,8 @@ class Price:
             "provider": self.provider,
             "model_type": self.model_type.value,
             "free": self.free,
+            "testing": self.testing,
+            "credit_value_microdollars": self.credit_value_microdollars,
             "tokens_per_credit": self.tokens_per_credit,
             "credits_per_image": self.credits_per_image,
             "cost_per_1k_input": str(self.cost_per_1k_input),
@@ -102,6 +108,9 @@ class Price:
             provider=data["provider"],
             model_type=ModelType(data["model_type"]),
             free=data["free"],
+            # Runs that began before these were frozen have neither.
+            testing=data.get("testing", False),
+            credit_value_microdollars=data.get("credit_value_microdollars", money.CREDIT_VALUE_MICRODOLLARS),
             tokens_per_credit=data["tokens_per_credit"],
             credits_per_image=data["credits_per_image"],
             cost_per_1k_input=Decimal(data["cost_per_1k_input"]),

@@ -37,6 +37,11 @@ def render(template: str, values: Mapping[str, object]) -> str:
     return _PLACEHOLDER.sub(filled, template)
 
 
+def placeholders(template: str) -> list[str]:
+    """The names of the placeholders of `template`, each once, in their order."""
+    return list(dict.fromkeys(_PLACEHOLDER.findall(template)))
+
+
 def data_block(data: Mapping[str, object]) -> str:
     """Return `data` as one fenced block of JSON on one line, which no text inside it can close."""
     text = json.dumps(data, ensure_ascii=False)

@@ -47,6 +47,14 @@ class Scope(StrEnum):
     PROVIDERS = "providers"
     #: What counts for every account.
     SYSTEM = "system"
+    #: What the stages tell their models.
+    PROMPTS = "prompts"
+    #: What calls cost and brought.
+    REPORTS = "reports"
+    #: What the account was told.
+    NOTIFICATIONS = "notifications"
+    #: Addresses that notifications are posted to, and each delivery.
+    WEBHOOKS = "webhooks"
 
 
 _ORDER: Final = tuple(Role)

@@ -192,7 +192,11 @@ TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
         ),
         PublicationStatus.WITHDRAWN: frozenset({PublicationStatus.PLANNED, PublicationStatus.NEEDS_ATTENTION}),
     },
-    DeliveryStatus: {DeliveryStatus.PENDING: frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.GIVEN_UP})},
+    DeliveryStatus: {
+        DeliveryStatus.PENDING: frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.GIVEN_UP}),
+        DeliveryStatus.DELIVERED: frozenset({DeliveryStatus.PENDING}),
+        DeliveryStatus.GIVEN_UP: frozenset({DeliveryStatus.PENDING}),
+    },
 }
 
 

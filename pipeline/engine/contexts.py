@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -17,6 +17,7 @@ from pipeline.core.matrix import SiteSettings, StageRow
 from pipeline.core.pricing import Price
 from pipeline.models import Run, Site, StageRun
 from pipeline.models.frozen import FROZEN_SETTINGS, settings_of
+from pipeline.services.prompts import in_force
 from pipeline.services.stage_runs import subject_table
 
 
@@ -30,6 +31,8 @@ class StageContext:
     site: Site
     settings: SiteSettings
     price: Price | None
+    #: The account's own words in the place of the stage's prompt, as they were when the run was accepted.
+    prompt: str | None = field(default=None, kw_only=True)
     #: Since when its provider has been down, as read at the start of the slice.
     unavailable_since: datetime | None
 
@@ -45,7 +48,7 @@ class StageContext:
 
     def subjects(self, session: Session, ids: Sequence[int]) -> Subjects[Any]:
         """The subjects of a claim, for the stage."""
-        return Subjects(session, self.stage.subject, ids, site=self.site, settings=self.settings)
+        return Subjects(session, self.stage.subject, ids, site=self.site, settings=self.settings, prompt=self.prompt)
 
     def still_waiting(self, session: Session, ids: Sequence[int], *, lock: bool) -> list[int]:
         """Those of `ids` that still wait for the stage, in the same order; locked where the stage is about to write."""
@@ -71,6 +74,7 @@ _CONTEXT = (
         Run.account_id,
         Run.prices,
         FROZEN_SETTINGS,
+        in_force().label("prompt"),
         Site,
     )
     .select_from(StageRun)
@@ -91,5 +95,6 @@ def load_context(session: Session, stage_run_id: int) -> StageContext:
         site=row.Site,
         settings=settings_of(row.frozen),
         price=Price.from_json(price) if price else None,
+        prompt=row.prompt,
         unavailable_since=row.unavailable_since,
     )

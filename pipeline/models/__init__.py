@@ -14,6 +14,7 @@ from pipeline.models.media import Image, ImagePrompt
 from pipeline.models.notifications import Delivery, Notification, Webhook
 from pipeline.models.planning import Cluster, Idea, IdeaKeyword, Keyword
 from pipeline.models.preferences import UserSetting
+from pipeline.models.prompts import Prompt
 from pipeline.models.publishing import Publication
 from pipeline.models.runs import Decision, Lane, Run, StageItem, StageRun
 from pipeline.models.settings import AccountSetting, SiteAutomationSettings, SystemAiSettings
@@ -54,6 +55,7 @@ __all__ = [
     "LogIn",
     "LogInAttempts",
     "Notification",
+    "Prompt",
     "Publication",
     "Run",
     "Site",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from pipeline.core.money import CREDIT_VALUE_MICRODOLLARS
 from pipeline.core.states import CallStatus
 from pipeline.models.base import AccountId, Amount, Base, Id, Instant, Json, status_check, utc_now, word_check
 from pipeline.models.types import BigId, Status
@@ -15,13 +16,32 @@ from pipeline.models.types import BigId, Status
 ENTRY_KINDS = ("grant", "purchase", "charge", "refund", "adjustment")
 _SETTLED = text("status = 'settled'")
 _OPEN = text("status IN ('reserved', 'dispatched')")
+_RESOLVED = text("resolved_at IS NOT NULL")
+_REFUND = text("kind = 'refund'")
+#: What reports sum and group by: read from the index alone, never from rows with their long answers.
+REPORTED = (
+    "stage_run_id",
+    "model",
+    "is_testing",
+    "status",
+    "held_amount",
+    "charged_amount",
+    "credit_value_microdollars",
+    "cost_picodollars",
+    "input_tokens",
+    "output_tokens",
+)
 
 
 class CreditEntry(Base):
     """One movement of an account's balance; never changed, never deleted, unique by its key."""
 
     __tablename__ = "credit_entries"
-    __table_args__ = (word_check("kind", ENTRY_KINDS), Index("ix_credit_entries_account_id_id", "account_id", "id"))
+    __table_args__ = (
+        word_check("kind", ENTRY_KINDS),
+        Index("ix_credit_entries_refunds", "account_id", "created_at", sqlite_where=_REFUND, postgresql_where=_REFUND),
+        Index("ix_credit_entries_account_id_id", "account_id", "id"),
+    )
 
     id: Mapped[Id]
     account_id: Mapped[AccountId]
@@ -46,6 +66,14 @@ class AiCall(Base):
         Index("uq_ai_calls_key", "key", unique=True, sqlite_where=_SETTLED, postgresql_where=_SETTLED),
         Index("ix_ai_calls_open", "stage_run_id", "lane", sqlite_where=_OPEN, postgresql_where=_OPEN),
         Index("ix_ai_calls_stage_run_id", "stage_run_id"),
+        Index(
+            "ix_ai_calls_resolved",
+            "account_id",
+            "resolved_at",
+            *REPORTED,
+            sqlite_where=_RESOLVED,
+            postgresql_where=_RESOLVED,
+        ),
     )
 
     id: Mapped[Id]
@@ -64,6 +92,12 @@ class AiCall(Base):
     cost_picodollars: Mapped[int] = mapped_column(BigInteger, default=0)
     #: The frozen `Price`, and the parameters that were used.
     price: Mapped[dict[str, Any]] = mapped_column(Json)
+    #: Out of the price, for reports: the model, whether for testing, what a credit is worth (millionths of a dollar).
+    model: Mapped[str] = mapped_column(String(200), default="", server_default=text("''"))
+    is_testing: Mapped[bool] = mapped_column(default=False, server_default=false())
+    credit_value_microdollars: Mapped[int] = mapped_column(
+        BigInteger, default=CREDIT_VALUE_MICRODOLLARS, server_default=text(str(CREDIT_VALUE_MICRODOLLARS))
+    )
     parameters: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     input_tokens: Mapped[int | None]
     output_tokens: Mapped[int | None]

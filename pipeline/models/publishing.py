@@ -27,6 +27,7 @@ class Publication(Base):
         status_check(PublicationStatus),
         word_check("drift", DRIFTS),
         Index("ix_publications_site_id", "site_id"),
+        Index("ix_publications_status", "status"),
         Index("ix_publications_due_at", "due_at", sqlite_where=_DUE, postgresql_where=_DUE),
         Index("ix_publications_leased", "site_id", "lease_until", sqlite_where=_LEASED, postgresql_where=_LEASED),
         Index("ix_publications_drift", "site_id", sqlite_where=_DRIFTED, postgresql_where=_DRIFTED),

@@ -32,6 +32,7 @@ class Run(Base):
         word_check("origin", ORIGINS),
         UniqueConstraint("site_id", "scheduled_for"),
         Index("ix_runs_account_id_id", "account_id", "id"),
+        Index("ix_runs_status", "status"),
         Index("uq_runs_live", "site_id", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
         Index("ix_runs_cancelling", "id", sqlite_where=_CANCELLING, postgresql_where=_CANCELLING),
     )

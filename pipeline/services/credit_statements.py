@@ -120,6 +120,9 @@ _OPENS = (
     "status",
     "held_amount",
     "price",
+    "model",
+    "is_testing",
+    "credit_value_microdollars",
     "parameters",
     "flags",
     "charged_amount",
@@ -252,11 +255,21 @@ def release(session: Session, *, account_id: int, stage_run_id: int, held_ucr: i
     _moved(connection, _MOVE_ACCOUNT, account=account_id, released=held_ucr, charged=0)
 
 
-def add(session: Session, account_id: int, amount_ucr: int, *, kind: str, key: str, note: str, now: datetime) -> None:
+def add(
+    session: Session,
+    account_id: int,
+    amount_ucr: int,
+    *,
+    kind: str,
+    key: str,
+    note: str,
+    now: datetime,
+    call_id: int | None = None,
+) -> None:
     """Add to the account's balance (or take from it) and book it."""
     connection = session.connection()
     _moved(connection, _MOVE_ACCOUNT, account=account_id, released=0, charged=-amount_ucr)
-    _book(connection, account_id, amount_ucr, kind=kind, key=key, note=note, now=now)
+    _book(connection, account_id, amount_ucr, kind=kind, key=key, note=note, now=now, call_id=call_id)
 
 
 def _book(

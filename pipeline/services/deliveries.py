@@ -13,7 +13,8 @@ from typing import Any, Final, cast
 from sqlalchemy import CursorResult, or_, select, update
 from sqlalchemy.orm import Session
 
-from pipeline.core.states import DeliveryStatus
+from pipeline.core.errors import NotFoundError, TransitionError
+from pipeline.core.states import DeliveryStatus, move
 from pipeline.core.words import counted
 from pipeline.models import Delivery, Notification, User, Webhook
 from pipeline.models.base import table_of
@@ -105,6 +106,34 @@ def of_notifications(session: Session, notification_ids: Sequence[int]) -> Seque
     """Every delivery of these notifications, oldest first."""
     query = select(Delivery).where(Delivery.notification_id.in_(notification_ids)).order_by(Delivery.id)
     return session.scalars(query).all()
+
+
+def of_webhook(
+    session: Session, webhook: Webhook, *, before_id: int | None = None, limit: int = 50
+) -> Sequence[Delivery]:
+    """What was on its way to a webhook, the newest first, older than `before_id`."""
+    query = select(Delivery).where(Delivery.webhook_id == webhook.id).order_by(Delivery.id.desc())
+    if before_id is not None:
+        query = query.where(Delivery.id < before_id)
+    return session.scalars(query.limit(limit)).all()
+
+
+def redeliver(session: Session, *, account_id: int, delivery_id: int, now: datetime) -> Delivery:
+    """Send again what was delivered or given up, under the same id, with all its tries before it.
+
+    NotFoundError; TransitionError while it is on its way.
+    """
+    query = select(Delivery).where(Delivery.account_id == account_id, Delivery.id == delivery_id)
+    delivery = session.scalar(query.with_for_update())
+    if delivery is None:
+        raise NotFoundError(f"There is no delivery {delivery_id} in this account.")
+    if delivery.status is DeliveryStatus.PENDING:
+        raise TransitionError(f"Delivery {delivery_id} is on its way already. Wait until it has arrived.")
+    delivery.status = move(delivery.status, DeliveryStatus.PENDING)
+    delivery.due_at, delivery.sends, delivery.attempts = now, 0, 0
+    delivery.lease_until = delivery.delivered_at = None
+    session.flush()
+    return delivery
 
 
 def _receiver(session: Session, *, webhook_id: int | None, user_id: int | None) -> Receiver:

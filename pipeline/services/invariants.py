@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, RowMapping, Select, case, func, or_, select, true
+from sqlalchemy import ColumnElement, RowMapping, func, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from pipeline.core.money import credit_string
@@ -28,30 +28,18 @@ from pipeline.models import (
     StageRun,
 )
 from pipeline.models.base import table_of
+from pipeline.services import call_laws
+from pipeline.services.call_laws import CALL_IS_SETTLED, Rows, Window
 from pipeline.services.credits import OPEN_CALLS
 
 _SHOWN_PER_LAW = 50
 _RUN_IS_OVER = Run.status.not_in(LIVE_RUNS)
 _STAGE_IS_OVER = StageRun.status.not_in((StageRunStatus.PENDING, StageRunStatus.RUNNING))
 _CALL_IS_OPEN = AiCall.status.in_(OPEN_CALLS)
-_CALL_IS_SETTLED = AiCall.status == CallStatus.SETTLED
 _CALL_IS_LOST = AiCall.status == CallStatus.LOST
 _UNREACHED = (ItemStatus.PENDING, ItemStatus.LEASED)
 #: Columns that hold micro-credits.
 _AMOUNTS = frozenset({"recorded", "summed", "held", "balance", "used", "cap", "due", "booked"})
-_Rows: TypeAlias = Select[*tuple[Any, ...]]
-
-
-@dataclass(frozen=True)
-class Window:
-    """Rows by their ids: after `above`, up to `upto` (None: to the last)."""
-
-    above: int
-    upto: int | None = None
-
-    def holds(self, row_id: ColumnElement[int] | InstrumentedAttribute[Any]) -> ColumnElement[bool]:
-        """Whether a row, by that column, is in the window."""
-        return row_id > self.above if self.upto is None else (row_id > self.above) & (row_id <= self.upto)
 
 
 _ALL: Final = Window(above=0)
@@ -62,7 +50,7 @@ class _Law:
     """The table whose rows it is about, those that break it, and the sentence about each: a template of its columns."""
 
     of: type[Base]
-    breaches: Callable[[Window], _Rows]
+    breaches: Callable[[Window], Rows]
     sentence: str
 
 
@@ -105,10 +93,10 @@ def _differs(
     amount: InstrumentedAttribute[int],
     owner: InstrumentedAttribute[int],
     where: ColumnElement[bool] | None = None,
-) -> Callable[[Window], _Rows]:
+) -> Callable[[Window], Rows]:
     """Rows whose `recorded` is not the sum of `amount` over the rows they own: id, recorded, summed."""
 
-    def breaches(window: Window) -> _Rows:
+    def breaches(window: Window) -> Rows:
         sums = (
             select(owner.label("owner_id"), func.sum(amount).label("total"))
             .where(true() if where is None else where, window.holds(owner))
@@ -127,51 +115,7 @@ def _differs(
     return breaches
 
 
-def _wrong_charges(window: Window) -> _Rows:
-    """Settled calls without exactly one entry of their charge, and other calls with any."""
-    entries = (
-        select(
-            CreditEntry.call_id,
-            CreditEntry.account_id,
-            func.count().label("number"),
-            func.sum(CreditEntry.amount).label("total"),
-        )
-        .where(CreditEntry.kind == "charge", window.holds(CreditEntry.call_id))
-        .group_by(CreditEntry.call_id, CreditEntry.account_id)
-        .subquery()
-    )
-    due = case((_CALL_IS_SETTLED, AiCall.charged_amount), else_=0)
-    number, booked = func.coalesce(entries.c.number, 0), -func.coalesce(entries.c.total, 0)
-    return (
-        select(AiCall.id, AiCall.status, due.label("due"), number.label("number"), booked.label("booked"))
-        .outerjoin(entries, (entries.c.call_id == AiCall.id) & (entries.c.account_id == AiCall.account_id))
-        .where(or_(booked != due, number != case((due > 0, 1), else_=0)), window.holds(AiCall.id))
-        .order_by(AiCall.id)
-    )
-
-
-def _stray_charges(window: Window) -> _Rows:
-    """Charges that belong to no call of their account."""
-    same = (AiCall.id == CreditEntry.call_id) & (AiCall.account_id == CreditEntry.account_id)
-    return (
-        select(CreditEntry.id, CreditEntry.account_id, (-CreditEntry.amount).label("booked"))
-        .outerjoin(AiCall, same)
-        .where(CreditEntry.kind == "charge", AiCall.id.is_(None), window.holds(CreditEntry.id))
-        .order_by(CreditEntry.id)
-    )
-
-
-def _wrong_answers(window: Window) -> _Rows:
-    """Settled calls without an answer; others that have one or were charged."""
-    unbilled = AiCall.answer.is_not(None) | (AiCall.charged_amount != 0)
-    return (
-        select(AiCall.id, AiCall.status)
-        .where((_CALL_IS_SETTLED & AiCall.answer.is_(None)) | (~_CALL_IS_SETTLED & unbilled), window.holds(AiCall.id))
-        .order_by(AiCall.id)
-    )
-
-
-def _open_calls_of_ended_runs(window: Window) -> _Rows:
+def _open_calls_of_ended_runs(window: Window) -> Rows:
     return (
         select(Run.id, Run.status, func.count().label("calls"), func.sum(AiCall.held_amount).label("held"))
         .join(StageRun, StageRun.run_id == Run.id)
@@ -182,7 +126,7 @@ def _open_calls_of_ended_runs(window: Window) -> _Rows:
     )
 
 
-def _open_lanes_of_ended_runs(window: Window) -> _Rows:
+def _open_lanes_of_ended_runs(window: Window) -> Rows:
     return (
         select(Run.id, Run.status, StageRun.number.label("stage"), Lane.number.label("lane"))
         .join(StageRun, StageRun.run_id == Run.id)
@@ -192,7 +136,7 @@ def _open_lanes_of_ended_runs(window: Window) -> _Rows:
     )
 
 
-def _unreached_items_of_ended_stages(window: Window) -> _Rows:
+def _unreached_items_of_ended_stages(window: Window) -> Rows:
     return (
         select(StageRun.id, StageRun.status, StageItem.status.label("item_status"), func.count().label("items"))
         .join(StageItem, StageItem.stage_run_id == StageRun.id)
@@ -202,18 +146,18 @@ def _unreached_items_of_ended_stages(window: Window) -> _Rows:
     )
 
 
-def _overdrawn(window: Window) -> _Rows:
+def _overdrawn(window: Window) -> Rows:
     held, balance = Account.held, Account.balance
     return select(Account.id, held, balance).where(held > balance, window.holds(Account.id)).order_by(Account.id)
 
 
-def _over_cap(window: Window) -> _Rows:
+def _over_cap(window: Window) -> Rows:
     used = StageRun.spent + StageRun.held + StageRun.lost
     over = (StageRun.cap < used) & window.holds(StageRun.id)
     return select(StageRun.id, used.label("used"), StageRun.cap).where(over).order_by(StageRun.id)
 
 
-def _planned_without_slot(window: Window) -> _Rows:
+def _planned_without_slot(window: Window) -> Rows:
     """Publications that people were told an instant of, without the slot that keeps it free of others."""
     known = CalendarSlot
     held = (known.content_id == Publication.content_id) & (known.site_id == Publication.site_id)
@@ -253,7 +197,7 @@ _LAWS = (
     ),
     _Law(
         StageRun,
-        _differs(StageRun.spent, amount=AiCall.charged_amount, owner=AiCall.stage_run_id, where=_CALL_IS_SETTLED),
+        _differs(StageRun.spent, amount=AiCall.charged_amount, owner=AiCall.stage_run_id, where=CALL_IS_SETTLED),
         "Stage run {id} has spent {recorded} credits, but its settled calls were charged {summed}.",
     ),
     _Law(
@@ -268,18 +212,23 @@ _LAWS = (
     ),
     _Law(
         AiCall,
-        _wrong_answers,
+        call_laws.wrong_answers,
         "Call {id} is {status}: a settled call has an answer, any other has neither an answer nor a charge.",
     ),
     _Law(
         AiCall,
-        _wrong_charges,
+        call_laws.wrong_charges,
         "Call {id} is {status} and owes {due} credits, but {number} entries charge {booked} for it.",
     ),
     _Law(
         CreditEntry,
-        _stray_charges,
+        call_laws.stray_charges,
         "Entry {id} charges account {account_id} {booked} credits for no call of that account.",
+    ),
+    _Law(
+        CreditEntry,
+        call_laws.stray_refunds,
+        "Entry {id} gives account {account_id} {booked} credits back for a call that was not charged them.",
     ),
     _Law(
         Run,

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from pipeline.core.catalog import ModelType
 from pipeline.core.errors import NotReadyError
+from pipeline.core.money import CREDIT_VALUE_MICRODOLLARS, microdollars
 from pipeline.core.pricing import ImagePrice, Price
-from pipeline.models import AiModel
+from pipeline.models import AiModel, SystemAiSettings
 
 
 def price_for(session: Session, model_type: ModelType, *, use_testing: bool, preferred: str | None = None) -> Price:
@@ -21,15 +22,17 @@ def price_for(session: Session, model_type: ModelType, *, use_testing: bool, pre
     """
     is_preferred = AiModel.name == (preferred or "")
     is_chosen = AiModel.is_testing if use_testing else (AiModel.is_default | is_preferred) & ~AiModel.is_testing
-    query = select(AiModel).where(AiModel.model_type == model_type.value, AiModel.is_active, is_chosen)
-    model = session.scalar(query.order_by(is_preferred.desc()).limit(1))
+    query = select(AiModel, select(SystemAiSettings.credit_value_usd).scalar_subquery())
+    query = query.where(AiModel.model_type == model_type.value, AiModel.is_active, is_chosen)
+    found = session.execute(query.order_by(is_preferred.desc()).limit(1)).first()
     role = "testing" if use_testing else "live"
-    if model is None:
+    if found is None:
         raise NotReadyError(
             f"There is no active {role} {model_type} model. "
             "Run `igny8 init` to get the offline ones, or make one of yours active."
         )
-    price = price_of(model)
+    model, credit_value_usd = found
+    price = price_of(model, credit_value_usd=credit_value_usd)
     if not price.known:
         unit = "tokens per credit" if model_type is ModelType.TEXT else "credits per image"
         raise NotReadyError(
@@ -39,14 +42,17 @@ def price_for(session: Session, model_type: ModelType, *, use_testing: bool, pre
     return price
 
 
-def price_of(model: AiModel) -> Price:
-    """The model's row as a frozen price; an unknown cost of ours counts as nothing."""
+def price_of(model: AiModel, *, credit_value_usd: Decimal | None = None) -> Price:
+    """The model's row as a frozen price; an unknown cost of ours counts as nothing, an unknown credit as a cent."""
+    worth = CREDIT_VALUE_MICRODOLLARS if credit_value_usd is None else microdollars(credit_value_usd)
     return Price(
         model_id=model.id,
         model=model.name,
         provider=model.provider,
         model_type=ModelType(model.model_type),
         free=model.is_free,
+        testing=model.is_testing,
+        credit_value_microdollars=worth,
         tokens_per_credit=model.tokens_per_credit,
         credits_per_image=model.credits_per_image,
         cost_per_1k_input=model.cost_per_1k_input or Decimal(0),

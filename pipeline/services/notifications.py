@@ -66,12 +66,22 @@ def end(session: Session, *states: tuple[NotificationKind, int], now: datetime) 
 
 
 def list_notifications(
-    session: Session, *, account_id: int | None, include_read: bool = False, limit: int = 50
+    session: Session,
+    *,
+    account_id: int | None,
+    include_read: bool = False,
+    kind: NotificationKind | None = None,
+    before_id: int | None = None,
+    limit: int = 50,
 ) -> Sequence[Notification]:
-    """What the account (None: whoever runs the installation) was told, the newest first."""
+    """What the account (None: whoever runs the installation) was told, the newest first, older than `before_id`."""
     query = select(Notification).where(Notification.account_id == account_id).order_by(Notification.id.desc())
     if not include_read:
         query = query.where(Notification.read_at.is_(None))
+    if kind is not None:
+        query = query.where(Notification.kind == kind)
+    if before_id is not None:
+        query = query.where(Notification.id < before_id)
     return session.scalars(query.limit(limit)).all()
 
 

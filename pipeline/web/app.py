@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from fastapi import FastAPI
 
@@ -12,18 +12,19 @@ from pipeline.db.session import database as own_database
 from pipeline.engine.app import app as celery
 from pipeline.engine.app import connect_to
 from pipeline.engine.dispatch import publish_stage
-from pipeline.web import feeds, health
+from pipeline.web import feeds, health, metrics
 from pipeline.web.api import PREFIX, ROUTERS
 from pipeline.web.errors import handle_errors
 from pipeline.web.limits import BodyLimit
 from pipeline.web.openapi import DESCRIPTION, describe
 from pipeline.web.operations import Backend
 from pipeline.web.rates import Rates
+from pipeline.web.run_watch import RunWatch
 
 MAX_BODY_BYTES: Final = 1_000_000
 OPENAPI_PATH: Final = f"{PREFIX}/openapi.json"
 #: All that answers who is not known.
-PUBLIC_PATHS: Final = frozenset({"/healthz", OPENAPI_PATH, f"{PREFIX}/login", feeds.PATH})
+PUBLIC_PATHS: Final = frozenset({"/healthz", "/livez", OPENAPI_PATH, f"{PREFIX}/login", feeds.PATH})
 
 
 class Installation:
@@ -54,10 +55,12 @@ def create_app(backend: Backend | None = None) -> FastAPI:
     app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES)
     app.state.backend = backend or Installation()
     app.state.rates = Rates(config().requests_a_minute)
+    app.state.run_watch = RunWatch(lambda: cast("Backend", app.state.backend).database())
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
     app.include_router(health.router)
     app.include_router(feeds.router)
+    app.include_router(metrics.router)
     handle_errors(app)
     describe(app, public=PUBLIC_PATHS)
     return app

@@ -1,4 +1,4 @@
-"""Owns `/healthz`: whether this process can do its work."""
+"""Owns `/livez` and `/healthz`: whether this process lives, and whether it can do its work."""
 
 from __future__ import annotations
 
@@ -26,9 +26,15 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
 
 
+@router.get("/livez", operation_id="live", response_model=Health)
+async def live() -> Health:
+    """Say that this process answers. Needs no key, no thread and no database: where it fails, start it again."""
+    return Health()
+
+
 @router.get("/healthz", operation_id="health", response_model=Health, responses=problems(503))
 def health(request: Request) -> Health | Response:
-    """Say whether the database can be read. Needs no key."""
+    """Say whether the database can be read: where it fails, ask another process. Needs no key."""
     try:
         with request.app.state.backend.database().reading() as session:
             session.execute(text("SELECT 1"))

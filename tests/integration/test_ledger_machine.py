@@ -24,6 +24,7 @@ from pipeline.db.session import Database
 from pipeline.engine import gateway
 from pipeline.models import Account, AiCall, StageRun
 from pipeline.services import credits as ledger
+from pipeline.services import refunds
 from pipeline.services.credits import CallHandle, Settlement
 from pipeline.services.invariants import violations
 from tests.support import ledgers
@@ -218,6 +219,26 @@ class LedgerMachine(RuleBasedStateMachine):
                 ledger.answered_late(session, call, Settlement("late", 50, cost))
             if crash is None:
                 self.model.answered_late(call.id, cost=cost)
+
+    # What was charged is given back, once.
+
+    @rule(call=calls, crash=crashes)
+    def refund(self, call: CallHandle, crash: int | None) -> None:
+        def act(session: Session) -> refunds.Refund:
+            return refunds.refund(
+                session, account_id=self.world.account_id, call_id=call.id, reason="useless", actor="test", now=NOW
+            )
+
+        if not self.model.calls[call.id].charged:
+            with pytest.raises(ConflictError), self.database.transaction() as session:
+                act(session)
+            return
+        done = None
+        with self.transaction(crash) as session:
+            done = act(session)
+        if crash is None:
+            assert done is not None
+            assert (done.amount_ucr if done.is_new else None) == self.model.refund(call.id)
 
     # Processes die.
 

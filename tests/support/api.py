@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy import event
+from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 import stages  # noqa: F401 - a run asks every stage what waits for it
+from pipeline.config import config
+from pipeline.core.alerts import NotificationKind
 from pipeline.core.roles import Role, Scope
 from pipeline.core.states import ContentStatus
 from pipeline.db.session import Database
-from pipeline.models import Account, Run, UndoRecord
-from pipeline.services import accounts, api_keys, calendar, runs, sites, users
+from pipeline.models import Account, Run, Site, UndoRecord
+from pipeline.services import accounts, api_keys, calendar, deliveries, notifications, runs, sites, users, webhooks
 from pipeline.web.app import create_app
 from pipeline.web.rates import Rates
+from pipeline.web.run_watch import RunWatch
 from tests.support.builders import make_content, make_keywords
 
 
@@ -51,6 +56,9 @@ class Tenant:
     undo_id: int
     user_id: int
     key_id: int
+    notification_id: int
+    webhook_id: int
+    delivery_id: int
 
     @property
     def headers(self) -> dict[str, str]:
@@ -67,6 +75,9 @@ class Tenant:
             "undo_id": self.undo_id,
             "user_id": self.user_id,
             "key_id": self.key_id,
+            "notification_id": self.notification_id,
+            "webhook_id": self.webhook_id,
+            "delivery_id": self.delivery_id,
         }
 
 
@@ -142,15 +153,44 @@ def make_site(database: Database, account_id: int, *, key: str, user_id: int, ke
         )
         session.add(done)
         run = session.get_one(Run, runs.start(session, site=site, now=now).run_id)
-    return Tenant(account_id, key, site.id, run.id, content.id, done.id, user_id, key_id)
+        told = _tell(session, site, now=now)
+    return Tenant(account_id, key, site.id, run.id, content.id, done.id, user_id, key_id, *told)
+
+
+def _tell(session: Session, site: Site, *, now: datetime) -> tuple[int, int, int]:
+    """A notification on its way to a webhook that nobody can be posted to: ids of it, the webhook, the delivery."""
+    hook = webhooks.add(
+        session, account_id=site.account_id, url="http://127.0.0.1:9/", kinds=(), home=config().home, now=now
+    ).webhook
+    told = notifications.tell(
+        session,
+        NotificationKind.SITE_FAILING,
+        account_id=site.account_id,
+        state_id=site.id,
+        about=("site", site.id),
+        message=f"{site.name} takes no articles.",
+        now=now,
+    )
+    [delivery] = deliveries.of_webhook(session, hook)
+    return told or 0, hook.id, delivery.id
 
 
 @cache
 def the_app() -> FastAPI:
-    """The app, made once: what it stands on is put under it by `api_on`. It answers as often as it is asked."""
+    """The app, made once: what it stands on is put under it by `api_on`.
+
+    It answers as often as it is asked; streams of runs end soon.
+    """
     app = create_app()
     app.state.rates = Rates(0, log_ins_a_minute=0)
+    app.state.run_watch = RunWatch(_database, tick_seconds=0.01, life_seconds=0.03)
     return app
+
+
+def _database() -> Database:
+    """What the app stands on now."""
+    backend: FakeBackend = the_app().state.backend
+    return backend.database()
 
 
 @contextmanager

@@ -30,10 +30,12 @@ class LedgerModel:
     caps: Sequence[int]
     calls: dict[int, ModelCall] = field(default_factory=dict)
     keys: set[int] = field(default_factory=set)
+    #: Calls whose charge was given back.
+    refunded: set[int] = field(default_factory=set)
 
     @property
     def balance(self) -> int:
-        return self.granted - sum(call.charged for call in self.calls.values())
+        return self.granted - sum(call.charged for key, call in self.calls.items() if key not in self.refunded)
 
     @property
     def held(self) -> int:
@@ -113,6 +115,14 @@ class LedgerModel:
         for call in left:
             call.status = CallStatus.VOIDED if call.status is CallStatus.RESERVED else CallStatus.LOST
         return len(left)
+
+    def refund(self, call_id: int) -> int | None:
+        """What comes back; None where it is refused or was done before."""
+        charged = self.calls[call_id].charged
+        if not charged or call_id in self.refunded:
+            return None
+        self.refunded.add(call_id)
+        return charged
 
     def _all(self, *statuses: CallStatus) -> list[ModelCall]:
         return [call for call in self.calls.values() if call.status in statuses]

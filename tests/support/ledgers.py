@@ -19,7 +19,7 @@ from pipeline.core.states import CallStatus, RunStatus, StageRunStatus
 from pipeline.engine.contexts import StageContext
 from pipeline.engine.lanes import Grip
 from pipeline.engine.questions import Prepared, Step
-from pipeline.models import Account, AiCall, CreditEntry, Run, Site, StageRun
+from pipeline.models import Account, AiCall, AuditEvent, CreditEntry, Run, Site, StageRun
 from pipeline.services import credits as ledger
 
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -62,7 +62,7 @@ def make_ledger(session: Session, *, balance: int, caps: Sequence[int]) -> Ledge
 
 def empty(session: Session) -> None:
     """Take away every row that `make_ledger` and its calls made."""
-    for table in (CreditEntry, AiCall, StageRun, Run, Site, Account):
+    for table in (AuditEvent, CreditEntry, AiCall, StageRun, Run, Site, Account):
         session.execute(delete(table))
 
 

@@ -12,15 +12,22 @@ from pipeline.web.api import (
     credit,
     decisions,
     defaults,
+    deliveries,
+    ledger,
     log_in,
     models,
+    notifications,
     preferences,
+    prompts,
     providers,
+    reports,
     reviews,
+    run_events,
     runs,
     settings,
     sites,
     users,
+    webhooks,
 )
 
 PREFIX: Final = "/api/v1"
@@ -28,23 +35,8 @@ PREFIX: Final = "/api/v1"
 ROUTERS: Final = tuple(
     part.router
     for part in (
-        settings,
-        runs,
-        sites,
-        content,
-        calendar,
-        reviews,
-        calendar_actions,
-        decisions,
-        credit,
-        calendar_feed,
-        log_in,
-        users,
-        api_keys,
-        audit,
-        models,
-        providers,
-        defaults,
-        preferences,
+        *(settings, runs, sites, content, calendar, reviews, calendar_actions, decisions, credit),
+        *(run_events, ledger, notifications, reports, webhooks, deliveries, prompts),
+        *(calendar_feed, log_in, users, api_keys, audit, models, providers, defaults, preferences),
     )
 )

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from pipeline.local.ports import LOOPBACK, free_port
 from pipeline.local.stack import EmbeddedStack
 from pipeline.local.web import answers, web_child, web_url
 from pipeline.services.accounts import init_installation
-from tests.support.api import make_key
+from tests.support.api import make_key, make_tenant
 from tests.support.processes import wait_until
 
 
@@ -67,6 +68,31 @@ def test_it_serves_where_it_says_and_ends_when_it_is_told_to(settings: Config) -
     assert told["balance"] == "10000"
     assert key.encode() not in output
     assert not answers(url)
+
+
+def test_it_ends_at_once_though_somebody_watches_a_run(settings: Config) -> None:
+    database = Database(settings.database_url)
+    tenant = make_tenant(database)
+    database.dispose()
+    process = _start(settings)
+    try:
+        url = wait_until(lambda: web_url(settings.home), seconds=60)
+        wait_until(lambda: answers(url), seconds=60)
+        path = f"{url}/api/v1/runs/{tenant.run_id}/events"
+        with httpx2.stream("GET", path, headers=tenant.headers, timeout=30) as answer:
+            lines = answer.iter_lines()
+            first = next(lines)
+            process.send_signal(signal.SIGTERM)
+            asked_at = time.monotonic()
+            rest = list(lines)
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+    assert first == "retry: 2000"
+    assert any(line.startswith("data: ") for line in rest)
+    # It would be waited for, for five seconds, and then cut.
+    assert time.monotonic() - asked_at < 4
 
 
 def test_a_port_in_use_is_named_with_what_to_do(settings: Config, taken: int) -> None:

@@ -126,6 +126,16 @@ def test_charges_and_settled_calls_that_do_not_meet_are_told(
         assert violations(session) == sentence
 
 
+@pytest.mark.parametrize("call_id", [1, 2], ids=["more than it was charged", "of a call that was lost"])
+def test_a_refund_of_what_was_not_charged_is_told(database: Database, world: LedgerWorld, call_id: int) -> None:
+    back = {"account_id": 1, "kind": "refund", "amount": 3 * CREDIT, "key": "refund:x", "call_id": call_id, "note": ""}
+
+    with _faulty(
+        database, insert(CreditEntry).values(**back), update(Account).values(balance=Account.balance + 3 * CREDIT)
+    ) as session:
+        assert violations(session) == ["Entry 3 gives account 1 3 credits back for a call that was not charged them."]
+
+
 def test_an_open_call_of_an_ended_run_is_told(database: Database, world: LedgerWorld) -> None:
     with _faulty(database, update(Run).values(status=RunStatus.COMPLETED)) as session:
         assert violations(session) == ["Run 1 is completed, but 1 of its calls are open and hold 2 credits."]

@@ -18,7 +18,7 @@ from tests.support.api import Api, make_key, the_app
 
 CREDITS = "/api/v1/credits"
 #: What only owners see.
-OF_OWNERS = {("get", f"/api/v1/{noun}") for noun in ("api-keys", "users", "audit")}
+OF_OWNERS = tuple(f"/api/v1/{noun}" for noun in ("api-keys", "users", "audit", "reports", "webhooks", "deliveries"))
 #: What is the platform's and no account's.
 OF_THE_PLATFORM = ("/api/v1/models", "/api/v1/providers", "/api/v1/system-settings")
 
@@ -46,8 +46,9 @@ def test_nothing_answers_without_a_key_but_what_is_listed_as_public(sqlite_api: 
         (method, path): client.request(method, re.sub(r"\{\w+\}", "1", path)).status_code for method, path in described
     }
 
-    # What the app has is what it describes, the description itself apart.
-    assert there == {path for _, path in described} | {"/api/v1/openapi.json"}
+    # What the app has is what it describes, the description itself apart, and figures for another kind of reader.
+    assert there == {path for _, path in described} | {"/api/v1/openapi.json", "/metrics"}
+    assert client.get("/metrics").status_code == 401
     assert {path for (_, path), status in answers.items() if status != 401} == PUBLIC_PATHS - {"/api/v1/openapi.json"}
     assert client.get("/api/v1/openapi.json").status_code == 200
 
@@ -130,7 +131,7 @@ def test_use_is_marked_once_a_minute(api: Api) -> None:
 
 def _status(api: Api, method: str, path: str, headers: dict[str, str]) -> int:
     body = {"name": "Another", "timezone": "UTC"} if path == "/api/v1/sites" and method == "POST" else None
-    filled = re.sub(r"\{\w+\}", "999999", path)
+    filled = re.sub(r"\{\w+\}", "999999", path.replace("{by}", "model").replace("{stage}", "tasks_to_content"))
     return int(api.client.request(method, filled, json=body, headers=headers).status_code)
 
 
@@ -145,11 +146,23 @@ def test_who_only_looks_changes_nothing(sqlite_api: Api) -> None:
 
     # Everybody's own, without a body here; not a key's.
     assert {statuses.pop(("post", "/api/v1/me/password")), statuses.pop(("put", "/api/v1/preferences"))} == {422}
-    for_admins = {operation for operation in statuses if operation[1].startswith(OF_THE_PLATFORM)}
-    looks = {(method, path) for method, path in statuses if method == "get" or path.endswith("/preview")} - for_admins
+    closed = {(method, path) for method, path in statuses if path.startswith((*OF_OWNERS, *OF_THE_PLATFORM))}
+    looks = {(method, path) for method, path in statuses if method == "get" or path.endswith("/preview")} - closed
     assert {status for operation, status in statuses.items() if operation not in looks} == {403}
-    assert {status for operation, status in statuses.items() if operation in looks - OF_OWNERS} <= {200, 404, 409, 422}
-    assert {statuses[operation] for operation in OF_OWNERS} == {403}
+    assert {status for operation, status in statuses.items() if operation in looks} <= {200, 404, 409, 422}
+
+
+def test_what_an_owner_decides_takes_an_owner(sqlite_api: Api) -> None:
+    operations = [
+        (method.upper(), path)
+        for path, of_path in sqlite_api.schema["paths"].items()
+        for method in of_path
+        if path.startswith(OF_OWNERS)
+    ]
+
+    editor, owner = sqlite_api.key(Role.EDITOR), sqlite_api.key(Role.OWNER)
+    assert {_status(sqlite_api, *operation, editor) for operation in operations} == {403}
+    assert {_status(sqlite_api, *operation, owner) for operation in operations} <= {200, 404, 422}
 
 
 def test_an_editor_does_what_is_to_be_done(sqlite_api: Api) -> None:

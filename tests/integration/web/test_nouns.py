@@ -156,17 +156,18 @@ def test_what_is_not_there_is_a_problem_too(sqlite_api: Api, method: str, path: 
 def test_health_is_told_to_everybody(sqlite_api: Api) -> None:
     sqlite_api.client.headers.pop("Authorization")
 
-    assert sqlite_api.client.get("/healthz").json() == {"status": "ok"}
+    assert [sqlite_api.client.get(path).json() for path in ("/healthz", "/livez")] == [{"status": "ok"}] * 2
 
 
 def test_a_database_that_is_away_is_no_health(tmp_path: Any) -> None:
     gone = Database(f"sqlite:///{tmp_path}/no/folder/igny8.db")
 
     with TestClient(create_app(FakeBackend(gone)), raise_server_exceptions=False) as client:
-        answer = client.get("/healthz")
+        answer, alive = client.get("/healthz"), client.get("/livez")
 
     gone.dispose()
     assert (answer.status_code, answer.json()["status"]) == (503, 503)
+    assert alive.status_code == 200
 
 
 def test_what_nobody_expected_is_told_without_its_details(tmp_path: Any) -> None:

@@ -21,7 +21,9 @@ BODIES: dict[str, dict[str, Any]] = {"move": {"to": "2100-01-04 14:00"}, "{conte
 #: A name of an id in a body -> the id of a tenant that it means, where that has another name.
 MEANS = {"other_id": "content_id"}
 #: What no site has: whoever is narrowed down to some sites is not let in at all, or asks for the account's own.
-OF_ACCOUNTS = {"user_id", "key_id"}
+OF_ACCOUNTS = {"user_id", "key_id", "notification_id", "webhook_id", "delivery_id"}
+#: What stands in a path and is no id.
+WORDS = {"stage": "tasks_to_content", "by": "model"}
 #: No row has it.
 NOBODYS = 2**63 - 1
 
@@ -98,7 +100,7 @@ def _id(place: Place) -> str:
 
 
 def test_every_path_with_an_id_is_tried() -> None:
-    with_ids = {path for path in the_app().openapi()["paths"] if "{" in path}
+    with_ids = {path for path in the_app().openapi()["paths"] if "_id}" in path}
 
     assert with_ids - {"/feeds/{token}.ics"} == {place.path for place in PLACES if place.within == "path"}
     assert {place.within for place in PLACES} == {"path", "query", "body"}
@@ -136,7 +138,7 @@ def _ask(api: Api, place: Place, an_id: int, *, ids: dict[str, int] | None = Non
     else:
         assert body is not None
         body[place.name] = [an_id] if place.name.endswith("s") else an_id
-    return api.client.request(place.method, place.path.format(**ids), params=query, json=body, **more)
+    return api.client.request(place.method, place.path.format(**ids, **WORDS), params=query, json=body, **more)
 
 
 def _rows_of(api: Api, account_id: int) -> dict[str, list[Any]]:

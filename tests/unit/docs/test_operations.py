@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from prometheus_client.parser import text_string_to_metric_families
 from typer.main import get_command
 
 from pipeline.cli.app import app as command_line
 from pipeline.core.catalog import STAGES, Calls
+from pipeline.db.session import Database
 from pipeline.engine.app import app
 from pipeline.local.doctor import PROBES
+from pipeline.models import Heartbeat
+from pipeline.web.metrics import exposition
 from tests.support.documents import document, named_rows, rows, sections, unticked
 from tests.support.sources import ROOT
 
@@ -50,6 +54,17 @@ def test_every_finding_of_the_doctor_is_named() -> None:
 
     text = " ".join(sections("operations.md")["Doctor"].split())
     assert f"looks at {', '.join(names)} and {last}" in text
+
+
+def test_every_metric_stands_there_with_its_label(sqlite_database: Database) -> None:
+    documented = {
+        name: unticked(label) for name, (label, _) in named_rows(sections("operations.md")["Metrics"]).items()
+    }
+
+    with sqlite_database.transaction() as session:
+        session.add(Heartbeat(name="worker:host:1", at=sqlite_database.now()))
+    families = text_string_to_metric_families(exposition(sqlite_database).decode())
+    assert documented == {family.name: next(iter(family.samples[0].labels), "") for family in families}
 
 
 def test_every_stage_stands_in_the_architecture() -> None:

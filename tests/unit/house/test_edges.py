@@ -16,9 +16,10 @@ _NOT_FOR_CONTROL = {"chord", "group", "AsyncResult", "apply_async", "countdown",
 #: Packages that are used by name of a module of theirs, or by Celery, SQLAlchemy and the standard library.
 _IMPORTED_AS = {
     "argon2-cffi": "argon2",
-    "pillow": "PIL",
-    "python-slugify": "slugify",
     "charset-normalizer": "charset_normalizer",
+    "pillow": "PIL",
+    "prometheus-client": "prometheus_client",
+    "python-slugify": "slugify",
 }
 
 

@@ -1,0 +1,100 @@
+"""Owns `/metrics`: the figures of this installation as Prometheus reads them, from the database at every scrape.
+
+They are about every account, so that no API key opens them: whoever asks sends the installation's own token.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable, Iterator
+from http import HTTPStatus
+from typing import Final
+
+import structlog
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
+
+from pipeline.config import config
+from pipeline.core.money import UCR_PER_CREDIT
+from pipeline.db.session import Database
+from pipeline.secrets import METRICS_TOKEN, ensure_secrets, read_secrets
+from pipeline.services.metrics import Metrics, read_metrics
+from pipeline.web.errors import problem
+
+PATH: Final = "/metrics"
+router = APIRouter()
+_log = structlog.get_logger()
+_CLOSED: Final = f"Send the entry {METRICS_TOKEN} of secrets.env as `Authorization: Bearer TOKEN`."
+
+
+@router.get(PATH, include_in_schema=False)
+def metrics(request: Request) -> Response:
+    """Tell the figures of this moment to whoever has the token."""
+    if not _has_token(request.headers.get("authorization", "")):
+        return problem(HTTPStatus.UNAUTHORIZED, _CLOSED, headers={"WWW-Authenticate": "Bearer"})
+    try:
+        text = exposition(request.app.state.backend.database())
+    except SQLAlchemyError as error:
+        _log.warning("web.database_not_read", error=type(error).__name__)
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, "The database cannot be read. `igny8 doctor` says why.")
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+
+def exposition(database: Database) -> bytes:
+    """The figures in Prometheus's text format."""
+    with database.reading() as session:
+        found = read_metrics(session, now=database.now())
+    collectors = CollectorRegistry()
+    collectors.register(_Collector(found))
+    return generate_latest(collectors)
+
+
+class _Collector(Collector):
+    """The figures of one moment as metrics."""
+
+    def __init__(self, found: Metrics) -> None:
+        self._found = found
+
+    def collect(self) -> Iterator[Metric]:
+        found = self._found
+        yield _family("igny8_runs", "Runs, by status.", "status", found.runs.items())
+        yield _family("igny8_calls", "Calls to AI providers, by status.", "status", found.calls.items())
+        yield _family("igny8_publications", "Publications, by status.", "status", found.publications.items())
+        yield _family("igny8_deliveries", "Deliveries of notifications, by status.", "status", found.deliveries.items())
+        yield _credits("igny8_credits_balance", "Credits of all accounts.", found.balance_ucr)
+        yield _credits("igny8_credits_held", "Credits held for calls under way.", found.held_ucr)
+        numbers = {work: due.number for work, due in found.due.items()}
+        yield _family("igny8_due", "Rows that are due and were not sent yet.", "work", numbers.items())
+        ages = {work: due.age_seconds for work, due in found.due.items()}
+        yield _family("igny8_due_age_seconds", "Since when the first of them is due; 0: none is.", "work", ages.items())
+        living = {kind: each.number for kind, each in found.processes.items()}
+        yield _family(
+            "igny8_processes", "Processes that showed a sign of life within two minutes.", "kind", living.items()
+        )
+        signs = {kind: each.age_seconds for kind, each in found.processes.items() if each.age_seconds is not None}
+        yield _family(
+            "igny8_sign_of_life_age_seconds", "Since the latest sign of life of a kind.", "kind", signs.items()
+        )
+
+
+def _family(name: str, text: str, label: str, values: Iterable[tuple[str, float]]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for word, value in values:
+        family.add_metric([str(word)], value)
+    return family
+
+
+def _credits(name: str, text: str, amount_ucr: int) -> GaugeMetricFamily:
+    # Prometheus knows floats alone: these are for curves, not for books.
+    return GaugeMetricFamily(name, text, value=amount_ucr / UCR_PER_CREDIT)
+
+
+def _has_token(header: str) -> bool:
+    scheme, _, given = header.partition(" ")
+    home = config().home
+    token = read_secrets(home).get(METRICS_TOKEN) or ensure_secrets(home)[METRICS_TOKEN]
+    return scheme.casefold() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
