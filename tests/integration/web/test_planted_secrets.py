@@ -22,7 +22,7 @@ from pipeline.engine.app import app as celery
 from pipeline.models import Base, Site
 from pipeline.secrets import encrypted
 from pipeline.services import log_ins, passwords, users, webhooks
-from tests.support.api import Api, the_app
+from tests.support.api import WORDS, Api, the_app
 
 PASSWORD = "planted-password-of-bob"  # noqa: S105 - to be looked for
 NEXT = "planted-password-that-follows"
@@ -128,7 +128,9 @@ def _answers(api: Api) -> str:
     headers = api.key(Role.PLATFORM_ADMIN)
     paths = [path for path, operations in the_app().openapi()["paths"].items() if "get" in operations]
     return "\n".join(
-        api.client.get(path.format(**api.mine.ids), headers=headers).text for path in paths if "{token}" not in path
+        api.client.get(path.format(**api.mine.ids, **WORDS), headers=headers).text
+        for path in paths
+        if "{token}" not in path
     )
 
 
