@@ -39,12 +39,15 @@ class FakeProvider:
 
     def __init__(self, journal_file: Path | None = None) -> None:
         self.journal: list[tuple[str, ...]] = []
+        #: Which models texts were asked of, and how freely they were to answer.
+        self.asked: set[tuple[str, float | None]] = set()
         self._journal_file = journal_file
         self._seen: Counter[str] = Counter()
 
     def complete_text(self, request: TextRequest) -> TextReply:
         texts = json.loads(request.messages[0].content)["texts"]
         self._note(request.call_key, texts)
+        self.asked.add((request.model, request.temperature))
         for text in texts:
             self._misbehave(text)
         garbage = any(self._in_mode(text, "garbage") for text in texts)

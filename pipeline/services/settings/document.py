@@ -11,7 +11,7 @@ from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, Final
 
-from sqlalchemy import JSON, Text, bindparam, cast, or_, select
+from sqlalchemy import JSON, Text, bindparam, cast, literal_column, select
 from sqlalchemy.orm import Session
 
 from pipeline.core import calendar
@@ -26,36 +26,40 @@ from pipeline.services.settings.rows import COLUMNS, row_of
 _TABLE: Final = table_of(SiteAutomationSettings).c
 _KEPT_IN: Final = (*(column for names in COLUMNS.values() for column in names.values()), "stage_config")
 _AS_JSON: Final = frozenset(name for name in _KEPT_IN if isinstance(_TABLE[name].type, JSON))
+#: Which live models the account of a site prefers, as its text; NULL: none.
+PREFERRED: Final = (
+    select(cast(AccountSetting.value, Text))
+    .where(
+        AccountSetting.account_id == Site.account_id,
+        AccountSetting.key == literal_column(f"'ai.{MODEL_PREFERENCES}'"),
+    )
+    .correlate(Site)
+    .scalar_subquery()
+)
 #: What is kept as JSON is read as its text: a row is then of plain values that can be told apart and remembered.
 _FOUND: Final = (
-    select(Site.timezone, *(cast(_TABLE[name], Text) if name in _AS_JSON else _TABLE[name] for name in _KEPT_IN))
+    select(
+        Site.timezone,
+        PREFERRED,
+        *(cast(_TABLE[name], Text) if name in _AS_JSON else _TABLE[name] for name in _KEPT_IN),
+    )
     .join(SiteAutomationSettings, SiteAutomationSettings.site_id == Site.id)
     .where(Site.account_id == bindparam("account"), Site.id == bindparam("site"))
 )
-_PREFERRED: Final = (
-    select(AccountSetting.value)
-    .where(AccountSetting.account_id == bindparam("account"), AccountSetting.key == f"ai.{MODEL_PREFERENCES}")
-    .scalar_subquery()
-)
-_IS_PREFERRED: Final = or_(
-    *((AiModel.model_type == kind.value) & (AiModel.name == _PREFERRED[kind.value].as_string()) for kind in ModelType)
-)
-#: The models that an account's sites may ask; of one type and role, the one that is asked comes last.
-_MODELS: Final = (
-    select(AiModel.model_type, AiModel.is_testing, AiModel.display_name)
-    .where(AiModel.is_active, AiModel.is_testing | AiModel.is_default | _IS_PREFERRED)
-    .order_by(AiModel.is_default.desc())
-)
+_MODELS: Final = select(
+    AiModel.model_type, AiModel.is_testing, AiModel.is_default, AiModel.name, AiModel.display_name
+).where(AiModel.is_active)
 #: Columns of the matrix by stage: what stands there where a row does not say.
 _ROWS: Final = {stage.number: default_row(stage).model_dump() for stage in STAGES}
 #: Documents that are remembered, of about 2 kB each.
 _REMEMBERED: Final = 2_000
-_ROLES: Final = {"testing": True, "live": False}
+_ROLES: Final = ("testing", "live")
 
 
 def document(session: Session, site: Site) -> dict[str, Any]:
     """Everything one site decides, and what is read-only beside it: capacities, zone, names of the models."""
-    return written(row_of(session, site), timezone=site.timezone, models=available_models(session, site.account_id))
+    preferred = session.scalar(select(PREFERRED).where(Site.id == site.id))
+    return written(row_of(session, site), timezone=site.timezone, models=available_models(session, preferred))
 
 
 def find_json(session: Session, *, account_id: int, site_id: int) -> bytes:
@@ -63,8 +67,7 @@ def find_json(session: Session, *, account_id: int, site_id: int) -> bytes:
     found = session.connection().execute(_FOUND, {"account": account_id, "site": site_id}).one_or_none()
     if found is None:
         raise NotFoundError(f"There is no site {site_id} in this account.")
-    models = session.connection().execute(_MODELS, {"account": account_id})
-    return _json_of(tuple(found), tuple(map(tuple, models)))
+    return _json_of(tuple(found), tuple(map(tuple, session.connection().execute(_MODELS))))
 
 
 def as_json(found: Mapping[str, Any]) -> bytes:
@@ -75,12 +78,12 @@ def as_json(found: Mapping[str, Any]) -> bytes:
 @lru_cache(maxsize=_REMEMBERED)
 def _json_of(found: tuple[Any, ...], models: tuple[Any, ...]) -> bytes:
     """The document of these very values: nothing else goes into it, so that it can be remembered."""
-    timezone, *values = found
+    timezone, preferred, *values = found
     columns = dict(zip(_KEPT_IN, values, strict=True))
     row = SimpleNamespace(**columns)
     for name in _AS_JSON:
         setattr(row, name, json.loads(columns[name]))
-    return as_json(written(row, timezone=timezone, models=_named(models)))
+    return as_json(written(row, timezone=timezone, models=_named(models, preferred)))
 
 
 def written(row: Any, *, timezone: str, models: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,14 +122,18 @@ def _capacities(publishing: Mapping[str, Any]) -> dict[str, int]:
     }
 
 
-def available_models(session: Session, account_id: int) -> dict[str, dict[str, str | None]]:
-    """What the testing and the live model of each type are called that the account's sites ask; None: there is none."""
-    return _named(session.connection().execute(_MODELS, {"account": account_id}))
+def available_models(session: Session, preferred: str | None) -> dict[str, dict[str, str | None]]:
+    """What the testing and the live model of each type are called; None: there is none. `preferred`: as `PREFERRED`."""
+    return _named(session.connection().execute(_MODELS), preferred)
 
 
-def _named(rows: Iterable[Any]) -> dict[str, dict[str, str | None]]:
-    names = {(kind, is_testing): name for kind, is_testing, name in rows}
-    return {
-        kind.value: {role: names.get((kind.value, is_testing)) for role, is_testing in _ROLES.items()}
-        for kind in ModelType
-    }
+def _named(rows: Iterable[Any], preferred: str | None) -> dict[str, dict[str, str | None]]:
+    wanted: Mapping[str, str] = json.loads(preferred) if preferred else {}
+    names: dict[str, dict[str, str | None]] = {kind.value: dict.fromkeys(_ROLES) for kind in ModelType}
+    for kind, is_testing, is_default, name, shown in rows:
+        of_type = names[kind]
+        if is_testing:
+            of_type["testing"] = shown
+        elif wanted.get(kind) == name or (is_default and of_type["live"] is None):
+            of_type["live"] = shown
+    return names

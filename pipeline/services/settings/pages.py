@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 from pipeline.core.errors import NotFoundError
 from pipeline.core.matrix import SiteSettings
 from pipeline.models import Site, SiteAutomationSettings
-from pipeline.services.settings.document import available_models, written
+from pipeline.services.settings.document import PREFERRED, available_models, written
 from pipeline.services.settings.rows import settings_of
 
 _LOCKED: Final = (
-    select(Site, SiteAutomationSettings)
+    select(Site, SiteAutomationSettings, PREFERRED)
     .join(SiteAutomationSettings, SiteAutomationSettings.site_id == Site.id)
     .where(Site.account_id == bindparam("account"), Site.id == bindparam("site"))
     .with_for_update(of=SiteAutomationSettings)
@@ -51,7 +51,8 @@ def lock_page(session: Session, *, account_id: int, site_id: int) -> Page:
     found = session.execute(_LOCKED, {"account": account_id, "site": site_id}).one_or_none()
     if found is None:
         raise NotFoundError(f"There is no site {site_id} in this account.")
-    return Page(*found, models=available_models(session, account_id))
+    site, row, preferred = found
+    return Page(site, row, models=available_models(session, preferred))
 
 
 def differences(before: SiteSettings, after: SiteSettings) -> dict[str, Any]:

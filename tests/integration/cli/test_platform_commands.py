@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 from pipeline.cli.app import app
 from pipeline.db.session import Database
 from pipeline.models import AuditEvent, IntegrationProvider
-from pipeline.secrets import decrypted, read_secrets
+from pipeline.secrets import decrypted, keyring, read_secrets
+from pipeline.services import key_changes
 from tests.integration.cli.conftest import Igny8
 
 PLANTED = "sk-planted-0123456789"
@@ -122,6 +123,30 @@ def test_keys_rotate_puts_every_secret_under_a_new_key(ready: Database, home: Pa
     assert [decrypted(row, home=home) for row in kept] == [secret]
     assert all(row.startswith(told["key"].encode()) for row in kept)
     assert igny8("keys", "rotate").out.startswith("Key ")
+
+
+def test_keys_rotate_that_is_stopped_half_way_is_ended_by_the_next(
+    ready: Database, home: Path, igny8: Igny8, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _provide()
+    igny8("webhooks", "add", "https://example.com/hooks")
+    whole, done = key_changes.renew, list[str]()
+
+    def stopped(session: Any, place: key_changes.Place, **more: Any) -> key_changes.Portion:
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append(place.name)
+        return whole(session, place, **more)
+
+    monkeypatch.setattr(key_changes, "renew", stopped)
+    assert igny8("keys", "rotate").code == 130
+    monkeypatch.undo()
+    assert igny8("webhooks", "list").code == 0
+
+    again = igny8("keys", "rotate", "--json").json
+
+    assert (again["renewed"], again["unreadable"]) == (2, [])
+    assert len(keyring(home).keys) == 3
 
 
 def test_a_secret_that_cannot_be_read_is_named(ready: Database, home: Path, igny8: Igny8) -> None:

@@ -14,6 +14,7 @@ import stages  # noqa: F401 - a run asks every stage what waits for it
 from pipeline.core.catalog import ModelType
 from pipeline.core.defaults import AccountDefaults, SystemDefaults
 from pipeline.core.errors import InvalidValueError, NotReadyError
+from pipeline.core.matrix import SiteSettings
 from pipeline.db.session import Database
 from pipeline.models import (
     AccountModuleSwitch,
@@ -21,6 +22,7 @@ from pipeline.models import (
     GlobalModuleSwitch,
     Run,
     Site,
+    SiteAutomationSettings,
     SystemAiSettings,
     User,
     UserSetting,
@@ -335,6 +337,15 @@ def test_the_database_itself_refuses_a_second_switch_and_an_unknown_module(
             session.execute(insert(table_of(table)).values([row | more, row | more]))
         with database.reading() as session:
             assert session.scalars(select(table)).all() == []
+
+
+def test_a_site_has_one_record_of_settings_from_the_beginning(database: Database, site: Site) -> None:
+    with database.reading() as session:
+        (row,) = session.scalars(select(SiteAutomationSettings)).all()
+        assert settings.settings_of(row) == SiteSettings()
+
+    with pytest.raises(IntegrityError), database.transaction() as session:
+        session.add(SiteAutomationSettings(account_id=site.account_id, site_id=site.id))
 
 
 def test_a_user_has_a_preference_once_and_takes_it_along(database: Database, site: Site) -> None:
