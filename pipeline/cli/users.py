@@ -1,4 +1,4 @@
-"""Owns `users add|list|disable|enable|password|sites`. A password is read from stdin, or made and shown once."""
+"""Owns `users add|list|disable|enable|password|role|sites`. A password is read from stdin, or made and shown once."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ UserArgument = Annotated[
 RoleOption = Annotated[
     Role, typer.Option("--role", help="What they may: run the installation, everything, work, or look.")
 ]
+RoleArgument = Annotated[Role, typer.Argument(metavar="ROLE", help=f"One of {', '.join(Role)}.", show_default=False)]
 NameOption = Annotated[str, typer.Option("--name", help="What they are called.")]
 SitesOption = Annotated[
     list[str] | None,
@@ -148,6 +149,28 @@ def password(
     _tell(shown, None if from_stdin else chosen, as_json=as_json)
 
 
+@app.command("role")
+def set_role(
+    user: UserArgument,
+    role: RoleArgument,
+    *,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a person do more or less, from their next request on."""
+    database = ready_database()
+    now = database.now()
+    with database.transaction() as session:
+        row = _found(session, account, user)
+        users.set_role(session, row, role)
+        _record(session, row, "user.role_set", now=now, role=role.value)
+        shown = _json(session, row)
+    if as_json:
+        document(shown)
+        return
+    say(f"{row.email} has the role {role} from now on.")
+
+
 @app.command("sites")
 def set_sites(
     user: UserArgument,
@@ -162,7 +185,7 @@ def set_sites(
     with database.transaction() as session:
         row = _found(session, account, user)
         site_ids = _site_ids(session, row.account_id, only)
-        site_access.narrow(session, row, site_ids)
+        users.set_sites(session, row, site_ids)
         _record(session, row, "user.sites_set", now=now, site_ids=site_ids)
         shown = _json(session, row)
     if as_json:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-from sqlalchemy import case, delete
+from sqlalchemy import case, delete, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.errors import TooManyRequestsError
@@ -37,6 +37,11 @@ def spend(session: Session, email: str, *, now: datetime) -> None:
         raise TooManyRequestsError(
             f"{told}Wait {wait.seconds // 60 + 1} minutes, then try again.", retry_after_seconds=wait.seconds + 1
         )
+
+
+def note_failure(session: Session, email: str) -> None:
+    """Write as much as is written where somebody has the address: how long it takes tells nobody which it was."""
+    session.execute(update(_ROWS).where(_ROWS.c.email_hash == _hash_of(email)).values(count=_ROWS.c.count))
 
 
 def forget(session: Session, email: str) -> None:

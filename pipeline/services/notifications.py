@@ -17,9 +17,10 @@ from pipeline.config import config
 from pipeline.core.alerts import HAPPENINGS, NotificationKind
 from pipeline.core.errors import NotFoundError
 from pipeline.core.states import DeliveryStatus
-from pipeline.models import Delivery, Notification, User, Webhook
+from pipeline.models import Delivery, Notification, Webhook
 from pipeline.models.base import table_of
 from pipeline.models.inserting import insert_missing
+from pipeline.services import site_access
 
 _NOTIFICATIONS: Final = table_of(Notification)
 
@@ -50,7 +51,8 @@ def tell(
     )
     notification_id: int | None = session.scalar(row.returning(_NOTIFICATIONS.c.id))
     if notification_id is not None and account_id is not None:
-        rows = list(_deliveries(session, kind, account_id=account_id, notification_id=notification_id, now=now))
+        sent = _deliveries(session, kind, account_id=account_id, notification_id=notification_id, about=about, now=now)
+        rows = list(sent)
         if rows:
             session.execute(insert(Delivery), rows)
     return notification_id
@@ -123,7 +125,13 @@ def _key(kind: NotificationKind, state_id: int) -> str:
 
 
 def _deliveries(
-    session: Session, kind: NotificationKind, *, account_id: int, notification_id: int, now: datetime
+    session: Session,
+    kind: NotificationKind,
+    *,
+    account_id: int,
+    notification_id: int,
+    about: tuple[str, int],
+    now: datetime,
 ) -> Iterator[dict[str, Any]]:
     """A row for each channel of the account that wants the kind."""
     row = {
@@ -140,7 +148,5 @@ def _deliveries(
         if kind in kinds:
             yield row | {"channel": "webhook", "webhook_id": webhook_id, "public_id": str(uuid.uuid4())}
     if config().smtp_url is not None:
-        # The first owner has a place-holder until a person gives an address.
-        people = select(User.id).where(User.account_id == account_id, User.disabled_at.is_(None))
-        for user_id in session.scalars(people.where(User.email.not_like("%@localhost"))):
+        for user_id in site_access.people_of(session, account_id=account_id, about=about):
             yield row | {"channel": "email", "user_id": user_id, "public_id": str(uuid.uuid4())}

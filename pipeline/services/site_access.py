@@ -9,14 +9,15 @@ from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import delete, event, insert, select
+from sqlalchemy import and_, delete, event, false, insert, or_, select
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
 from pipeline.core.errors import NotFoundError
-from pipeline.models import ApiKey, Base, Site, SiteAccess, User
+from pipeline.models import ApiKey, Base, Notification, Run, Site, SiteAccess, User
 from pipeline.models.base import table_of
 
 _ACCESS = table_of(SiteAccess)
+_RUNS = table_of(Run)
 
 
 def narrow(session: Session, holder: User | ApiKey, site_ids: Collection[int] | None) -> None:
@@ -53,13 +54,33 @@ def sites_of(session: Session, holder: User | ApiKey) -> Sequence[int] | None:
     return sorted(found)
 
 
+def people_of(session: Session, *, account_id: int, about: tuple[str, int]) -> Sequence[int]:
+    """Who may be told of a site, a run, an account (kind and id): whoever is let in and reaches it, by id."""
+    kind, subject_id = about
+    reached = {
+        "site": _ACCESS.c.site_id == subject_id,
+        "run": _ACCESS.c.site_id.in_(select(_RUNS.c.site_id).where(_RUNS.c.id == subject_id)),
+    }
+    narrow = select(_ACCESS.c.user_id).where(reached.get(kind, false()), _ACCESS.c.user_id.is_not(None))
+    people = select(User.id).where(User.account_id == account_id, User.disabled_at.is_(None))
+    # The first owner has a place-holder until a person gives an address.
+    people = people.where(User.email.not_like("%@localhost"), or_(User.is_narrowed.is_(False), User.id.in_(narrow)))
+    return session.scalars(people.order_by(User.id)).all()
+
+
 def confine(session: Session, site_ids: Collection[int]) -> None:
     """From now on no query of the session finds another site, or what belongs to one.
 
     This holds for whatever is asked by models; a statement on plain tables has to look the site up first.
     """
     here = list(site_ids)
+    runs = select(_RUNS.c.id).where(_RUNS.c.site_id.in_(here))
+    told_of = or_(
+        and_(Notification.subject_kind == "site", Notification.subject_id.in_(here)),
+        and_(Notification.subject_kind == "run", Notification.subject_id.in_(runs)),
+    )
     options = [
+        with_loader_criteria(Notification, told_of, include_aliases=True),
         with_loader_criteria(Site, Site.id.in_(here), include_aliases=True),
         *(with_loader_criteria(model, model.site_id.in_(here), include_aliases=True) for model in _of_a_site()),
     ]

@@ -15,8 +15,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from pipeline.core.errors import ConflictError, Fault, InvalidValueError, NotFoundError
-from pipeline.core.normal import display_text
-from pipeline.core.roles import Role
+from pipeline.core.normal import display_text, is_storable
+from pipeline.core.roles import Role, includes
 from pipeline.models import User
 from pipeline.services import log_in_attempts, log_ins, site_access
 
@@ -75,16 +75,16 @@ def list_users(session: Session, *, account_id: int) -> Sequence[User]:
 
 
 def get_user(session: Session, *, account_id: int, user_id: int) -> User:
-    """The account's user of that id, locked; NotFoundError."""
-    user = session.scalar(select(User).where(User.account_id == account_id, User.id == user_id).with_for_update())
+    """The account's user of that id; NotFoundError."""
+    user = session.scalar(select(User).where(User.account_id == account_id, User.id == user_id))
     if user is None:
         raise NotFoundError(f"There is no user {user_id} in this account. `igny8 users list` shows them.")
     return user
 
 
 def find_user(session: Session, *, account_id: int, email_or_id: str) -> User:
-    """The account's user of that e-mail address, or of that id, locked; NotFoundError."""
-    own = select(User).where(User.account_id == account_id).with_for_update()
+    """The account's user of that e-mail address, or of that id; NotFoundError."""
+    own = select(User).where(User.account_id == account_id)
     user = session.scalar(own.where(User.email == email_of(email_or_id)))
     if user is None and email_or_id.isascii() and email_or_id.isdecimal() and len(email_or_id) <= _ID_DIGITS:
         user = session.scalar(own.where(User.id == int(email_or_id)))
@@ -95,6 +95,8 @@ def find_user(session: Session, *, account_id: int, email_or_id: str) -> User:
 
 def known(session: Session, email: str) -> Known | None:
     """What there is to compare for whoever says that this is their address; None: nobody has it."""
+    if not is_storable(email):
+        return None
     row = session.execute(
         select(User.id, User.password_hash, User.disabled_at).where(User.email == email_of(email))
     ).one_or_none()
@@ -110,9 +112,7 @@ def disable(session: Session, user: User, *, now: datetime) -> None:
     """Let them in no more: their log-ins end, their keys are refused. ConflictError for the account's last owner."""
     if user.disabled_at is not None:
         return
-    if user.role == Role.OWNER and _other_owners(session, user) == 0:
-        told = f"{user.email} is the only owner of this account. Add another one first (`igny8 users add`)."
-        raise ConflictError(told)
+    _require_another_owner(session, user)
     user.disabled_at = now
     session.flush()
     log_ins.end_all(session, user.id)
@@ -122,6 +122,22 @@ def enable(session: Session, user: User) -> None:
     """Let them in again."""
     user.disabled_at = None
     session.flush()
+
+
+def set_role(session: Session, user: User, role: Role) -> None:
+    """Let them do what the role may, from their next request on. ConflictError for the account's last owner."""
+    if not includes(role, Role.OWNER):
+        _require_another_owner(session, user)
+    user.role = (Role.OWNER if role is Role.PLATFORM_ADMIN else role).value
+    user.is_platform_admin = role is Role.PLATFORM_ADMIN
+    session.flush()
+
+
+def set_sites(session: Session, user: User, site_ids: Collection[int] | None) -> None:
+    """Narrow them down to some sites, or widen again (None). ConflictError for the account's last owner."""
+    if site_ids is not None:
+        _require_another_owner(session, user)
+    site_access.narrow(session, user, site_ids)
 
 
 def set_password(session: Session, user: User, password_hash: str, *, keep_log_in: int | None = None) -> int:
@@ -142,11 +158,20 @@ def email_of(text: str) -> str:
     return text.strip().casefold()
 
 
-def _other_owners(session: Session, user: User) -> int:
-    others = select(func.count()).where(
-        User.account_id == user.account_id, User.role == Role.OWNER.value, User.disabled_at.is_(None)
+def _require_another_owner(session: Session, user: User) -> None:
+    """Somebody has to be able to look after the account. ConflictError where nobody else is."""
+    if user.role != Role.OWNER or user.disabled_at is not None or user.is_narrowed:
+        return
+    # Locked in one order, so that of two owners who leave at once, one stays.
+    query = select(User.id).where(
+        User.account_id == user.account_id,
+        User.role == Role.OWNER.value,
+        User.disabled_at.is_(None),
+        User.is_narrowed.is_(False),
     )
-    return session.scalar(others.where(User.id != user.id)) or 0
+    if session.scalars(query.order_by(User.id).with_for_update()).all() == [user.id]:
+        told = f"{user.email} is the only owner of this account. Add another one first (`igny8 users add`)."
+        raise ConflictError(told)
 
 
 def _refuse(session: Session, account_id: int, email: str, name: str) -> None:

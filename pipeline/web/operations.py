@@ -104,7 +104,7 @@ class Steps:
 def writes_in_steps(
     scope: Scope, *, role: Role, whole_account: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Make an endpoint of a function whose first parameter is `Steps`; it has to begin with `reading`."""
+    """Make an endpoint of a function whose first parameter is `Steps`; it begins with one of them."""
     needs = Needs(scope, role, writes=True, whole_account=whole_account)
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:

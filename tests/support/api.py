@@ -178,9 +178,9 @@ def make_site(database: Database, account_id: int, *, key: str, user_id: int, ke
 
 def _tell(session: Session, site: Site, *, now: datetime) -> tuple[int, int, int]:
     """A notification on its way to a webhook that nobody can be posted to: ids of it, the webhook, the delivery."""
-    hook = webhooks.add(
-        session, account_id=site.account_id, url=f"http://127.0.0.1:9/{site.id}", kinds=(), home=config().home, now=now
-    ).webhook
+    others = len(webhooks.list_webhooks(session, account_id=site.account_id))
+    url = f"http://127.0.0.1:9/{others or ''}"
+    hook = webhooks.add(session, account_id=site.account_id, url=url, kinds=(), home=config().home, now=now).webhook
     told = notifications.tell(
         session,
         NotificationKind.SITE_FAILING,

@@ -26,7 +26,7 @@ _EVENT: Final[dict[str, Any]] = {
     "at": "2026-06-03T10:30:00Z",
 }
 OfAction = Annotated[
-    str | None, Query(alias="action", max_length=64, description="Only this action.", examples=["run.paused"])
+    str | None, Query(pattern=r"^[a-z_.]{1,64}$", description="Only this action.", examples=["run.paused"])
 ]
 
 

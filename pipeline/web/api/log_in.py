@@ -95,7 +95,7 @@ def log_in(request: Request, response: Response, given: Credentials) -> Me:
         known = users.known(session, given.email)
     is_right = passwords.is_right(None if known is None else known.password_hash, given.password)
     if known is None or not is_right:
-        _note_failure(backend, known)
+        _note_failure(backend, known, email=users.email_of(given.email))
         raise UnknownCallerError(_WRONG)
     stronger = passwords.hashed(given.password) if passwords.is_weak(known.password_hash or "") else None
     with database.transaction() as session:
@@ -137,9 +137,12 @@ def show(unit: Unit) -> Me:
 @writes_in_steps(Scope.ACCESS, role=Role.VIEWER)
 def change_password(steps: Steps, given: PasswordChange) -> None:
     """Change one's own password: every other log-in of one's own ends."""
-    with steps.reading() as unit:
+    with steps.writing() as unit:
         user_id = _person(unit)
-        kept = unit.session.get_one(User, user_id).password_hash
+        user = unit.session.get_one(User, user_id)
+        # Whoever found a browser open may not try until they know the password.
+        log_in_attempts.spend(unit.session, user.email, now=unit.now)
+        kept = user.password_hash
     if not passwords.is_right(kept, given.old_password):
         raise InvalidValueError([Fault("old_password", "this is not your password. Try again.")])
     passwords.refuse(given.new_password, field="new_password")
@@ -173,12 +176,13 @@ def _me(unit: Unit) -> Me:
     )
 
 
-def _note_failure(backend: Backend, known: Known | None) -> None:
-    """Write down that somebody was not let in, where it is known as whom."""
-    if known is None:
-        return
+def _note_failure(backend: Backend, known: Known | None, *, email: str) -> None:
+    """Write down that somebody was not let in, where it is known as whom; where not, write as much."""
     database = backend.database()
     with database.transaction() as session:
+        if known is None:
+            log_in_attempts.note_failure(session, email)
+            return
         user = session.get_one(User, known.user_id)
         audit.record(
             session,

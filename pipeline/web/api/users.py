@@ -77,6 +77,14 @@ class Reach(BaseModel):
     site_ids: SiteIds
 
 
+class NewRole(BaseModel):
+    """What somebody is to be allowed to do."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"role": "viewer"}]})
+
+    role: Role
+
+
 class UserWithPassword(UserEntry):
     """A person and the password that was made for them just now; it is never answered again."""
 
@@ -143,14 +151,30 @@ def reset_password(steps: Steps, user_id: UserId) -> UserWithPassword:
     "/{user_id}/sites",
     operation_id="set_user_sites",
     response_model=UserEntry,
-    responses=problems(401, 403, 404, 413, 422),
+    responses=problems(401, 403, 404, 409, 413, 422),
 )
 @writes(Scope.ACCESS, role=Role.OWNER)
 def set_sites(unit: Unit, user_id: UserId, given: Reach) -> UserEntry:
-    """Let only some sites be there for a person, or all of them again (null); it holds from their next request."""
+    """Let only some sites be there for a person, or all of them again (null). 409 for the only owner."""
     user = _within_reach(unit, user_id)
-    site_access.narrow(unit.session, user, given.site_ids)
+    users.set_sites(unit.session, user, given.site_ids)
     _record(unit, user, "user.sites_set", site_ids=given.site_ids)
+    return UserEntry(**_shown(unit, user))
+
+
+@router.put(
+    "/{user_id}/role",
+    operation_id="set_user_role",
+    response_model=UserEntry,
+    responses=problems(401, 403, 404, 409, 413, 422),
+)
+@writes(Scope.ACCESS, role=Role.OWNER)
+def set_role(unit: Unit, user_id: UserId, given: NewRole) -> UserEntry:
+    """Let a person do more or less, from their next request on; so may their keys. 409 for the only owner."""
+    _refuse_beyond(unit, given.role)
+    user = _within_reach(unit, user_id)
+    users.set_role(unit.session, user, given.role)
+    _record(unit, user, "user.role_set", role=given.role.value)
     return UserEntry(**_shown(unit, user))
 
 

@@ -84,6 +84,16 @@ def test_a_person_is_narrowed_down_to_sites_and_widened_again(ready: Database, i
     assert (made["site_ids"], widened["site_ids"], narrowed["site_ids"]) == ([1], None, [1])
 
 
+def test_a_person_is_given_another_role(ready: Database, igny8: Igny8) -> None:
+    igny8("users", "add", "ann@example.com", "--role", "viewer")
+
+    changed = igny8("users", "role", "ann@example.com", "owner", "--json").json
+    refused = igny8("users", "role", "ann@example.com", "king")
+
+    assert (changed["role"], refused.code) == ("owner", 2)
+    assert "viewer" in igny8("users", "role", "ann@example.com", "viewer").out
+
+
 def test_people_of_another_account_are_not_there(ready: Database, igny8: Igny8) -> None:
     igny8("account", "add", "Another one")
     igny8("users", "add", "eve@example.com", "--account", "Another one")

@@ -113,7 +113,15 @@ def test_no_secret_is_exported(database: Database) -> None:
 
 def test_every_table_of_an_account_is_exported_or_left_out_for_a_reason() -> None:
     exported = {table.name for table in account_export.tables()}
-    platforms = {"ai_models", "beat_claims", "heartbeats", "housekeeping_positions", "system_ai_settings"}
+    platforms = {
+        "ai_models",
+        "beat_claims",
+        "global_module_switches",
+        "heartbeats",
+        "housekeeping_positions",
+        "integration_providers",
+        "system_ai_settings",
+    }
 
     assert {table.name for table in Base.metadata.sorted_tables} - exported - platforms == account_export._LEFT_OUT
 

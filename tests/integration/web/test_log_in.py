@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -45,7 +46,8 @@ def _browser(*, scheme: str = "http") -> TestClient:
 
 
 def _log_in(client: TestClient, email: str = "bob@example.com", password: str = PASSWORD) -> Any:
-    return client.post("/api/v1/login", json={"email": email, "password": password})
+    body = json.dumps({"email": email, "password": password})
+    return client.post("/api/v1/login", content=body, headers={"Content-Type": "application/json"})
 
 
 def _logged_in(api: Api, role: Role = Role.EDITOR, **more: Any) -> TestClient:
@@ -259,6 +261,17 @@ def test_a_password_is_tried_ten_times_whoever_asks_and_however_many_at_once(api
     assert 0 < int(right.headers["Retry-After"]) <= log_in_attempts.WITHIN.seconds + 1
     assert _log_in(_browser(), "eve@example.com").status_code == 401
     assert _actions(api.database).count("user.log_in_failed") == log_in_attempts.MOST
+
+
+def test_whoever_found_a_browser_open_does_not_try_for_long(sqlite_api: Api) -> None:
+    client = _logged_in(sqlite_api)
+    change = {"old_password": WRONG, "new_password": "staple of desks"}
+
+    statuses = [client.post("/api/v1/me/password", json=change).status_code for _ in range(11)]
+    right = client.post("/api/v1/me/password", json=change | {"old_password": PASSWORD})
+
+    assert statuses == [422] * 10 + [429]
+    assert right.status_code == 429
 
 
 def test_attempts_are_counted_anew_after_their_time_and_after_a_right_one(api: Api) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -156,18 +157,54 @@ def test_another_password_of_ours_ends_their_log_ins(api: Api) -> None:
     assert _log_in("bob@example.com", reset["password"]).get("/api/v1/me").status_code == 200
 
 
-def test_the_only_owner_stays(api: Api) -> None:
-    person = api.client.post(USERS, json={"email": "bob@example.com", "role": "owner"}).json()
+def _owner(api: Api) -> int:
+    """The owner who was there from the beginning."""
     with api.database.reading() as session:
-        others = [user.id for user in users.list_users(session, account_id=api.mine.account_id)]
+        return next(
+            user.id for user in users.list_users(session, account_id=api.mine.account_id) if user.role == "owner"
+        )
+
+
+@pytest.mark.parametrize(
+    ("method", "act", "body"),
+    [
+        ("POST", "disable", None),
+        ("PUT", "role", {"role": "viewer"}),
+        ("PUT", "sites", {"site_ids": []}),
+    ],
+)
+def test_the_only_owner_stays(api: Api, method: str, act: str, body: dict[str, Any] | None) -> None:
+    second = api.client.post(USERS, json={"email": "bob@example.com", "role": "owner"}).json()["id"]
     admin = api.key(Role.PLATFORM_ADMIN)
-    owner = next(user_id for user_id in others if user_id != api.mine.user_id)
 
     statuses = [
-        api.client.post(f"{USERS}/{user_id}/disable", headers=admin).status_code for user_id in (owner, person["id"])
+        api.client.request(method, f"{USERS}/{user_id}/{act}", json=body, headers=admin).status_code
+        for user_id in (_owner(api), second)
     ]
 
     assert statuses == [200, 409]
+
+
+def test_of_two_owners_who_leave_at_once_one_stays(api: Api) -> None:
+    second = api.client.post(USERS, json={"email": "bob@example.com", "role": "owner"}).json()["id"]
+    admin, both = api.key(Role.PLATFORM_ADMIN), [_owner(api), second]
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda user_id: api.client.post(f"{USERS}/{user_id}/disable", headers=admin), both))
+
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    assert {"only owner" in answer.text for answer in answers} == {True, False}
+
+
+def test_a_role_holds_from_the_next_request_on(api: Api) -> None:
+    person = api.client.post(USERS, json={"email": "bob@example.com", "role": "owner"}).json()
+    client = _log_in("bob@example.com", person["password"])
+    before = client.get(KEYS).status_code
+
+    changed = api.client.put(f"{USERS}/{person['id']}/role", json={"role": "viewer"}).json()
+    beyond = api.client.put(f"{USERS}/{person['id']}/role", json={"role": "platform_admin"}).status_code
+
+    assert (before, changed["role"], client.get(KEYS).status_code, beyond) == (200, "viewer", 403, 403)
 
 
 def test_there_are_only_so_many_keys_and_people(sqlite_api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
