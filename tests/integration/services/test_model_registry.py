@@ -96,7 +96,6 @@ def test_only_one_live_model_a_type_is_the_default_and_the_one_before_may_be_cho
         {"model_type": "sound"},
         {"name": "offline-writer"},
     ],
-    ids=str,
 )
 def test_the_database_itself_refuses_what_no_model_may_be(made: Database, values: dict[str, Any]) -> None:
     row = {"name": "x", "display_name": "x", "provider": "openai", "model_type": "text"}
@@ -242,7 +241,6 @@ def test_an_image_costs_by_its_size_and_quality(made: Database, now: datetime) -
             {"image_prices.1x1/low.credits_per_image", "image_prices.1x1/low.cost_per_image"},
         ),
     ],
-    ids=str,
 )
 def test_every_fault_of_a_model_is_told_and_nothing_is_kept(
     made: Database, now: datetime, change: dict[str, Any], fields: set[str]

@@ -110,7 +110,6 @@ def test_an_editor_reads_the_accounts_settings_and_an_owner_changes_them(sqlite_
         (SYSTEM, {"credit_value_usd": 0.01}, {"credit_value_usd"}),
         (SYSTEM, {"decided": {}}, {"decided"}),
     ],
-    ids=str,
 )
 def test_a_wrong_value_is_refused_with_its_field_and_nothing_is_saved(
     sqlite_api: Api, path: str, body: dict[str, Any], fields: set[str]
@@ -172,7 +171,6 @@ def test_a_person_has_preferences_and_a_program_has_none(api: Api) -> None:
         ({"timezone": "Berlin"}, "timezone"),
         ({"colour": "blue"}, "colour"),
     ],
-    ids=str,
 )
 def test_a_wrong_preference_is_refused_with_its_field(sqlite_api: Api, body: dict[str, Any], field: str) -> None:
     answer = sqlite_api.client.put(PREFERENCES, json=body, headers=_of_a_person(sqlite_api))

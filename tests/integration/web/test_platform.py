@@ -142,7 +142,6 @@ def test_a_key_is_forgotten_by_an_empty_text(sqlite_api: Api) -> None:
         {"name": "openai", "api_key": PLANTED, "is_sandbox": "perhaps"},
         {"name": "openai", "api_key": PLANTED, "colour": "blue"},
     ],
-    ids=str,
 )
 def test_a_refused_provider_does_not_repeat_the_key(sqlite_api: Api, body: dict[str, Any]) -> None:
     answer = sqlite_api.client.put(PROVIDERS, json=body, headers=_admin(sqlite_api))
