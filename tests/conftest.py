@@ -15,6 +15,7 @@ from pipeline.db.session import Database
 from pipeline.models import Base
 from tests.support.emptying import empty
 from tests.support.postgres import PostgresServer, postgres_server
+from tests.support.seven_stages import the_seven_stages
 
 BACKENDS = ("sqlite", "postgresql")
 #: As the product knows them, before any test.
@@ -67,7 +68,9 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     database: Database = request.getfixturevalue("_postgres_database")
     with database.engine.begin() as connection:
         empty(connection)
-    yield database  # noqa: PT022 - the other backend has something to tear down
+    yield database
+    # The next test on this server tells the time itself again.
+    vars(database).pop("now", None)
 
 
 @pytest.fixture
@@ -104,3 +107,10 @@ def _home_of_its_own() -> Iterator[None]:
         os.environ["IGNY8_HOME"] = folder
         yield
         del os.environ["IGNY8_HOME"]
+
+
+@pytest.fixture
+def seven_stages() -> Iterator[None]:
+    """The real stages, for tests that ask what they say."""
+    with the_seven_stages():
+        yield

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import pytest
 
-import stages
-from pipeline import contract
 from pipeline.db.session import Database
 from pipeline.models import Base
 from pipeline.services import accounts
 from tests.faults.harness.campaign import Campaign
 from tests.faults.harness.processes import running_processes
 from tests.support.postgres import PostgresServer
+from tests.support.seven_stages import the_seven_stages
 
 SEED_VARIABLE = "IGNY8_TEST_FAULT_SEED"
 #: Faults a kind.
@@ -34,7 +33,7 @@ def seed() -> str:
 def campaign(request: pytest.FixtureRequest) -> Iterator[Campaign]:
     """The processes under fault; with `--all` on PostgreSQL too."""
     # Its path is short: a socket lies below it.
-    with tempfile.TemporaryDirectory(prefix="igny8-", dir="/tmp") as name, _the_seven_stages():
+    with tempfile.TemporaryDirectory(prefix="igny8-", dir="/tmp") as name, the_seven_stages():
         home = Path(name)
         url = None
         if request.param == "postgresql":
@@ -64,15 +63,3 @@ def _database(url: str) -> Iterator[Database]:
 def times(campaign: Campaign) -> int:
     """How often a kind of fault strikes."""
     return TIMES["sqlite" if campaign.database.is_sqlite else "postgresql"]
-
-
-@contextmanager
-def _the_seven_stages() -> Iterator[None]:
-    """This process starts runs: it must know the real stages, whatever other tests have put in their place."""
-    before = dict(contract._DEFINED)
-    kinds = [kind for kind in vars(stages).values() if isinstance(kind, type) and issubclass(kind, contract.Stage)]
-    contract._DEFINED.update({kind.key: kind() for kind in kinds})
-    try:
-        yield
-    finally:
-        contract._DEFINED.update(before)

@@ -101,7 +101,7 @@ def test_what_needs_attention_for_its_text_is_not_scheduled(world: World) -> Non
         session.get_one(Content, content.id).status = ContentStatus.NEEDS_ATTENTION
 
     for action in (calendar.schedule, calendar.pin):
-        with pytest.raises(ConflictError, match="is needs_attention: only approved or ready"):
+        with pytest.raises(ConflictError, match=r"needs attention\. Where publishing it is stuck"):
             world.act(action, content.id, to=BESIDE)
 
 

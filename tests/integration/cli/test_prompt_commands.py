@@ -12,6 +12,8 @@ from pipeline.db.session import Database
 if TYPE_CHECKING:
     from tests.integration.cli.conftest import Igny8
 
+pytestmark = pytest.mark.usefixtures("seven_stages")
+
 STAGE = "tasks_to_content"
 
 

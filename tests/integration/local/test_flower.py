@@ -10,7 +10,6 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -23,27 +22,25 @@ from pipeline.local.supervisor import Supervisor
 from pipeline.secrets import FLOWER_PASSWORD, ensure_secrets, read_secrets
 
 
-@contextmanager
-def occupied(port: int) -> Iterator[None]:
-    """Somebody listens at the port, if nobody does already."""
+@pytest.fixture(scope="module")
+def taken_port() -> Iterator[int]:
+    """Somebody else listens at it."""
     with socket.socket() as taken:
-        with suppress(OSError):
-            taken.bind(("127.0.0.1", port))
-            taken.listen()
-        yield
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        yield int(taken.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
-def flower(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, int]]:
+def flower(taken_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, int]]:
     """Its address, its password and its process id; one for all tests of this module."""
     home: Path = tmp_path_factory.mktemp("home")
-    settings = load_config({"IGNY8_HOME": str(home)})
+    settings = load_config({"IGNY8_HOME": str(home), "IGNY8_FLOWER_PORT": str(taken_port)})
     supervisor = Supervisor(logs=home / "logs")
     try:
         supervisor.start(broker_child(settings))
         ensure_secrets(home)
-        with occupied(settings.flower_port):
-            supervisor.start(flower_child(settings))
+        supervisor.start(flower_child(settings))
         yield flower_url(home) or "", read_secrets(home)[FLOWER_PASSWORD], supervisor.statuses()[1].pid or 0
     finally:
         supervisor.stop()
@@ -128,7 +125,7 @@ def test_password_is_not_in_the_list_of_processes(flower: tuple[str, str, int]) 
     assert password not in " ".join(psutil.Process(pid).cmdline())
 
 
-def test_taken_port_is_passed_over_and_the_new_one_recorded(flower: tuple[str, str, int]) -> None:
+def test_taken_port_is_passed_over_and_the_new_one_recorded(flower: tuple[str, str, int], taken_port: int) -> None:
     url, _, pid = flower
 
     listening = {
@@ -136,7 +133,7 @@ def test_taken_port_is_passed_over_and_the_new_one_recorded(flower: tuple[str, s
     }
 
     assert listening == {int(url.rpartition(":")[2])}
-    assert 5555 not in listening
+    assert taken_port not in listening
 
 
 def test_port_that_was_asked_for_by_name_and_is_taken_is_told(flower: tuple[str, str, int], tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_site_that_hangs_leaves_threads_to_the_others(world: World, home: Path
     assert [(row.status, row.sends, row.attempts, row.error) for row in waiting] == [
         (PublicationStatus.PLANNED, 0, 0, None)
     ] * 3
-    assert all(row.due_at and row.due_at > NOW for row in waiting)
+    assert min(row.due_at or NOW for row in waiting) > NOW
 
 
 def test_another_may_begin_when_a_lease_ends(world: World) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-import stages  # noqa: F401 - its stages have prompts
 from pipeline.contract import _DEFINED, Question, stage
 from pipeline.core.prompts import placeholders
 from pipeline.db.session import Database
@@ -25,6 +24,8 @@ from tests.support.builders import (
     make_site,
     make_subjects,
 )
+
+pytestmark = pytest.mark.usefixtures("seven_stages")
 
 PATH = "/api/v1/prompts/tasks_to_content"
 
