@@ -101,6 +101,10 @@ class KeyRefusedError(ProviderError):
     """The AI provider refused the API key: check the provider's key and what it is allowed to do."""
 
 
+class NoAdapterError(ProviderError):
+    """Nobody here knows how to ask that provider: choose a model of another one. Nothing was sent."""
+
+
 class QuotaExhaustedError(ProviderError):
     """The account at the AI provider has no quota left: add funds or raise its limit at the provider."""
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.ai.port import (
     KeyRefusedError,
+    NoAdapterError,
     OutcomeUnknownError,
     QuotaExhaustedError,
     RequestRefusedError,
@@ -45,7 +46,7 @@ def resolve(lane: Slice, session: Session, items: list[Item], failed: CallFailed
         return None
     stage_items.release(session, context.stage_run_id, items)
     ledger.void(session, failed.call, error=error.message, now=now)
-    if isinstance(error, KeyRefusedError | QuotaExhaustedError):
+    if isinstance(error, NoAdapterError | KeyRefusedError | QuotaExhaustedError):
         recovery.end_early(session, context.stage_run_id, StageRunStatus.FAILED, error.message)
         return lane.close_lane(session, now=now)
     wait = error.retry_after_seconds if isinstance(error, ThrottledError | UnavailableError) else None

@@ -21,6 +21,7 @@ from pipeline.ai import provider
 from pipeline.ai.port import (
     ImageRequest,
     KeyRefusedError,
+    NoAdapterError,
     OutcomeUnknownError,
     Provider,
     QuotaExhaustedError,
@@ -29,7 +30,7 @@ from pipeline.ai.port import (
     UnavailableError,
 )
 from pipeline.config import config
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import NotReadyError, PipelineError
 from pipeline.core.states import CallStatus
 from pipeline.engine.contexts import StageContext
 from pipeline.engine.lanes import Grip
@@ -206,13 +207,14 @@ def _asked_wait(state: tenacity.RetryCallState) -> float:
 
 def _send(dispatched: Dispatched) -> Answered:
     prepared = dispatched.prepared
-    adapter = _adapter(prepared.price.provider)
     try:
+        adapter = _adapter(prepared.price.provider)
         if isinstance(prepared.request, ImageRequest):
             return _draw(dispatched, adapter, prepared.request)
         reply = adapter.complete_text(prepared.request)
     except (
         RequestRefusedError,
+        NoAdapterError,
         KeyRefusedError,
         QuotaExhaustedError,
         ThrottledError,
@@ -237,4 +239,7 @@ def _draw(dispatched: Dispatched, adapter: Provider, request: ImageRequest) -> A
 
 @cache
 def _adapter(name: str) -> Provider:
-    return provider(name)
+    try:
+        return provider(name)
+    except NotReadyError as error:
+        raise NoAdapterError(error.message) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
@@ -131,6 +131,12 @@ class ModelToSet(BaseModel):
     cost_per_1k_output: Dollars | None = None
     cost_per_image: Dollars | None = None
     image_prices: Annotated[dict[str, ImageFormatPrice], Field(max_length=MAX_IMAGE_PRICES)] | None = None
+    #: As they were read: they change nothing.
+    id: int | None = None
+    retired_at: datetime | None = None
+    is_active: Annotated[
+        Literal[True] | None, Field(description="A model that is set is active; to retire one is an operation.")
+    ] = None
 
 
 class SetModel(BaseModel):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.ai import ADAPTERS
 from pipeline.core.states import CallStatus, ItemStatus, RunStatus, StageRunStatus
 from pipeline.db.session import Database
+from pipeline.engine import gateway
 from pipeline.models import Keyword
 from tests.integration.engine.test_runs import ALL
 from tests.support.worlds import World, make_world
@@ -130,6 +132,24 @@ def test_a_refused_key_ends_the_stage_with_the_remedy_and_the_next_one_runs(data
     assert _statuses(world, run_id, 1) == ["released", "released"]
     assert stages[3].status is StageRunStatus.COMPLETED
     assert world.driver.status(run_id) is RunStatus.FAILED
+    world.assert_sound()
+
+
+def test_a_provider_without_an_adapter_ends_the_stage_at_once_and_nothing_counts_as_sent(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make_world(database, settings={**ALL, "stages.2.enabled": "false"})
+    world.keywords(["fine 1", "fine 2"])
+    gateway._adapter.cache_clear()
+    monkeypatch.delitem(ADAPTERS, "fake")
+
+    run_id = world.run()
+
+    stage = world.stages(run_id)[1]
+    assert stage.status is StageRunStatus.FAILED
+    assert "There is no AI provider called" in (stage.reason or "")
+    assert {call.status for call in world.calls()} <= {CallStatus.VOIDED}
+    assert _statuses(world, run_id, 1) == ["released", "released"]
     world.assert_sound()
 
 

@@ -72,6 +72,18 @@ def test_a_model_is_set_listed_and_retired(api: Api) -> None:
     assert actions == ["model.set", "model.set", "model.set", "model.retired"]
 
 
+def test_a_model_that_was_read_can_be_sent_back_and_changes_nothing(api: Api) -> None:
+    headers = _admin(api)
+    listed = api.client.get(MODELS, headers=headers).json()["items"]
+    before = next(item for item in listed if item["name"] == "offline-painter")
+
+    answer = api.client.put(MODELS, json=before, headers=headers)
+
+    assert (answer.status_code, answer.json()["model"]) == (200, before)
+    sent = before | {"is_active": False}
+    assert api.client.put(MODELS, json=sent, headers=headers).status_code == 422
+
+
 @pytest.mark.parametrize(
     ("body", "status", "field"),
     [

@@ -25,6 +25,11 @@ def test_volume_is_read_as_people_write_it(cell: str, volume: int) -> None:
     assert first_row(f"hat;{cell};") == KeywordRow(2, "hat", volume, None, None, None)
 
 
+@pytest.mark.parametrize(("cell", "text"), [("'=1 hat", "=1 hat"), ("'@hat", "@hat"), ("'t hof", "'t hof")])
+def test_the_apostrophe_of_exports_before_a_formula_is_no_part_of_the_keyword(cell: str, text: str) -> None:
+    assert first_row(f"{cell};1;") == KeywordRow(2, text, 1, None, None, None)
+
+
 @pytest.mark.parametrize("cell", ["", "-", "–", "n/a", "N/A", "null", "(not set)"])
 def test_missing_figures_are_unknown_and_need_no_warning(cell: str) -> None:
     file = open_keyword_file(f"Keyword;Volume;KD\nhat;{cell};{cell}\n".encode())
