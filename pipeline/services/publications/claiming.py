@@ -114,14 +114,16 @@ def _publishes_by_itself(session: Session, site_id: int) -> bool:
 
 
 def _is_put_off(session: Session, publication: Publication, *, limits: Limits, now: datetime) -> bool:
-    """Whether it is late and not its turn: others of its site went out within the spacing, or wait before it."""
+    """Whether it is late and not its turn: others of its site went out within the spacing, or wait before it.
+
+    What a person published at once is no burst of ours: it does not count.
+    """
     if publication.slot_at is None or now - publication.slot_at < LATE_AFTER:
         return False
     others = (Publication.site_id == publication.site_id, Publication.id != publication.id)
-    last = session.scalar(select(func.max(Publication.published_at)).where(*others))
-    under_way = select(func.count()).where(
-        *others, Publication.status == PublicationStatus.PUBLISHING, Publication.slot_at.is_not(None)
-    )
+    planned = Publication.slot_at.is_not(None)
+    last = session.scalar(select(func.max(Publication.published_at)).where(*others, planned))
+    under_way = select(func.count()).where(*others, planned, Publication.status == PublicationStatus.PUBLISHING)
     if session.scalar(under_way):
         last = now
     before = select(func.count()).where(

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.core.errors import ConflictError
 from pipeline.core.states import ContentStatus, PublicationStatus
-from pipeline.models import Content
+from pipeline.models import Content, Publication
 from pipeline.services import calendar, publications
 from tests.integration.publishing.conftest import LIMITS
 from tests.support.publishing import NOW, grid
@@ -203,6 +203,18 @@ def test_publish_now_refuses_what_is_published(world: World) -> None:
 
     with pytest.raises(ConflictError, match="published"):
         world.publish_now(world.content(publication.content_id))
+
+
+def test_what_a_person_published_at_once_puts_no_late_one_off(world: World) -> None:
+    (late,) = world.schedule(1)
+    back = (late.slot_at or NOW) + timedelta(minutes=5)
+    (content,) = world.approve(1)
+    at_once = world.publish_now(content, now=back - timedelta(minutes=1))
+    with world.database.transaction() as session:
+        row = session.get_one(Publication, at_once.id)
+        row.status, row.published_at, row.due_at = PublicationStatus.PUBLISHED, back - timedelta(minutes=1), None
+
+    assert world.claim(late, now=back) is not None
 
 
 def test_late_ones_go_out_one_a_spacing_and_never_in_a_burst(world: World) -> None:
