@@ -172,6 +172,7 @@ def caller_of(session: Session, key: str, *, now: datetime) -> Caller:
         is_unmarked=row.last_used_at is None or now - row.last_used_at >= _TOUCH_AFTER,
         key_id=row.id,
         user_id=row.user_id,
+        expires_at=row.expires_at,
     )
 
 

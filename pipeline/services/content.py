@@ -112,7 +112,8 @@ def _lineage_query(content_id: int, account_id: int) -> Select[*tuple[Any, ...]]
         .join(Cluster, Cluster.id == Idea.cluster_id)
         .outerjoin(IdeaKeyword, IdeaKeyword.idea_id == Idea.id)
         .outerjoin(Keyword, Keyword.id == IdeaKeyword.keyword_id)
-        .where(Content.id == content_id, Content.account_id == account_id, of_a_site_that_is_there(Content.site_id))
+        .where(Content.id == content_id, Content.account_id == account_id, Content.deleted_at.is_(None))
+        .where(of_a_site_that_is_there(Content.site_id))
         .order_by(Keyword.volume.is_(None), Keyword.volume.desc(), Keyword.id)
     )
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipeline.core.errors import ForbiddenError
 from pipeline.core.roles import Role, Scope, includes
 from pipeline.models import ApiKey
-from pipeline.services import api_keys, audit, site_access
+from pipeline.services import api_keys, audit, callers, site_access
 from pipeline.services.api_keys import MAX_EXPIRES_DAYS, MadeKey
 from pipeline.web.answers import problems
 from pipeline.web.api.parameters import LARGEST_ID, KeyId
@@ -116,6 +116,8 @@ def make(unit: Unit, new: NewKey) -> KeyWithSecret:
     """Make an API key; it is in this answer and in no other. Nobody makes one that may more than they do."""
     if not includes(unit.caller.role, new.role):
         raise ForbiddenError(f"You have the role {unit.caller.role}; a key of the role {new.role} would reach further.")
+    expires_at = None if new.expires_days is None else unit.now + timedelta(days=new.expires_days)
+    callers.require_key_within(unit.caller, scopes=new.scopes, expires_at=expires_at)
     made = api_keys.make_key(
         unit.session,
         account_id=unit.account_id,
@@ -142,6 +144,7 @@ def make(unit: Unit, new: NewKey) -> KeyWithSecret:
 def rotate(unit: Unit, key_id: KeyId, given: Rotation | None = None) -> KeyWithSecret:
     """Replace a key by another one like it; the old one is refused at once, or after `overlap_minutes`."""
     row = _within_reach(unit, key_id)
+    callers.require_key_within(unit.caller, scopes=row.scopes, expires_at=row.expires_at)
     overlap = timedelta(minutes=0 if given is None else given.overlap_minutes)
     made = api_keys.rotate(unit.session, row, now=unit.now, overlap=overlap)
     _record(unit, made.row, "api_key.rotated", replaces=row.id)
@@ -153,14 +156,15 @@ def rotate(unit: Unit, key_id: KeyId, given: Rotation | None = None) -> KeyWithS
 )
 @writes(Scope.ACCESS, role=Role.OWNER)
 def revoke(unit: Unit, key_id: KeyId) -> KeyEntry:
-    """Refuse a key from now on."""
+    """Refuse a key from now on. Nobody revokes one of a role that may more than they do."""
+    _within_reach(unit, key_id)
     row = api_keys.revoke(unit.session, account_id=unit.account_id, key_id=key_id, now=unit.now)
     _record(unit, row, "api_key.revoked")
     return KeyEntry(**_shown(unit, row))
 
 
 def _within_reach(unit: Unit, key_id: int) -> ApiKey:
-    """The key, locked; ForbiddenError where a new one like it would reach further than the caller."""
+    """The key, locked; ForbiddenError where its role may more than the caller's."""
     row = api_keys.get_key(unit.session, account_id=unit.account_id, key_id=key_id)
     if not includes(unit.caller.role, api_keys.role_of(row)):
         raise ForbiddenError(f"You have the role {unit.caller.role}; key {row.id} reaches further.")

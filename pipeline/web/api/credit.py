@@ -28,7 +28,7 @@ class Credits(BaseModel):
 
 
 @router.get("", operation_id="get_credits", response_model=Credits, responses=problems(401, 403))
-@reads(Scope.CREDITS)
+@reads(Scope.CREDITS, whole_account=True)
 def show(unit: Unit) -> Credits:
     """Show what the account has, what is held, and what is available."""
     found = ledger.balance(unit.session, unit.account_id)

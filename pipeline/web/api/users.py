@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipeline.core.errors import ForbiddenError
 from pipeline.core.roles import Role, Scope, includes
 from pipeline.models import User
-from pipeline.services import audit, passwords, site_access, users
+from pipeline.services import audit, callers, passwords, site_access, users
 from pipeline.web.answers import problems
 from pipeline.web.api.api_keys import SiteIds
 from pipeline.web.api.parameters import UserId
@@ -112,6 +112,7 @@ def list_all(unit: Unit) -> Users:
 def add(steps: Steps, new: NewUser) -> UserWithPassword:
     """Add a person with a password of ours, for them to change. Nobody adds one who may more than they do."""
     with steps.reading() as unit:
+        callers.require_whole(unit.caller)
         _refuse_beyond(unit, new.role)
     password = passwords.make()
     password_hash = passwords.hashed(password)
@@ -137,6 +138,7 @@ def add(steps: Steps, new: NewUser) -> UserWithPassword:
 def reset_password(steps: Steps, user_id: UserId) -> UserWithPassword:
     """Give a person a password of ours; all their log-ins end."""
     with steps.reading() as unit:
+        callers.require_whole(unit.caller)
         _within_reach(unit, user_id)
     password = passwords.make()
     password_hash = passwords.hashed(password)
@@ -156,6 +158,7 @@ def reset_password(steps: Steps, user_id: UserId) -> UserWithPassword:
 @writes(Scope.ACCESS, role=Role.OWNER)
 def set_sites(unit: Unit, user_id: UserId, given: Reach) -> UserEntry:
     """Let only some sites be there for a person, or all of them again (null). 409 for the only owner."""
+    callers.require_whole(unit.caller)
     user = _within_reach(unit, user_id)
     users.set_sites(unit.session, user, given.site_ids)
     _record(unit, user, "user.sites_set", site_ids=given.site_ids)
@@ -171,6 +174,7 @@ def set_sites(unit: Unit, user_id: UserId, given: Reach) -> UserEntry:
 @writes(Scope.ACCESS, role=Role.OWNER)
 def set_role(unit: Unit, user_id: UserId, given: NewRole) -> UserEntry:
     """Let a person do more or less, from their next request on; so may their keys. 409 for the only owner."""
+    callers.require_whole(unit.caller)
     _refuse_beyond(unit, given.role)
     user = _within_reach(unit, user_id)
     users.set_role(unit.session, user, given.role)
@@ -197,6 +201,7 @@ def disable(unit: Unit, user_id: UserId) -> UserEntry:
 @writes(Scope.ACCESS, role=Role.OWNER)
 def enable(unit: Unit, user_id: UserId) -> UserEntry:
     """Let a person in again."""
+    callers.require_whole(unit.caller)
     user = _within_reach(unit, user_id)
     users.enable(unit.session, user)
     _record(unit, user, "user.enabled")

@@ -84,6 +84,14 @@ def test_an_article_leads_back_to_what_it_came_from(api: Api) -> None:
     assert set(found) == {"content", "task", "idea", "cluster", "keywords"}
 
 
+def test_a_deleted_article_leads_nowhere(api: Api) -> None:
+    path = f"/api/v1/content/{api.mine.content_id}"
+
+    deleted = api.client.delete(path).status_code
+
+    assert (deleted, api.client.get(f"{path}/lineage").status_code) == (200, 404)
+
+
 def test_an_article_is_published_at_once_by_the_stack(api: Api) -> None:
     answer = api.client.post(f"/api/v1/content/{api.mine.content_id}/publish")
 
