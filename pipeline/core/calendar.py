@@ -19,6 +19,7 @@ from pipeline.core.walltime import (
     distinct_times,
     entries,
     local_date,
+    local_time,
     parse_date,
     parse_days,
     parse_instant,
@@ -184,14 +185,15 @@ def capacity(days: Iterable[str], time_slots: Iterable[str]) -> Capacity:
 
 
 def slot_wall_time(instant: datetime, timezone: str) -> tuple[date, str]:
-    """Give the local date and "HH:MM" that a clock in the zone shows at an instant."""
-    local = parse_instant(instant, noun="instant").astimezone(parse_timezone(timezone))
+    """Give the local date and "HH:MM" that a clock in the zone shows at an instant, held within the years 1 to 9999."""
+    local = local_time(parse_instant(instant, noun="instant"), parse_timezone(timezone))
     return local.date(), f"{local:%H:%M}"
 
 
 def slot_instant(day: date, clock_time: str, *, timezone: str) -> datetime | None:
     """Give the UTC instant of a local date and "HH:MM"; None where a clock change leaves that date without it.
 
+    None too where the instant lies outside the years 1 to 9999 of UTC.
     With `slot_wall_time` it moves a pin to the same wall time of another zone. Raises InvalidValueError.
     """
     wanted = time.fromisoformat(parse_time_slot(clock_time))

@@ -170,10 +170,15 @@ def resolve(day: date, clock_time: time, zone: ZoneInfo) -> datetime | None:
 
 def local_date(instant: datetime, zone: ZoneInfo) -> date:
     """Give the local date of a UTC instant, held within the years 1 to 9999."""
+    return local_time(instant, zone).date()
+
+
+def local_time(instant: datetime, zone: ZoneInfo) -> datetime:
+    """Give what a clock in the zone shows at a UTC instant, held within the years 1 to 9999."""
     try:
-        return instant.astimezone(zone).date()
+        return instant.astimezone(zone)
     except OverflowError:
-        return date.min if instant.year == MINYEAR else date.max
+        return datetime.min.replace(tzinfo=zone) if instant.year == MINYEAR else datetime.max.replace(tzinfo=zone)
 
 
 def next_at_minute(minute: int, *, after: datetime, zone: ZoneInfo) -> datetime | None:

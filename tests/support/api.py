@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -118,6 +118,12 @@ class Api:
     def key(self, role: Role = Role.OWNER, *, scopes: tuple[Scope, ...] = (), **more: Any) -> dict[str, str]:
         """Headers of a new key of mine; it counts as used just now, unless it is to be used by nobody yet."""
         return {"Authorization": f"Bearer {make_key(self.database, self.mine.account_id, role, scopes, **more).key}"}
+
+
+def some_monday() -> str:
+    """A date to come, in winter, so that Berlin is an hour ahead of UTC: the second Monday of the next January."""
+    eighth = date(datetime.now(UTC).year + 1, 1, 8)
+    return str(eighth + timedelta(days=-eighth.weekday() % 7))
 
 
 def make_key(

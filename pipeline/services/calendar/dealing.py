@@ -99,7 +99,8 @@ def deal_around(
     It stays where it is pinned, where it stood by those rules already (`stood`, told as there), and on their slots.
     """
     movable = [item for item in items if not item.locked]
-    grid = _slots_until(rules, now, max((item.spot.at for item in movable), default=now))
+    # A pin needs no slot: one far ahead is no reason to list all slots up to there.
+    grid = _slots_until(rules, now, max((item.spot.at for item in movable if not item.spot.pinned), default=now))
     stays: dict[int, Spot] = {}
     for item in movable:
         spot = _staying(item, rules.zone, grid, stood)

@@ -5,7 +5,8 @@ Its caller is alone at the calendar. Never: writes.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from typing import Final
 
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
@@ -18,6 +19,8 @@ from pipeline.services.calendar.positions import Snapshot
 from pipeline.services.calendar.rules import SlotRules
 from pipeline.services.calendar.spots import Spot
 
+#: How many years from today, as the site's clocks tell it, a person may put an item.
+FARTHEST_YEARS: Final = 5
 #: An instant, or what the clocks of the site show then.
 To = datetime | WallTime
 
@@ -25,14 +28,17 @@ To = datetime | WallTime
 def spot(session: Session, site_id: int, rules: SlotRules, to: To, *, moving: Snapshot, now: datetime) -> Spot:
     """The spot of `to` for `moving`, which leaves its own; pinned where it is no slot of the site.
 
-    Raises InvalidValueError for what has passed, does not exist or is a skipped date, ConflictError for what is taken.
+    Raises InvalidValueError for what has passed, is more than `FARTHEST_YEARS` ahead, does not exist or is a skipped
+    date, ConflictError for what is taken.
     """
+    # First of all: at the ends of the calendar there is no arithmetic with instants.
+    _require_in_reach(_wall_time(rules, to), rules, now=now)
     wanted = _slot(rules, to)
     on_grid = rules.slot_at(wanted.at)
     slot = on_grid or wanted
-    when = _told(slot)
+    when = _told(slot.local_date, slot.local_time)
     if slot.at <= now:
-        raise InvalidValueError(f"{when} has passed at the site. Choose a later time.")
+        raise _passed(when)
     if slot.local_date in rules.skip_dates:
         raise InvalidValueError(
             f"{when} is on a date that the site skips. Choose another date, or take it out of publishing.skip_dates."
@@ -68,6 +74,33 @@ def next_free(session: Session, site_id: int, rules: SlotRules, *, now: datetime
     return Spot(slot)
 
 
+def _wall_time(rules: SlotRules, to: To) -> WallTime:
+    return to if isinstance(to, WallTime) else WallTime(*slot_wall_time(to, rules.zone))
+
+
+def _require_in_reach(wall: WallTime, rules: SlotRules, *, now: datetime) -> None:
+    """The date is none before today at the site, and none behind the last that may be planned."""
+    today, _ = slot_wall_time(now, rules.zone)
+    when = _told(wall.day, wall.time)
+    if wall.day < today:
+        raise _passed(when)
+    farthest = _farthest(today)
+    if wall.day > farthest:
+        raise InvalidValueError(
+            f"{when} is too far ahead: articles are planned at most {FARTHEST_YEARS} years ahead. "
+            f"Choose a date up to {farthest}."
+        )
+
+
+def _farthest(today: date) -> date:
+    is_leap_day = (today.month, today.day) == (2, 29)
+    return today.replace(year=today.year + FARTHEST_YEARS, day=28 if is_leap_day else today.day)
+
+
+def _passed(when: str) -> InvalidValueError:
+    return InvalidValueError(f"{when} has passed at the site. Choose a later time.")
+
+
 def _slot(rules: SlotRules, to: To) -> Slot:
     if isinstance(to, datetime):
         return Slot(to, *slot_wall_time(to, rules.zone))
@@ -88,5 +121,5 @@ def _holder(session: Session, site_id: int, slot_at: datetime) -> Row[int, str, 
     return session.execute(query).one_or_none()
 
 
-def _told(slot: Slot) -> str:
-    return f"{slot.local_date:%a} {slot.local_date} {slot.local_time}"
+def _told(day: date, clock_time: str) -> str:
+    return f"{day:%a} {day} {clock_time}"

@@ -40,8 +40,8 @@ class Action:
 def move(session: Session, content: Content, *, to: To, actor: str, now: datetime) -> Action:
     """Move scheduled content to a free slot, or to any wall time of the site: that one is pinned, being no slot.
 
-    Raises InvalidValueError for what has passed, does not exist or is a skipped date; ConflictError, naming the holder,
-    for what is taken, and for content that is not scheduled.
+    Raises InvalidValueError for what has passed, is too far ahead, does not exist or is a skipped date; ConflictError,
+    naming the holder, for what is taken, and for content that is not scheduled.
     """
     rules, (was,) = _begin(session, [content], now=now)
     _require(was, _SCHEDULED)

@@ -70,7 +70,7 @@ class Field:
             return "at most 96 times HH:MM, separated by commas (none: nothing is scheduled)"
         if "enum" in self.schema["items"]:
             return "days out of " + ", ".join(self.schema["items"]["enum"]) + ", separated by commas"
-        return "dates YYYY-MM-DD, separated by commas"
+        return f"at most {self.schema['maxItems']:,} dates YYYY-MM-DD, separated by commas"
 
     def _bounds(self) -> str:
         low, high = self.schema.get("minimum"), self.schema.get("maximum")

@@ -72,11 +72,29 @@ class TestMove:
         assert held[far] == content.id
         assert list(held) == grid(261)
 
+    def test_five_years_ahead_is_not_too_far(self, world: World) -> None:
+        (content,) = world.scheduled(1)
+
+        world.act(calendar.move, content.id, to=WallTime(date(2031, 11, 4), "23:59"))
+
+        assert world.at(content.id) == datetime(2031, 11, 4, 22, 59, tzinfo=UTC)
+
+    def test_on_a_leap_day_the_last_is_the_28th(self, world: World) -> None:
+        now = datetime(2028, 2, 29, 12, tzinfo=UTC)
+        (content,) = world.approve(1)
+
+        with pytest.raises(InvalidValueError, match="Choose a date up to 2033-02-28"):
+            world.act(calendar.schedule, content.id, to=WallTime(date(2033, 3, 1), "09:00"), now=now)
+
     @pytest.mark.parametrize(
         ("to", "sentence"),
         [
             (WallTime(date(2026, 11, 4), "09:00"), "Wed 2026-11-04 09:00 has passed"),
             (NOW, "Wed 2026-11-04 10:30 has passed"),
+            (WallTime(date(2031, 11, 5), "09:00"), "Wed 2031-11-05 09:00 is too far ahead.*up to 2031-11-04"),
+            (datetime(2031, 11, 5, 8, tzinfo=UTC), "Wed 2031-11-05 09:00 is too far ahead.*up to 2031-11-04"),
+            (datetime.max.replace(tzinfo=UTC), "Fri 9999-12-31 23:59 is too far ahead.*up to 2031-11-04"),
+            (datetime.min.replace(tzinfo=UTC), "has passed at the site"),
             (WallTime(date(2026, 12, 25), "09:00"), "Fri 2026-12-25 09:00 is on a date that the site skips"),
         ],
     )

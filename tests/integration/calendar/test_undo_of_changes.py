@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -9,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import select, update
 
-from pipeline.core.calendar import WallTime
+from pipeline.core.calendar import Slot, WallTime
 from pipeline.core.errors import ConflictError
-from pipeline.models import Content, Publication, Site, SiteAutomationSettings, UndoRecord
+from pipeline.models import CalendarSlot, Content, Publication, Site, SiteAutomationSettings, UndoRecord
 from pipeline.models.base import table_of
 from pipeline.services import calendar
 from pipeline.services.calendar import Follow
+from pipeline.services.calendar.rules import SlotRules
 from tests.support.publishing import NOW, grid
 
 if TYPE_CHECKING:
@@ -205,3 +207,45 @@ def test_a_record_of_an_earlier_release_is_taken_back(world: World) -> None:
     world.undo()
 
     assert _rows(world)[0] == before
+
+
+def test_a_pin_far_ahead_does_not_make_an_undo_list_every_slot_up_to_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (content,) = world.scheduled(1)
+    far = WallTime(date(2031, 11, 3), "23:59")
+    world.act(calendar.pin, content.id, to=far)
+    change = world.save(time_slots=["12:00"])
+    listed = 0
+    slots = SlotRules.slots
+
+    def counting(self: SlotRules, **given: Any) -> Iterator[Slot]:
+        nonlocal listed
+        for slot in slots(self, **given):
+            listed += 1
+            yield slot
+
+    monkeypatch.setattr(SlotRules, "slots", counting)
+
+    world.undo(undo_id=change.undo_id)
+
+    assert world.at(content.id) == datetime(2031, 11, 3, 22, 59, tzinfo=UTC)
+    assert 0 < listed < 1_000
+
+
+@pytest.mark.parametrize("follow", list(Follow))
+def test_a_pin_of_before_at_the_end_of_the_calendar_bears_a_change_of_zone(world: World, follow: Follow) -> None:
+    (content,) = world.scheduled(1)
+    world.act(calendar.pin, content.id, to=None)
+    end = datetime(9999, 12, 31, 22, 59, tzinfo=UTC)
+    with world.database.transaction() as session:
+        session.execute(
+            update(CalendarSlot)
+            .where(CalendarSlot.content_id == content.id)
+            .values(slot_at=end, local_date=date.max, local_time="23:59")
+        )
+        session.execute(update(Publication).values(slot_at=end, due_at=end))
+
+    world.set_timezone("Asia/Tokyo", follow=follow)
+
+    assert world.at(content.id) == datetime(9999, 12, 31, 14, 59, tzinfo=UTC)

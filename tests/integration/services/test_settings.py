@@ -79,6 +79,7 @@ def test_an_empty_text_empties_a_list_and_leaves_a_value_open(database: Database
         ("publishing.time_slots", ",".join(["09:00"] * 97), "97 time slots are too many. Use at most 96 a day."),
         ("publishing.publish_days", "monday", "'monday' is not allowed. Use days out of mon, tue,"),
         ("publishing.skip_dates", "Christmas", "Use dates YYYY-MM-DD"),
+        ("publishing.skip_dates", ",".join(["2026-12-25"] * 1_001), "Use at most 1,000 dates YYYY-MM-DD"),
         ("automation.time", "25:00", "'25:00' is not a time of day."),
         ("automation.frequency", "yearly", "'yearly' is not allowed. Use one of hourly, daily, weekly."),
         ("ai.temperature", "3", "3.0 is not allowed. Use a number from 0 to 2"),

@@ -10,11 +10,11 @@ from sqlalchemy import select
 from pipeline.core.states import ContentStatus
 from pipeline.models import AuditEvent, Content, Site
 from pipeline.services import calendar
-from tests.support.api import Api
+from tests.support.api import Api, some_monday
 from tests.support.builders import make_content
 
 #: A Monday; 09:00 is a slot there, 09:30 is none.
-MONDAY = "2100-01-04"
+MONDAY = some_monday()
 
 
 def _post(api: Api, action: str, body: Any = None, *, content_id: int | None = None) -> Any:
@@ -44,7 +44,7 @@ def test_an_article_is_moved_and_brought_back(api: Api) -> None:
     assert moved["moves"] == [
         {
             "content_id": api.mine.content_id, "title": "How to stand", "was_at": before,
-            "now_at": "2100-01-04T08:30:00Z", "pinned": True, "note": None,
+            "now_at": f"{MONDAY}T08:30:00Z", "pinned": True, "note": None,
         }
     ]  # fmt: skip
     assert (moved["site_id"], moved["timezone"]) == (api.mine.site_id, "Europe/Berlin")
@@ -82,7 +82,7 @@ def test_an_article_leaves_the_calendar_and_comes_back(api: Api) -> None:
 
     assert left["moves"][0]["now_at"] is None
     assert [entry["reason"] for entry in shown["unscheduled"]] == ["held back"]
-    assert came_back["moves"][0]["now_at"] == "2100-01-04T08:00:00Z"
+    assert came_back["moves"][0]["now_at"] == f"{MONDAY}T08:00:00Z"
     assert came_back["moves"][0]["pinned"] is False
 
 
@@ -105,8 +105,25 @@ def test_a_time_that_is_none_is_refused_by_its_name(sqlite_api: Api, to: Any) ->
 
 
 @pytest.mark.parametrize("to", ["0001-01-01 00:00", "2020-01-06 09:00", "9999-12-31 23:59"])
-def test_times_at_the_ends_of_the_calendar_are_no_accident(sqlite_api: Api, to: str) -> None:
-    assert _post(sqlite_api, "move", {"to": to}).status_code in {200, 422}
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York", "Asia/Tokyo"])
+def test_a_time_at_an_end_of_the_calendar_is_refused_with_the_reason(sqlite_api: Api, to: str, zone: str) -> None:
+    with sqlite_api.database.transaction() as session:
+        session.get_one(Site, sqlite_api.mine.site_id).timezone = zone
+
+    answer = _post(sqlite_api, "move", {"to": to})
+
+    reason = "is too far ahead: articles are planned at most 5 years ahead" if to > MONDAY else "has passed at the site"
+    assert (answer.status_code, f"{to} {reason}" in answer.json()["detail"]) == (422, True)
+
+
+@pytest.mark.parametrize("action", ["move", "pin", "schedule"])
+def test_nothing_is_put_more_than_five_years_ahead(api: Api, action: str) -> None:
+    if action == "schedule":
+        _post(api, "unschedule")
+
+    answer = _post(api, action, {"to": "9999-12-31 23:59"})
+
+    assert (answer.status_code, "Choose a date up to 20" in answer.json()["detail"]) == (422, True)
 
 
 def test_without_an_action_there_is_nothing_to_undo(sqlite_api: Api) -> None:

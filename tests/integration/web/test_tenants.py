@@ -18,10 +18,13 @@ from pipeline.db.session import Database
 from pipeline.models import Base
 from pipeline.web.api import PREFIX, ROUTERS
 from pipeline.web.operations import NEEDS
-from tests.support.api import Api, Tenant, api_on, make_key, make_site, the_app
+from tests.support.api import Api, Tenant, api_on, make_key, make_site, some_monday, the_app
 
 #: What an operation is to be sent where its example would not do, by the end of its path.
-BODIES: dict[str, dict[str, Any]] = {"move": {"to": "2100-01-04 14:00"}, "{content_id}": {"title": "Another title"}}
+BODIES: dict[str, dict[str, Any]] = {
+    "move": {"to": f"{some_monday()} 14:00"},
+    "{content_id}": {"title": "Another title"},
+}
 #: A name of an id in a body -> the id of a tenant that it means, where that has another name.
 MEANS = {"other_id": "content_id"}
 #: What no site has: whoever is narrowed down to some sites is not let in at all, or asks for the account's own.

@@ -272,6 +272,19 @@ class TestWallTime:
     def test_the_wall_time_of_an_instant_is_what_the_clock_shows(self) -> None:
         assert slot_wall_time(at("2026-01-01T20:05"), "Asia/Tokyo") == (date(2026, 1, 2), "05:05")
 
+    @pytest.mark.parametrize(
+        ("instant", "zone", "shown"),
+        [
+            (datetime.max.replace(tzinfo=UTC), "Asia/Tokyo", (date.max, "23:59")),
+            (datetime.max.replace(tzinfo=UTC), "America/New_York", (date.max, "18:59")),
+            (datetime.min.replace(tzinfo=UTC), "America/New_York", (date.min, "00:00")),
+        ],
+    )
+    def test_at_an_end_of_the_calendar_it_is_held_within_the_years(
+        self, instant: datetime, zone: str, shown: tuple[date, str]
+    ) -> None:
+        assert slot_wall_time(instant, zone) == shown
+
     def test_a_pin_moves_to_the_same_wall_time_of_another_zone(self) -> None:
         pinned = at("2026-07-01T07:10")
 
