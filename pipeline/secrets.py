@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pipeline.core.errors import NotReadyError, PipelineError
+from pipeline.private import make_home
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
@@ -160,7 +161,7 @@ def read_secrets(home: Path) -> dict[str, str]:
 
 def ensure_secrets(home: Path) -> dict[str, str]:
     """Make what is missing, keep what is there, and return every entry. Two processes at once agree on one value."""
-    home.mkdir(parents=True, exist_ok=True)
+    make_home(home)
     with _locked(home):
         found = read_secrets(home)
         missing = {name: make() for name, make in _MAKERS.items() if not found.get(name)}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Final, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -19,7 +20,6 @@ from pipeline.cli.output import document, say
 from pipeline.core.errors import InvalidValueError
 from pipeline.services import account_erasure, account_export
 
-_PRIVATE: Final = 0o600
 AccountArgument = Annotated[
     str, typer.Argument(metavar="ACCOUNT", help="The account, by name or id.", show_default=False)
 ]
@@ -51,8 +51,9 @@ def erase(account: AccountArgument, *, yes: YesOption = False, as_json: JsonOpti
     """Erase an account's people, keys, addresses and names; what was paid stays under a pseudonym."""
     if not yes:
         raise InvalidValueError(
-            "This cancels the account's runs and erases its people, keys, webhooks, addresses, credentials and names; "
-            "it cannot be undone. `igny8 account export` first, then give --yes."
+            "This cancels the account's runs and erases its people, keys, webhooks, addresses, credentials, names and "
+            "prompts, and whom its sites write for and as whom; it cannot be undone. "
+            "`igny8 account export` first, then give --yes."
         )
     database = ready_database()
     now = database.now()
@@ -68,17 +69,19 @@ def erase(account: AccountArgument, *, yes: YesOption = False, as_json: JsonOpti
 
 @contextmanager
 def _new(file: Path) -> Iterator[TextIO]:
-    """A new file that only its owner reads; where it could not be written whole, there is none."""
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
-    except FileExistsError:
-        raise InvalidValueError(f"{file} is there already. Give the name of a new file.") from None
+    """A new file that only its owner reads; it has its name once it is whole, and nothing stays of one that is not."""
+    if os.path.lexists(file):
+        raise InvalidValueError(f"{file} is there already. Give the name of a new file.")
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name[:100]}.")  # mkstemp makes it 600.
+    draft = Path(name)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as written:
             yield written
-    except BaseException:
-        file.unlink(missing_ok=True)
-        raise
+            written.flush()
+            os.fsync(written.fileno())
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _plain(value: Any) -> object:

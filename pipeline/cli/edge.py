@@ -15,6 +15,7 @@ from pipeline.core.errors import InvalidValueError, NotReadyError
 from pipeline.db.migrate import require_current, upgrade
 from pipeline.db.session import Database, database
 from pipeline.models import Account
+from pipeline.private import make_database_file, make_home
 from pipeline.services.accounts import find_account, init_installation
 
 #: Who did it, in the audit trail.
@@ -41,7 +42,8 @@ def prepared_database() -> Database:
     """The same, made or brought up to date first, with account, credits and models."""
     file = sqlite_file()
     if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_home(file.parent)
+        make_database_file(file)
     found = database()
     upgrade(found)
     with found.transaction() as session:

@@ -19,6 +19,7 @@ from typing import Final
 import psutil
 
 from pipeline.core.errors import NotReadyError
+from pipeline.private import close_to_others, private
 
 _KEEPER: Final = Path(__file__).with_name("keeper.py")
 _TAIL_LINES: Final = 20
@@ -77,7 +78,8 @@ class Child:
         kept = (reading, *held)
         command = (sys.executable, "-I", "-S", str(_KEEPER), ",".join(map(str, kept)), "--", *self.spec.command)
         try:
-            with self.log.open("ab") as output:
+            close_to_others(self.log)
+            with open(self.log, "ab", opener=private) as output:
                 self._log_start = output.tell()
                 return subprocess.Popen(  # noqa: S603  # the project's own commands, no shell.
                     command,
@@ -174,7 +176,9 @@ def rotate(log: Path, *, bytes_max: int = _LOG_BYTES_MAX) -> None:
     if not log.is_file() or log.stat().st_size <= bytes_max:
         return
     with log.open("rb+") as file:
-        with log.with_suffix(".log.1").open("wb") as older:
+        older_log = log.with_suffix(".log.1")
+        close_to_others(older_log)
+        with open(older_log, "wb", opener=private) as older:
             while block := file.read(1_048_576):
                 older.write(block)
         file.truncate(0)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.core.errors import ConflictError
+from pipeline.private import make_home
 
 FILE_NAME: Final = "stack.lock"
 _LEFTOVERS_SECONDS: Final = 15.0
@@ -66,7 +67,7 @@ class StackLock:
 
     def acquire(self, *, now: datetime) -> None:
         """Take the lock; leftovers of a killed stack are given a moment to die. Raises StackRunningError."""
-        self._home.mkdir(parents=True, exist_ok=True)
+        make_home(self._home)
         descriptor = os.open(self._home / FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         deadline = time.monotonic() + _LEFTOVERS_SECONDS
         while not _try_lock(descriptor):

@@ -6,9 +6,9 @@ Runs are cancelled and schedules end; articles and keywords stay until their sit
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, case, delete, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.states import LIVE_RUNS, RunStatus
@@ -17,9 +17,14 @@ from pipeline.models import (
     ApiKey,
     AuditEvent,
     CalendarFeed,
+    ContentVersion,
     CreditEntry,
+    Decision,
+    IdempotencyKey,
     LogIn,
     Notification,
+    Prompt,
+    Publication,
     Run,
     Site,
     SiteAccess,
@@ -27,12 +32,16 @@ from pipeline.models import (
     SyncEvent,
     UndoRecord,
     User,
+    UserSetting,
     Webhook,
 )
 from pipeline.models.base import Base, table_of
 from pipeline.services import audit, run_control
 
 ERASED = "erased"
+#: What a site tells about people, in its settings and in what its runs keep of them.
+_WORDS: Final = ("audience", "tone", "author_profile")
+_AT_ONCE: Final = 500
 
 
 def erase(session: Session, account: Account, *, actor: str, now: datetime) -> str:
@@ -43,6 +52,8 @@ def erase(session: Session, account: Account, *, actor: str, now: datetime) -> s
     _end_schedules(session, account.id)
     _erase_people(session, account.id, now=now)
     _erase_sites(session, account.id)
+    _erase_settings(session, account.id)
+    _erase_prompts(session, account.id)
     _erase_trail(session, account.id)
     account.name = f"{ERASED}-{account.id}"
     audit.record(
@@ -64,7 +75,7 @@ def _end_schedules(session: Session, account_id: int) -> None:
 
 
 def _erase_people(session: Session, account_id: int, *, now: datetime) -> None:
-    for of in (LogIn, SiteAccess, CalendarFeed, Webhook, Notification):
+    for of in (LogIn, SiteAccess, CalendarFeed, Webhook, Notification, UserSetting, IdempotencyKey):
         session.execute(delete(table_of(of)).where(table_of(of).c.account_id == account_id))
     for user in session.scalars(select(User).where(User.account_id == account_id)):
         user.email, user.name = f"{ERASED}-{user.id}@invalid", f"{ERASED}-{user.id}"
@@ -78,6 +89,35 @@ def _erase_sites(session: Session, account_id: int) -> None:
     for site in session.scalars(select(Site).where(Site.account_id == account_id)):
         site.name = f"{ERASED}-{site.id}"
         site.url = site.username = site.credentials = site.sync_error = site.next_check_at = None
+    # That there was an error decides whether it is stuck; what it said names the site.
+    error = table_of(Publication).c.error
+    _change(session, Publication, account_id, {"remote_url": None, "error": case((error.is_not(None), ERASED))})
+
+
+def _erase_settings(session: Session, account_id: int) -> None:
+    """Whom the sites write for and as whom, also in what every run keeps of its settings; a run stays readable."""
+    paused = table_of(SiteAutomationSettings).c.paused_reason
+    words: dict[str, Any] = {f"content_{name}": None for name in _WORDS}
+    words["paused_reason"] = case((paused.is_not(None), ERASED))
+    _change(session, SiteAutomationSettings, account_id, words)
+    runs, last = table_of(Run), 0
+    query = select(runs.c.id, runs.c.settings).where(runs.c.account_id == account_id).order_by(runs.c.id)
+    while found := session.execute(query.where(runs.c.id > last).limit(_AT_ONCE)).all():
+        changed = [{"of": row.id, "kept": _without_words(row.settings)} for row in found]
+        session.connection().execute(
+            update(runs).where(runs.c.id == bindparam("of")).values(settings=bindparam("kept")), changed
+        )
+        last = found[-1].id
+
+
+def _without_words(settings: dict[str, Any]) -> dict[str, Any]:
+    site = settings["site"]
+    return settings | {"site": site | {"content": site.get("content", {}) | dict.fromkeys(_WORDS)}}
+
+
+def _erase_prompts(session: Session, account_id: int) -> None:
+    """A version without a text is a reset: the stages' own words count again."""
+    _change(session, Prompt, account_id, {"text": None, "author": ERASED})
 
 
 def _erase_trail(session: Session, account_id: int) -> None:
@@ -85,6 +125,8 @@ def _erase_trail(session: Session, account_id: int) -> None:
     _change(session, AuditEvent, account_id, {"actor": ERASED, "details": {}})
     _change(session, UndoRecord, account_id, {"actor": ERASED})
     _change(session, CreditEntry, account_id, {"note": ""})
+    _change(session, ContentVersion, account_id, {"replaced_by": ERASED})
+    _change(session, Decision, account_id, {"reason": ERASED})
 
 
 def _change(session: Session, of: type[Base], account_id: int, values: dict[str, Any]) -> None:

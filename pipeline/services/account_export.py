@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, LargeBinary, Table, literal, select, tuple_
+from sqlalchemy import ColumnElement, LargeBinary, Table, TypeDecorator, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from pipeline.models import Base
@@ -40,7 +40,10 @@ def rows_of(session: Session, table: Table, *, account_id: int) -> Iterator[dict
 
 def _is_secret(column: Any) -> bool:
     """Passwords and tokens are kept as hashes, credentials as encrypted bytes; neither leaves the database."""
-    return isinstance(column.type, LargeBinary) or column.name.endswith("_hash")
+    kept = column.type
+    while isinstance(kept, TypeDecorator):
+        kept = kept.impl_instance
+    return isinstance(kept, LargeBinary) or column.name.endswith("_hash")
 
 
 def _path(table: Table) -> list[Any]:

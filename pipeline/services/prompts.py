@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from pipeline.contract import stage
 from pipeline.core import prompts as texts
 from pipeline.core.errors import Fault, InvalidValueError
+from pipeline.core.normal import is_storable
 from pipeline.models import Account, Prompt, Run, StageRun
 from pipeline.services import audit
 
@@ -144,6 +145,8 @@ def _refuse(which: PromptedStage, text: str) -> None:
     if not 1 <= len(text) <= MOST_CHARACTERS:
         told = f"a prompt has 1 to {MOST_CHARACTERS:,} characters; this has {len(text):,}."
         raise InvalidValueError([Fault("text", told)])
+    if not is_storable(text):
+        raise InvalidValueError([Fault("text", "it holds characters that cannot be kept. Leave them out.")])
     allowed = stage(which.value).placeholders
     listed = ", ".join(f"{{{name}}}" for name in allowed)
     strange = [name for name in texts.placeholders(text) if name not in allowed]

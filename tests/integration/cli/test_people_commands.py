@@ -9,10 +9,14 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner
 
+from pipeline.cli import account_end
 from pipeline.cli.app import app
+from pipeline.config import config
+from pipeline.core.errors import NotReadyError
 from pipeline.db.session import Database
 from pipeline.models import ApiKey, AuditEvent, User
-from pipeline.services import feeds, log_ins, passwords, users
+from pipeline.secrets import encrypted
+from pipeline.services import account_export, accounts, feeds, log_ins, passwords, sites, users, webhooks
 from pipeline.services.users import Known
 from tests.integration.cli.conftest import Igny8
 
@@ -199,6 +203,44 @@ def test_an_account_is_exported_into_a_file_of_its_own(ready: Database, igny8: I
     assert sum(told["rows"].values()) == len(lines)
     assert file.stat().st_mode & 0o077 == 0
     assert (again.code, nobodys.code, (tmp_path / "other.jsonl").exists()) == (2, 1, False)
+
+
+def test_an_account_with_credentials_and_a_webhook_is_exported_without_them(
+    database: Database, igny8: Igny8, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, now, home = tmp_path / "out.jsonl", database.now(), config().home
+    with database.transaction() as session:
+        accounts.init_installation(session, now=now)
+        own = accounts.find_account(session, "default").id
+        site = sites.add_site(session, account_id=own, name="Desks", timezone="UTC", now=now)
+        site.credentials = encrypted("open sesame", home=home)
+        webhooks.add(session, account_id=own, url="https://example.com/hook", kinds=[], home=home, now=now)
+    monkeypatch.setattr(account_end, "ready_database", lambda: database)
+
+    outcome = igny8("account", "export", "default", str(file))
+
+    rows = {line["table"]: line["row"] for line in map(json.loads, file.read_text("utf-8").splitlines())}
+    assert (outcome.code, outcome.err) == (0, "")
+    assert rows["webhooks"]["url"] == "https://example.com/hook"
+    assert "secret" not in rows["webhooks"]
+    assert "credentials" not in rows["sites"]
+
+
+def test_nothing_stays_of_an_export_that_broke(
+    ready: Database, igny8: Igny8, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+
+    def _breaks(*_: Any, **__: Any) -> Any:
+        yield {"id": 1}
+        seen.append((tmp_path / "out.jsonl").exists())
+        raise NotReadyError("The database went away.")
+
+    monkeypatch.setattr(account_export, "rows_of", _breaks)
+
+    outcome = igny8("account", "export", "default", str(tmp_path / "out.jsonl"))
+
+    assert (outcome.code, seen, list(tmp_path.glob("*out.jsonl*"))) == (1, [False], [])
 
 
 def test_an_account_is_erased_only_by_who_says_yes(ready: Database, igny8: Igny8) -> None:

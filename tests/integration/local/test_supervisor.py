@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -252,3 +253,20 @@ def test_a_child_that_is_stopped_while_it_starts_obeys_at_once(tmp_path: Path) -
         child.stop()
 
     assert [child.exit_code() for child in children] == [128 + signal.SIGTERM] * len(children)
+
+
+def test_logs_are_the_owners_alone(tmp_path: Path) -> None:
+    log, older = tmp_path / "logs" / "web.log", tmp_path / "logs" / "web.log.1"
+    before = os.umask(0o022)
+    try:
+        child = Child(spec("web", "print('hello')"), logs=log.parent)
+        wait_until(lambda: child.exit_code() is not None)
+        made = stat.S_IMODE(log.stat().st_mode)
+        log.chmod(0o644)
+        again = Child(spec("web", "print('hello')"), logs=log.parent)
+        wait_until(lambda: again.exit_code() is not None)
+        rotate(log, bytes_max=1)
+    finally:
+        os.umask(before)
+
+    assert [made, *(stat.S_IMODE(each.stat().st_mode) for each in (log, older))] == [0o600] * 3

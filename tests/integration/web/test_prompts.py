@@ -173,3 +173,13 @@ def test_the_stages_that_have_words_are_those_that_may_be_given_others() -> None
     assert {key: set(placeholders(each.prompt or "")) - set(each.placeholders) for key, each in of_stages.items()} == {
         key: set() for key in of_stages
     }
+
+
+@pytest.mark.parametrize("sign", ["\\ud800", "\\u0000"])
+def test_a_prompt_that_no_database_keeps_is_refused(api: Api, sign: str) -> None:
+    body = f'{{"text": "x{sign}y"}}'
+
+    answer = api.client.put(PATH, content=body, headers={"content-type": "application/json"})
+
+    assert (answer.status_code, "holds characters that cannot be kept. Leave them out." in answer.text) == (422, True)
+    assert _in_force(api)[1] == "default"
