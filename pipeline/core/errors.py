@@ -71,7 +71,8 @@ class LiveRunError(ConflictError):
         """Name the live run, so that a person can look at it."""
         self.run_id = run_id
         super().__init__(
-            f"The site already has a live run ({run_id}). Wait until it ends, or cancel it, then start again."
+            f"The site already has a live run ({run_id}). A running stack (igny8 up) takes it "
+            "to its end: wait for that, or cancel it, then start again."
         )
 
 

@@ -38,11 +38,6 @@ _MOST_USERNAME: Final = 200
 _MOST_CREDENTIALS: Final = 4_000
 
 
-def mask(site: Site) -> str | None:
-    """What is shown of the site's credentials; None: it has none."""
-    return None if site.credentials is None else MASK
-
-
 def edit(
     session: Session,
     site: Site,

@@ -9,9 +9,8 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.core.errors import ForbiddenError
-from pipeline.core.roles import Role, Scope
+from pipeline.core.roles import Role, Scope, includes
 from pipeline.services import cost_reports
-from pipeline.services.callers import Caller
 from pipeline.services.cost_reports import MOST_ROWS, Period, ReportBy
 from pipeline.web.answers import problems
 from pipeline.web.operations import Unit, reads
@@ -33,8 +32,6 @@ _FIGURES: Final[dict[str, Any]] = {
     "margin_pct": None,
 }
 _ROW: Final[dict[str, Any]] = {"key": "4", "name": "Tasks → Content", "testing": False, **_FIGURES}
-#: The role of whoever runs the installation.
-_ADMIN: Final = "platform_admin"
 
 By = Annotated[ReportBy, Path(description="What there is a row for.", examples=["stage"])]
 First = Annotated[date | None, Query(description="The first day, in UTC; without it 30 days are told.")]
@@ -111,14 +108,10 @@ def show(
     unit: Unit, *, by: By, first: First = None, last: Last = None, limit: Rows = 1_000, everybody: Everybody = False
 ) -> dict[str, Any]:
     """Report what calls were charged, by model, stage, site or day."""
-    is_admin = _runs_the_installation(unit.caller)
+    is_admin = includes(unit.caller.role, Role.PLATFORM_ADMIN)
     if not is_admin and (everybody or by is ReportBy.ACCOUNT):
         raise ForbiddenError("That is about other accounts too: it takes whoever runs this installation.")
     period = Period.of(first, last, now=unit.now)
     account_id = None if everybody else unit.account_id
     report = cost_reports.cost_report(unit.session, by, account_id=account_id, period=period, limit=limit)
     return report.as_json(with_dollars=is_admin)
-
-
-def _runs_the_installation(caller: Caller) -> bool:
-    return caller.role.value == _ADMIN

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from pipeline.core.roles import Role
 from pipeline.core.states import CallStatus
 from pipeline.models import AiCall, StageRun
 from pipeline.services import credits as ledger
 from pipeline.services import refunds
 from pipeline.services.credits import CallHandle, Settlement
-from pipeline.web.api import reports
 from tests.support.api import Api, Tenant
 
 CREDIT = 1_000_000
@@ -66,8 +66,9 @@ def test_the_ledger_of_another_is_not_shown(api: Api) -> None:
     assert len(api.client.get("/api/v1/credits/entries", headers=api.other.headers).json()["items"]) == 2
 
 
-def _report(api: Api, by: str, **query: Any) -> Any:
-    return api.client.get(f"/api/v1/reports/{by}", params={"first": "2026-06-01", "last": "2026-06-30", **query}).json()
+def _report(api: Api, by: str, *, role: Role = Role.OWNER, **query: Any) -> Any:
+    period = {"first": "2026-06-01", "last": "2026-06-30"}
+    return api.client.get(f"/api/v1/reports/{by}", params={**period, **query}, headers=api.key(role)).json()
 
 
 @pytest.mark.parametrize(
@@ -100,12 +101,12 @@ def test_what_is_about_other_accounts_takes_whoever_runs_the_installation(
     assert _report(sqlite_api, by, **query)["status"] == 403
 
 
-def test_whoever_runs_the_installation_sees_costs_and_every_account(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reports, "_runs_the_installation", lambda _: True)
+def test_whoever_runs_the_installation_sees_costs_and_every_account(api: Api) -> None:
     _call(api, api.mine, charge=2 * CREDIT, cost=5 * 10**9)
     _call(api, api.other, charge=CREDIT)
 
-    mine, all_of_them = _report(api, "model"), _report(api, "account", everybody=True)
+    mine = _report(api, "model", role=Role.PLATFORM_ADMIN)
+    all_of_them = _report(api, "account", role=Role.PLATFORM_ADMIN, everybody=True)
 
     money = [mine["live"][name] for name in ("revenue_usd", "cost_usd", "margin_usd", "margin_pct")]
     assert money == ["0.02", "0.005", "0.015", "75"]
