@@ -186,7 +186,12 @@ def test_a_stack_that_has_just_started_is_given_time_for_what_is_due(settings: C
     assert (check.ok, check.remedy) == (True, "")
 
 
-def test_due_work_of_a_stopped_stack_is_no_fault_and_is_noted(settings: Config, installed: Database) -> None:
+@pytest.mark.parametrize("beat_told_lately", [True, False])
+def test_due_work_of_a_stopped_stack_is_no_fault_and_is_noted(
+    settings: Config, installed: Database, *, beat_told_lately: bool
+) -> None:
+    if beat_told_lately:
+        _add_beat(installed, waits=timedelta())
     _add_due_work(installed, age=timedelta(hours=3))
 
     check = by_name(run_checks(settings))["due"]
