@@ -69,6 +69,11 @@ def start_many(session: Session, wanted: Sequence[Wanted], *, origin: str, now: 
     return [_recorded(session, each, verdict, firsts, now=now) for each, verdict in zip(wanted, verdicts, strict=True)]
 
 
+def would_start(session: Session, wanted: Wanted, *, now: datetime) -> Run | Outcome:
+    """The run that `start_many` would make of it now, not inserted; or why there would be none."""
+    return _known(session, [wanted]).verdict(wanted, origin="manual", now=now)
+
+
 def live_runs(session: Session, site_ids: Sequence[int]) -> dict[int, int]:
     """Site -> its live run, of those that have one."""
     is_live = Run.status.in_([written_out(status) for status in LIVE_RUNS])

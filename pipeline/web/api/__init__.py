@@ -14,6 +14,7 @@ from pipeline.web.api import (
     defaults,
     deliveries,
     exports,
+    forecasts,
     images,
     keywords,
     ledger,
@@ -42,7 +43,7 @@ ROUTERS: Final = tuple(
     part.router
     for part in (
         *(settings, runs, sites, content, calendar, reviews, calendar_actions, decisions, credit),
-        *(run_events, ledger, notifications, reports, webhooks, deliveries, prompts),
+        *(run_events, forecasts, ledger, notifications, reports, webhooks, deliveries, prompts),
         *(calendar_feed, log_in, users, api_keys, audit, models, providers, defaults, preferences),
         *(keywords, planning, site_changes, versions, images, exports),
     )
