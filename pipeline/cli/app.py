@@ -25,6 +25,7 @@ from pipeline.cli import (
     notifications,
     processes,
     prompts,
+    provider_tests,
     providers,
     publishing,
     report,
@@ -120,7 +121,8 @@ _group("users", users.app, "People of an account: add, list, disable, enable, pa
 _group("account-settings", defaults.of_account, "What an account decides for its sites: show, set.")
 _group("system-settings", defaults.of_system, "What the system decides for all accounts: show, set.")
 _group("models", models.app, "Models that may be asked, with cost and price: list, set, retire.")
-_group("providers", providers.app, "Providers of models, payments, e-mail: list, set.")
+_group("providers", providers.app, "Providers of models, payments, e-mail: list, set, test.")
+providers.app.command("test")(provider_tests.check)
 _group("keys", keys.app, "Keys that secrets are encrypted with: rotate.")
 _group("notifications", notifications.app, "What an account was told: list, mark as read.")
 _group("webhooks", webhooks.app, "Addresses that notifications are posted to: add, list, remove, test; what arrived.")

@@ -119,16 +119,10 @@ def asking_stage(
     taken: int,
 ) -> StageForecast:
     """A stage that asks: what its questions have lately needed, else what they usually do; never above its cap."""
-    tokens, calls, seconds = _expected(definition, settings, questions, recent)
-    a_question = price.token_charge_ucr(round(tokens))
-    if definition.model_type is ModelType.IMAGE:
-        a_question = round(calls * questions.worst_ucr / (2 * questions.count))
+    a_question, calls, seconds = _expected(definition, settings, price, questions=questions, recent=recent)
     asked = _affordable(questions, a_question=a_question, cap_ucr=cap_ucr)
-    is_cut = asked < questions.count
-    done = min(taken, _parts(taken * asked, questions.count)) if is_cut else taken
-    delays = _delays(definition, settings, done)
-    lanes = _lanes(definition, settings, max(done, 1))
-    may_be_cut = questions.worst_ucr > cap_ucr
+    done = taken if asked == questions.count else min(taken, _parts(taken * asked, questions.count))
+    delays, lanes = _delays(definition, settings, done), _lanes(definition, settings, max(done, 1))
     return StageForecast(
         definition=definition,
         reason=None,
@@ -142,7 +136,7 @@ def asking_stage(
         expected_ucr=min(asked * a_question, questions.worst_ucr, cap_ucr),
         worst_ucr=min(questions.worst_ucr, cap_ucr),
         cap_ucr=cap_ucr,
-        cuts=Cuts.YES if is_cut else Cuts.MAYBE if may_be_cut else Cuts.NO,
+        cuts=_cuts(questions, asked=asked, cap_ucr=cap_ucr),
         basis=Basis.USUAL_FIGURES if recent is None else Basis.RECENT_CALLS,
         seconds=_parts(asked, lanes) * calls * seconds + delays,
         seconds_worst=_parts(questions.count, lanes) * 2 * seconds + _delays(definition, settings, taken),
@@ -151,16 +145,26 @@ def asking_stage(
 
 
 def _expected(
-    definition: StageDefinition, settings: SiteSettings, questions: Questions, recent: Recent | None
-) -> tuple[float, float, float]:
-    """Tokens and calls a question, seconds a call."""
-    if recent is not None:
-        return recent.tokens, recent.calls, recent.seconds
+    definition: StageDefinition, settings: SiteSettings, price: Price, *, questions: Questions, recent: Recent | None
+) -> tuple[int, float, float]:
+    """Micro-credits and calls a question, seconds a call."""
+    calls = recent.calls if recent else 1.0
     if definition.model_type is ModelType.IMAGE:
-        return 0, 1, usual.SECONDS_AN_IMAGE
+        # At worst each is drawn twice.
+        amount = round(calls * questions.worst_ucr / (2 * questions.count))
+        return amount, calls, recent.seconds if recent else usual.SECONDS_AN_IMAGE
+    if recent is not None:
+        return price.token_charge_ucr(round(recent.tokens)), calls, recent.seconds
     batch_size = settings.stages[definition.number].batch_size or 1
     output = usual.usual(definition, batch_size=batch_size, content=settings.content).output
-    return questions.prompt_bytes / usual.BYTES_A_TOKEN + output, 1, usual.usual_seconds(output)
+    tokens = round(questions.prompt_bytes / usual.BYTES_A_TOKEN) + output
+    return price.token_charge_ucr(tokens), calls, usual.usual_seconds(output)
+
+
+def _cuts(questions: Questions, *, asked: int, cap_ucr: int) -> Cuts:
+    if asked < questions.count:
+        return Cuts.YES
+    return Cuts.MAYBE if questions.worst_ucr > cap_ucr else Cuts.NO
 
 
 def _affordable(questions: Questions, *, a_question: int, cap_ucr: int) -> int:

@@ -24,6 +24,7 @@ from pipeline.web.api import (
     planning,
     preferences,
     prompts,
+    provider_tests,
     providers,
     reports,
     reviews,
@@ -44,7 +45,7 @@ ROUTERS: Final = tuple(
     for part in (
         *(settings, runs, sites, content, calendar, reviews, calendar_actions, decisions, credit),
         *(run_events, forecasts, ledger, notifications, reports, webhooks, deliveries, prompts),
-        *(calendar_feed, log_in, users, api_keys, audit, models, providers, defaults, preferences),
+        *(calendar_feed, log_in, users, api_keys, audit, models, providers, provider_tests, defaults, preferences),
         *(keywords, planning, site_changes, versions, images, exports),
     )
 )

@@ -20,7 +20,7 @@ ISSUED = {
     "credits grant",
     "site test", "site sync", "notifications list", "notifications read", "webhooks add",
     "webhooks list", "webhooks remove", "webhooks test", "webhooks deliveries", "webhooks redeliver",
-    "models list", "models set", "models retire", "providers list", "providers set", "keys rotate",
+    "models list", "models set", "models retire", "providers list", "providers set", "providers test", "keys rotate",
     "account-settings show", "account-settings set", "system-settings show", "system-settings set",
     "credits refund", "report", "prompts list", "prompts show", "prompts set", "prompts reset",
     "calendar show", "calendar move", "calendar pin", "calendar unpin", "calendar swap",
