@@ -19,6 +19,7 @@ from pipeline.core.errors import Fault, NotReadyError, PreflightError
 from pipeline.core.matrix import SiteSettings
 from pipeline.core.pricing import Price
 from pipeline.core.providers import AI_PROVIDERS, MAKES, ProviderName
+from pipeline.core.usual_questions import usual
 from pipeline.services import models as ai_models
 from pipeline.services import providers
 from pipeline.services.models import NoPriceError
@@ -49,7 +50,7 @@ class Preflight:
     def prices(self, frozen: Frozen, *, only: Collection[str] | None = None) -> dict[str, Any]:
         """A frozen price for each AI stage that may work. PreflightError names everything that is missing."""
         found = {definition: self._of(definition, frozen) for definition in stages_that_ask(frozen.settings, only=only)}
-        faults = [fault for definition, each in found.items() for fault in _told(definition, each)]
+        faults = [fault for definition, each in found.items() for fault in _told(definition, each, frozen.settings)]
         if faults:
             raise PreflightError(faults)
         return {str(definition.number): each.price.as_json() for definition, each in found.items() if each.price}
@@ -115,6 +116,19 @@ def _unable(price: Price) -> Iterator[tuple[str, str]]:
         yield "capability", f"{told} Have a model of another provider asked: igny8 models set NAME --default"
 
 
-def _told(definition: StageDefinition, found: _Found) -> Iterator[Fault]:
-    for what, sentence in found.faults:
+def _too_short(definition: StageDefinition, settings: SiteSettings, price: Price) -> Iterator[tuple[str, str]]:
+    """That the model's longest answer would be of no use to the stage."""
+    limit = price.capabilities.output_token_limit
+    if limit is None or price.model_type is not ModelType.TEXT:
+        return
+    batch_size = settings.stages[definition.number].batch_size or 1
+    needed = usual(definition, batch_size=batch_size, content=settings.content).useful_output
+    if limit < needed:
+        told = f"The model {price.model!r} answers with at most {limit:,} tokens; {needed:,} are needed here."
+        yield "capability", f"{told} Choose another model, or ask for less at once: batch size, ideas, images."
+
+
+def _told(definition: StageDefinition, found: _Found, settings: SiteSettings) -> Iterator[Fault]:
+    too_short = () if found.price is None else _too_short(definition, settings, found.price)
+    for what, sentence in (*found.faults, *too_short):
         yield Fault(f"stages.{definition.number}.{what}", f"{definition.name}: {sentence}")

@@ -16,12 +16,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipeline.contract import ImageQuestion, Question, Stage, Subjects
+from pipeline.core import usual_questions
 from pipeline.core.catalog import Calls, ModelType, StageDefinition
 from pipeline.core.matrix import SiteSettings
 from pipeline.core.pricing import Price, worst_prompt_tokens
 from pipeline.models import Site
 from pipeline.services import prompts
-from pipeline.services.forecasts import usual
 from pipeline.services.prompts import PromptedStage, PromptOrigin
 from pipeline.services.stage_runs import subject_table, waiting
 
@@ -116,19 +116,19 @@ def _worst(question: Question | ImageQuestion, *, settings: SiteSettings, price:
 
 def _usual(definition: StageDefinition, *, settings: SiteSettings, price: Price) -> Worst:
     if definition.model_type is ModelType.IMAGE:
-        return _image(usual.IMAGE_WIDTH, usual.IMAGE_HEIGHT, settings=settings, price=price)
-    found = usual.usual(definition, batch_size=_batch_size(definition, settings), content=settings.content)
+        return _image(usual_questions.IMAGE_WIDTH, usual_questions.IMAGE_HEIGHT, settings=settings, price=price)
+    found = usual_questions.usual(definition, batch_size=_batch_size(definition, settings), content=settings.content)
     return _text(found.prompt_bytes, found.most_output, useful=found.useful_output, settings=settings, price=price)
 
 
 def _text(prompt: int, most: int, *, useful: int, settings: SiteSettings, price: Price) -> Worst:
     """As the engine holds it: every byte of the prompt a token, the longest answer that the settings allow."""
-    most = min(most, max(settings.ai.max_tokens or most, useful))
-    again = prompt + most * usual.BYTES_A_TOKEN + _FAULTS_TOKENS
+    most = price.capabilities.longest_answer(min(most, max(settings.ai.max_tokens or most, useful)))
+    again = prompt + most * usual_questions.BYTES_A_TOKEN + _FAULTS_TOKENS
     return Worst(
         ask_ucr=price.token_charge_ucr(prompt + most),
         repair_ucr=price.token_charge_ucr(again + most),
-        least_ucr=price.token_charge_ucr(prompt + useful),
+        least_ucr=price.token_charge_ucr(prompt + min(useful, most)),
         prompt_bytes=prompt,
     )
 

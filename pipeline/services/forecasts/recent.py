@@ -13,9 +13,9 @@ from typing import Final, TypeAlias
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from pipeline.core import usual_questions
 from pipeline.core.states import CallStatus, KeywordStatus
 from pipeline.models import AiCall, Cluster, Keyword, StageRun
-from pipeline.services.forecasts import usual
 
 #: Calls that are looked back at, of all stages together; fewer questions than `ENOUGH` of a stage say nothing.
 LOOKED_AT: Final = 2_000
@@ -65,7 +65,7 @@ def clusters_a_keyword(session: Session, account_id: int) -> float:
     )
     clusters = select(func.count()).where(Cluster.account_id == account_id)
     placed, made = session.execute(select(clustered.scalar_subquery(), clusters.scalar_subquery())).one()
-    return min(1.0, made / placed) if placed >= _ENOUGH_KEYWORDS else 1 / usual.KEYWORDS_A_CLUSTER
+    return min(1.0, made / placed) if placed >= _ENOUGH_KEYWORDS else 1 / usual_questions.KEYWORDS_A_CLUSTER
 
 
 def _questions(calls: list[tuple[str, int, float]]) -> int:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from pipeline.core import usual_questions
 from pipeline.core.catalog import Calls, ModelType, StageDefinition
 from pipeline.core.matrix import SiteSettings
 from pipeline.core.money import credit_string
 from pipeline.core.pricing import Price
-from pipeline.services.forecasts import usual
 from pipeline.services.forecasts.questions import Questions
 from pipeline.services.forecasts.recent import Recent
 from pipeline.services.stage_runs import lane_count
@@ -152,13 +152,13 @@ def _expected(
     if definition.model_type is ModelType.IMAGE:
         # At worst each is drawn twice.
         amount = round(calls * questions.worst_ucr / (2 * questions.count))
-        return amount, calls, recent.seconds if recent else usual.SECONDS_AN_IMAGE
+        return amount, calls, recent.seconds if recent else usual_questions.SECONDS_AN_IMAGE
     if recent is not None:
         return price.token_charge_ucr(round(recent.tokens)), calls, recent.seconds
     batch_size = settings.stages[definition.number].batch_size or 1
-    output = usual.usual(definition, batch_size=batch_size, content=settings.content).output
-    tokens = round(questions.prompt_bytes / usual.BYTES_A_TOKEN) + output
-    return price.token_charge_ucr(tokens), calls, usual.usual_seconds(output)
+    output = usual_questions.usual(definition, batch_size=batch_size, content=settings.content).output
+    tokens = round(questions.prompt_bytes / usual_questions.BYTES_A_TOKEN) + output
+    return price.token_charge_ucr(tokens), calls, usual_questions.usual_seconds(output)
 
 
 def _cuts(questions: Questions, *, asked: int, cap_ucr: int) -> Cuts:

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import event, func, select, update
 
 from pipeline.contract import Question, Subjects, stage
+from pipeline.core import usual_questions
 from pipeline.core.catalog import BY_NUMBER, STAGES, ModelType
 from pipeline.core.errors import LiveRunError, PreflightError
 from pipeline.core.money import ucr
@@ -18,7 +19,7 @@ from pipeline.models import AiCall, AiModel, Base, Cluster, Keyword, Run, StageR
 from pipeline.services import credits as ledger
 from pipeline.services import runs
 from pipeline.services import settings as site_settings
-from pipeline.services.forecasts import Forecast, forecast, usual
+from pipeline.services.forecasts import Forecast, forecast
 from pipeline.services.forecasts.questions import questions_of
 from pipeline.services.forecasts.recent import ENOUGH
 from pipeline.services.forecasts.stages import Basis, Cuts
@@ -96,7 +97,7 @@ def test_answers_are_taken_to_be_as_long_as_the_stages_ask_for(sqlite_database: 
         site = make_site(session)
         asked = _asked(session, site, number)
         content = site_settings.load(session, site).content
-        guessed = usual.usual(BY_NUMBER[number], batch_size=1, content=content)
+        guessed = usual_questions.usual(BY_NUMBER[number], batch_size=1, content=content)
 
     assert (guessed.most_output, guessed.useful_output) == (asked.max_output_tokens, asked.useful_output_tokens)
     assert guessed.output <= guessed.most_output
@@ -112,7 +113,7 @@ def test_the_size_of_images_is_that_of_the_stage(sqlite_database: Database) -> N
         )
 
     assert not isinstance(asked, Question)
-    assert (asked.width, asked.height) == (usual.IMAGE_WIDTH, usual.IMAGE_HEIGHT)
+    assert (asked.width, asked.height) == (usual_questions.IMAGE_WIDTH, usual_questions.IMAGE_HEIGHT)
 
 
 @pytest.mark.parametrize("max_tokens", [None, 700])
@@ -168,7 +169,7 @@ def test_delays_and_lanes_make_the_time(database: Database, site: Site, now: dat
     # 100 keywords in 2 batches; 10 clusters; 30 ideas in 2 batches; 5, 5; 15 images in 4 lanes.
     assert delays == [7, 9 * 7, 7, 4 * 7, 4 * 7, 3 * 7, 0]
     assert found.seconds_between == 6 * 11
-    assert found.stages[5].seconds == 4 * usual.SECONDS_AN_IMAGE + 3 * 7
+    assert found.stages[5].seconds == 4 * usual_questions.SECONDS_AN_IMAGE + 3 * 7
     assert found.ends_at == now + timedelta(seconds=found.seconds)
 
 

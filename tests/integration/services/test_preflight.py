@@ -148,3 +148,14 @@ def test_a_scheduled_start_is_a_recorded_skip_that_says_all_of_it(
     assert (to_send, decision.kind, decision.scheduled_for, _count(database, Run)) == ([], "skipped", at, 0)
     assert all(f"{name}: There is no key for openai" in decision.reason for name in _TEXT_STAGES)
     assert all(f"{name}: The live text model 'gpt' has no price" in decision.reason for name in _TEXT_STAGES)
+
+
+def test_a_model_whose_longest_answer_is_of_no_use_to_a_stage_is_told_for_that_stage(
+    database: Database, site: Site, now: datetime
+) -> None:
+    _model(database, now, "small", "offline", ModelType.TEXT, tokens_per_credit=100, output_token_limit=1_500)
+
+    faults = _faults(database, site, now)
+
+    assert list(faults) == ["stages.4.capability"]
+    assert "answers with at most 1,500 tokens; 2,000 are needed" in faults["stages.4.capability"]
