@@ -19,6 +19,7 @@ from pipeline.web.api import (
     keywords,
     ledger,
     log_in,
+    model_catalogue,
     models,
     notifications,
     planning,
@@ -45,7 +46,19 @@ ROUTERS: Final = tuple(
     for part in (
         *(settings, runs, sites, content, calendar, reviews, calendar_actions, decisions, credit),
         *(run_events, forecasts, ledger, notifications, reports, webhooks, deliveries, prompts),
-        *(calendar_feed, log_in, users, api_keys, audit, models, providers, provider_tests, defaults, preferences),
+        *(
+            calendar_feed,
+            log_in,
+            users,
+            api_keys,
+            audit,
+            models,
+            model_catalogue,
+            providers,
+            provider_tests,
+            defaults,
+            preferences,
+        ),
         *(keywords, planning, site_changes, versions, images, exports),
     )
 )
