@@ -6,7 +6,7 @@ What is there already is never overwritten. Never: a model nobody asked for.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -74,21 +74,21 @@ def add(session: Session, name: str, *, now: datetime, is_testing: bool = False,
         raise NotFoundError(f"The catalogue has no model {name[:200]!r}. `igny8 models catalogue` lists those it has.")
     if _there(session, {name}):
         raise ConflictError(f"{name} is there already and stays as it is. Change it with igny8 models set {name}.")
-    return model_registry.set_model(session, name, _change(found, is_testing, is_default), now=now)
+    change = replace(change_of(found), is_testing=is_testing or None, is_default=is_default or None)
+    return model_registry.set_model(session, name, change, now=now)
 
 
 def _there(session: Session, names: Collection[str]) -> set[str]:
     return set(session.scalars(select(AiModel.name).where(AiModel.name.in_(names))))
 
 
-def _change(model: CatalogueModel, is_testing: bool, is_default: bool) -> ModelChange:  # noqa: FBT001 - the two places
+def change_of(model: CatalogueModel) -> ModelChange:
+    """What setting it by hand would change."""
     is_text = model.model_type is ModelType.TEXT
     return ModelChange(
         provider=model.provider,
         model_type=model.model_type,
         display_name=model.display_name,
-        is_testing=is_testing or None,
-        is_default=is_default or None,
         tokens_per_credit=model.tokens_per_credit,
         credits_per_image=model.credits_per_image,
         cost_per_1k_input=model.cost_per_1k_input,

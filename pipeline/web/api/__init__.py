@@ -46,19 +46,8 @@ ROUTERS: Final = tuple(
     for part in (
         *(settings, runs, sites, content, calendar, reviews, calendar_actions, decisions, credit),
         *(run_events, forecasts, ledger, notifications, reports, webhooks, deliveries, prompts),
-        *(
-            calendar_feed,
-            log_in,
-            users,
-            api_keys,
-            audit,
-            models,
-            model_catalogue,
-            providers,
-            provider_tests,
-            defaults,
-            preferences,
-        ),
+        *(calendar_feed, log_in, users, api_keys, audit, defaults, preferences),
+        *(models, model_catalogue, providers, provider_tests),
         *(keywords, planning, site_changes, versions, images, exports),
     )
 )

@@ -11,7 +11,7 @@ from pipeline.ai import ADAPTERS
 from pipeline.ai.catalogue import CatalogueModel, catalogue, written
 from pipeline.core.catalog import ModelType
 from pipeline.core.providers import MAKES, ProviderName
-from pipeline.services.model_catalogue import _change
+from pipeline.services.model_catalogue import change_of
 from pipeline.services.model_changes import faults_of
 
 #: What a credit is worth, in US dollars, and what a price has on top of our cost at least.
@@ -31,7 +31,7 @@ def test_there_are_texts_and_images_of_every_provider_that_makes_them() -> None:
 @_ALL
 def test_each_is_dated_and_could_be_set_by_hand(model: CatalogueModel) -> None:
     assert date(2025, 1, 1) < model.as_of <= written()
-    assert faults_of(model.name, _change(model, False, False), None, providers=list(ProviderName)) == []
+    assert faults_of(model.name, change_of(model), None, providers=list(ProviderName)) == []
 
 
 @_ALL
