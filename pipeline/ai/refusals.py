@@ -26,6 +26,8 @@ from pipeline.ai.port import (
 )
 
 _MOST_CHARACTERS: Final = 300
+#: A refusal that is longer is read no further than its status.
+_MOST_BYTES: Final = 100_000
 #: No provider is left alone for longer, whatever it says.
 _MOST_WAIT_SECONDS: Final = 86_400.0
 #: As many characters in a row are taken for a piece of the key.
@@ -174,7 +176,7 @@ def _kind_of_words(told: Told) -> type[ProviderError] | None:
 
 def _document(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        return json.loads(body) if len(body) <= _MOST_BYTES else None
     except (ValueError, RecursionError):
         return None
 
