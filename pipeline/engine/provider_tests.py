@@ -20,6 +20,7 @@ from pipeline.ai.port import (
     ImageRequest,
     KeyRefusedError,
     Message,
+    NoAdapterError,
     OutcomeUnknownError,
     ProviderError,
     QuotaExhaustedError,
@@ -51,6 +52,7 @@ _REMEDIES: Final[tuple[tuple[type[ProviderError], str], ...]] = (
     (QuotaExhaustedError, "Add funds or raise the limit at {name}, then test again."),
     (ThrottledError, "The key works, but {name} is asked too much. Wait a minute, then test again."),
     (UnavailableError, "Check that this machine reaches its address: igny8 providers list"),
+    (NoAdapterError, "`igny8 models list` shows the models, `igny8 providers list` the address."),
     (RequestRefusedError, "Check the name and capabilities of {model}: igny8 models list"),
     (OutcomeUnknownError, "It may have been billed. Test again; if that lasts, check its address."),
 )
@@ -138,9 +140,17 @@ def _asked(begun: Begun, prepared: Prepared) -> _Verdict:
     """The one attempt. Raises a ProviderError."""
     access = begun.access
     adapter = provider(begun.price.provider, base_url=access.base_url, api_key=access.api_key or None)
-    if isinstance(prepared.request, ImageRequest):
-        return _judged_image(adapter.draw_image(prepared.request), prepared)
-    return _judged_text(adapter.complete_text(prepared.request), prepared)
+    try:
+        if isinstance(prepared.request, ImageRequest):
+            return _judged_image(adapter.draw_image(prepared.request), prepared)
+        return _judged_text(adapter.complete_text(prepared.request), prepared)
+    finally:
+        # Those that speak over a network hold connections, which nobody would use again.
+        getattr(adapter, "close", _nothing)()
+
+
+def _nothing() -> None:
+    """What closes an adapter without connections."""
 
 
 def _judged_text(reply: TextReply, prepared: Prepared) -> _Verdict:
