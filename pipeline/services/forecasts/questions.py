@@ -26,7 +26,7 @@ from pipeline.services.prompts import PromptedStage, PromptOrigin
 from pipeline.services.stage_runs import subject_table, waiting
 
 #: Questions that are put together; more of them count as the most expensive of these.
-MOST_PUT_TOGETHER: Final = 50
+MOST_PUT_TOGETHER: Final = 10
 #: What the repair of an answer adds to its prompt beside the answer itself: what was wrong with it.
 _FAULTS_TOKENS: Final = 1_000
 

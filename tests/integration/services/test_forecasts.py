@@ -19,7 +19,7 @@ from pipeline.models import AiCall, AiModel, Base, Cluster, Keyword, Run, StageR
 from pipeline.services import credits as ledger
 from pipeline.services import runs
 from pipeline.services import settings as site_settings
-from pipeline.services.forecasts import Forecast, forecast
+from pipeline.services.forecasts import Forecast, forecast, questions
 from pipeline.services.forecasts.questions import questions_of
 from pipeline.services.forecasts.recent import ENOUGH
 from pipeline.services.forecasts.stages import Basis, Cuts
@@ -132,6 +132,23 @@ def test_the_worst_case_of_a_question_is_what_its_call_would_hold(
             held = prepare(asked, Asking(Step.ASK, 1, [1], settings, price, 1.0))
 
             assert (found.ask_ucr, found.least_ucr) == (held.full_ucr, held.least_ucr), definition.key
+
+
+def test_questions_beyond_those_put_together_count_as_the_dearest_of_these(
+    database: Database, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(questions, "MOST_PUT_TOGETHER", 2)
+    with database.transaction() as session:
+        site = session.merge(site)
+        for title in ("Short", "A title of many more words than the other one", "Third", "Fourth"):
+            make_content_task(session, site=site, title=title)
+        price = price_for(session, ModelType.TEXT, use_testing=False)
+        settings = site_settings.load(session, site)
+        found = questions_of(session, stage("tasks_to_content"), site, settings=settings, price=price, taken=4)
+
+    short, long = (worst.ask_ucr + worst.repair_ucr for worst in found.asked)
+    assert short < long
+    assert found.worst_ucr == short + 3 * long
 
 
 def test_what_waits_and_what_earlier_stages_would_make_goes_through_the_stages_within_their_limits(
