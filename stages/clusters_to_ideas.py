@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipeline.contract import AnswerRejected, Message, Produced, Question, Stage, Subjects
-from pipeline.core.answers import Answer
+from pipeline.core.answers import Answer, Many
 from pipeline.core.normal import keyword_key, title_key
 from pipeline.core.prompts import data_message, render
 from pipeline.core.states import ClusterStatus, move
@@ -34,14 +34,14 @@ class IdeaAnswer(Answer):
 
     title: str
     angle: str
-    outline: list[str]
-    keywords: list[str]
+    outline: Many[str]
+    keywords: Many[str]
 
 
 class IdeasAnswer(Answer):
     """The proposed articles of one cluster."""
 
-    ideas: list[IdeaAnswer]
+    ideas: Many[IdeaAnswer]
 
 
 @dataclass(frozen=True)

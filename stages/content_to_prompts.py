@@ -11,7 +11,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from pipeline.contract import AnswerRejected, Message, Produced, Question, Stage, Subjects
-from pipeline.core.answers import Answer
+from pipeline.core.answers import Answer, Many
 from pipeline.core.html import read
 from pipeline.core.normal import title_key
 from pipeline.core.prompts import data_message, render
@@ -48,7 +48,7 @@ class ImagePromptsAnswer(Answer):
     """The pictures of one article."""
 
     featured: FeaturedAnswer
-    in_article: list[InArticleAnswer]
+    in_article: Many[InArticleAnswer]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from pipeline.contract import AnswerRejected, Message, Produced, Question, Stage, Subjects
-from pipeline.core.answers import Answer
+from pipeline.core.answers import Answer, Many
 from pipeline.core.normal import keyword_key, title_key
 from pipeline.core.prompts import data_message, render
 from pipeline.core.states import ClusterStatus, KeywordStatus, move
@@ -34,13 +34,13 @@ class ClusterAnswer(Answer):
 
     name: str
     description: str
-    keywords: list[str]
+    keywords: Many[str]
 
 
 class ClustersAnswer(Answer):
     """Every keyword's cluster."""
 
-    clusters: list[ClusterAnswer]
+    clusters: Many[ClusterAnswer]
 
 
 class KeywordsToClusters(Stage[Keyword, ClustersAnswer]):

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipeline.contract import AnswerRejected, Message, Produced, Question, Stage, Subjects
-from pipeline.core.answers import Answer
+from pipeline.core.answers import Answer, Many
 from pipeline.core.html import Body, UnusableBodyError, read, sanitised
 from pipeline.core.normal import display_text, keyword_key, title_key
 from pipeline.core.prompts import data_message, render
@@ -40,7 +40,7 @@ class ArticleAnswer(Answer):
     meta_description: str
     excerpt: str
     body_html: str
-    tags: list[str]
+    tags: Many[str]
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from pipeline.engine.lanes import LaneTaken
 from pipeline.engine.leases import keeper
 from pipeline.engine.outcomes import GoOn, Outcome
 from pipeline.engine.questions import Asking, Prepared, Step
+from pipeline.engine.readings import text_of
 from pipeline.engine.results import Rejected, Result, Work
 from pipeline.engine.slices import Slice, StageFault
 from pipeline.services import credits as ledger
@@ -209,7 +210,7 @@ class AskingSlice(Slice):
 
     def _repair(self, result: Result) -> Prepared:
         prepared = result.work.asked.prepared
-        text = result.answered.answer.partition("\n")[2]
+        text = text_of(result.answered.answer)
         asked_again = questions.repair(prepared.question, answer=text, fault=result.fault or "")
         return self._prepare(asked_again, result.work.items, step=Step.REPAIR)
 
@@ -256,6 +257,7 @@ class AskingSlice(Slice):
             self.context.settings,
             self.context.price,
             config().call_timeout_seconds,
+            self.context.origins,
         )
         return questions.prepare(question, asking)
 

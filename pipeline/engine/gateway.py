@@ -35,7 +35,8 @@ from pipeline.core.states import CallStatus
 from pipeline.engine.contexts import StageContext
 from pipeline.engine.lanes import Grip
 from pipeline.engine.media import ImageRejectedError, MediaStore
-from pipeline.engine.questions import Prepared, image_settlement, settlement_of
+from pipeline.engine.questions import Prepared
+from pipeline.engine.settlements import image_settlement, settlement_of
 from pipeline.models import AiCall
 from pipeline.services import credits as ledger
 from pipeline.services.credits import CallHandle, Held, Refused, Settlement
