@@ -6,6 +6,7 @@ Never: money; an answer is settled before it is read, whatever it says.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -20,7 +21,7 @@ MOST_CHARACTERS: Final = 1_000_000
 OVERSIZE: Final = "oversize"
 _FINISHES: Final = frozenset({"stop", "length", "refusal", "filter", "other"})
 _SHOWN_FAULTS: Final = 20
-_FAULT_LENGTH: Final = 200
+_NAME_LENGTH: Final = 60
 _TOLD_LENGTH: Final = 2_000
 
 
@@ -81,11 +82,13 @@ def told(fault: str) -> str:
 
 def _faults(error: ValidationError) -> str:
     faults = error.errors(include_url=False, include_context=False, include_input=False)
-    shown = [
-        one_line(f"{'.'.join(map(str, fault['loc'])) or 'answer'}: {fault['msg']}", _FAULT_LENGTH)
-        for fault in faults[:_SHOWN_FAULTS]
-    ]
+    shown = [f"{_place(fault['loc']) or 'answer'}: {fault['msg']}" for fault in faults[:_SHOWN_FAULTS]]
     return told("; ".join(shown))
+
+
+def _place(steps: Sequence[int | str]) -> str:
+    """Where a fault is; a name that nobody asked for may be megabytes."""
+    return ".".join(one_line(str(step), _NAME_LENGTH) for step in steps)
 
 
 def _refuse_doubles(document: str) -> None:
