@@ -106,31 +106,32 @@ def prepare(question: Question | ImageQuestion, asking: Asking) -> Prepared:
     schema = schema_of(question.answer)
     key = asking.key([(m.role, m.content) for m in question.messages])
     limit = max(settings.ai.max_tokens or question.max_output_tokens, question.useful_output_tokens)
-    most = min(question.max_output_tokens, limit)
+    most = price.capabilities.longest_answer(min(question.max_output_tokens, limit))
     request = TextRequest(
         model=price.model,
         messages=question.messages,
         schema=schema,
         schema_name=question.schema_name,
         max_output_tokens=most,
-        temperature=settings.ai.temperature,
+        temperature=settings.ai.temperature if price.capabilities.has_temperature else None,
         timeout_seconds=asking.timeout_seconds,
         call_key=key,
+        capabilities=price.capabilities,
     )
     prompt = worst_prompt_tokens([m.content for m in question.messages]) + len(_schema_text(question.answer).encode())
     full = price.token_charge_ucr(prompt + most)
-    least = price.token_charge_ucr(prompt + question.useful_output_tokens)
+    least = price.token_charge_ucr(prompt + min(question.useful_output_tokens, most))
     origins = _origins_of_text(asking, question, request)
     return Prepared(question, asking.step, key, request, price, prompt, full, least, origins)
 
 
 def _origins_of_text(asking: Asking, question: Question, request: TextRequest) -> dict[str, str]:
     """The stage's own limit counts where it is the lower one, or the settings' would leave no useful answer."""
-    most, wished = request.max_output_tokens, asking.settings.ai.max_tokens
-    if most in {question.max_output_tokens, question.useful_output_tokens}:
-        of_limit = "stage"
+    most, able = request.max_output_tokens, request.capabilities
+    if most == able.output_token_limit:
+        of_limit = "model"
     else:
-        of_limit = _origin(asking, "max_tokens") if most == wished else "model"
+        of_limit = _origin(asking, "max_tokens") if most == asking.settings.ai.max_tokens else "stage"
     of_temperature = "model" if request.temperature is None else _origin(asking, "temperature")
     return {"model": _origin_of_model(asking), "max_output_tokens": of_limit, "temperature": of_temperature}
 
