@@ -121,11 +121,11 @@ def prepare(question: Question | ImageQuestion, asking: Asking) -> Prepared:
     prompt = worst_prompt_tokens([m.content for m in question.messages]) + len(_schema_text(question.answer).encode())
     full = price.token_charge_ucr(prompt + most)
     least = price.token_charge_ucr(prompt + min(question.useful_output_tokens, most))
-    origins = _origins_of_text(asking, question, request)
+    origins = _origins_of_text(asking, request)
     return Prepared(question, asking.step, key, request, price, prompt, full, least, origins)
 
 
-def _origins_of_text(asking: Asking, question: Question, request: TextRequest) -> dict[str, str]:
+def _origins_of_text(asking: Asking, request: TextRequest) -> dict[str, str]:
     """The stage's own limit counts where it is the lower one, or the settings' would leave no useful answer."""
     most, able = request.max_output_tokens, request.capabilities
     if most == able.output_token_limit:
