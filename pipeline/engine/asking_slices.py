@@ -114,6 +114,8 @@ class AskingSlice(Slice):
         items = fault.items
         if result is None:  # Their claim was rolled back too: another lane may have them by now.
             items = stage_items.still_pending(session, self.context.stage_run_id, items)
+        else:
+            stage_items.add_charge(session, self.context.stage_run_id, items[0], result.answered.charge_ucr)
         if items:
             recovery.give_back(session, self.context, items, error=str(fault))
         self._settle(session, result, now=now)
@@ -249,16 +251,10 @@ class AskingSlice(Slice):
             raise StageFault(items, error) from error
 
     def _prepare(self, question: Question | ImageQuestion, items: list[Item], *, step: Step) -> Prepared:
-        assert self.context.price is not None  # noqa: S101 - no run starts without the prices of its AI stages
-        asking = Asking(
-            step,
-            self.context.stage_run_id,
-            [item.subject_id for item in items],
-            self.context.settings,
-            self.context.price,
-            config().call_timeout_seconds,
-            self.context.origins,
-        )
+        context, ids = self.context, [item.subject_id for item in items]
+        assert context.price is not None  # noqa: S101 - no run starts without the prices of its AI stages
+        seconds = config().call_timeout_seconds
+        asking = Asking(step, context.stage_run_id, ids, context.settings, context.price, seconds, context.origins)
         return questions.prepare(question, asking)
 
     def _reserve(
