@@ -20,6 +20,7 @@ from pipeline.contract import ImageQuestion, Question
 from pipeline.core.matrix import SiteSettings
 from pipeline.core.pricing import Price, worst_prompt_tokens
 from pipeline.core.prompts import data_block
+from pipeline.core.schemas import strict_schema, told_schema
 
 #: Of a useless answer, characters that are shown to its model again for each token it was allowed.
 _SHOWN_PER_TOKEN = 8
@@ -197,4 +198,4 @@ def schema_of(answer: type[BaseModel]) -> dict[str, Any]:
 
 @cache
 def _schema_text(answer: type[BaseModel]) -> str:
-    return json.dumps(schema_of(answer))
+    return told_schema(strict_schema(schema_of(answer)))
