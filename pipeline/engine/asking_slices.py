@@ -18,7 +18,7 @@ from pipeline.core.catalog import Calls
 from pipeline.core.errors import PipelineError
 from pipeline.engine import failures, gateway, questions, recovery, results
 from pipeline.engine import items as stage_items
-from pipeline.engine.gateway import Answered, CallFailed, Dispatched, Stored
+from pipeline.engine.gateway import Answered, Barred, CallFailed, Dispatched, Stored
 from pipeline.engine.items import Item
 from pipeline.engine.lanes import LaneTaken
 from pipeline.engine.leases import keeper
@@ -275,8 +275,10 @@ class AskingSlice(Slice):
             self._note_answer(session)
         return Work(items, held) if isinstance(held, Dispatched) else self._refused(session, items, held, now=now)
 
-    def _refused(self, session: Session, items: list[Item], refused: Refused, *, now: datetime) -> Outcome:
+    def _refused(self, session: Session, items: list[Item], refused: Refused | Barred, *, now: datetime) -> Outcome:
         stage_items.release(session, self.context.stage_run_id, items)
+        if isinstance(refused, Barred):
+            return failures.barred(self, session, refused.error, now=now)
         ending = failures.ending_of(refused)
         if ending is None:
             return self.wait_until(session, now + timedelta(seconds=config().held_wait_seconds))

@@ -16,6 +16,7 @@ from pipeline.ai.port import (
     UnavailableError,
 )
 from pipeline.config import config
+from pipeline.core.errors import PipelineError
 from pipeline.core.money import shown
 from pipeline.core.states import StageRunStatus
 from pipeline.db.session import Database
@@ -46,8 +47,13 @@ def resolve(lane: Slice, session: Session, items: list[Item], failed: CallFailed
         return None
     stage_items.release(session, context.stage_run_id, items)
     ledger.void(session, failed.call, error=error.message, now=now)
+    return barred(lane, session, error, now=now)
+
+
+def barred(lane: Slice, session: Session, error: PipelineError, *, now: datetime) -> Outcome:
+    """What becomes of a lane that may not ask now, its items released: the stage ends, or it waits."""
     if isinstance(error, NoAdapterError | KeyRefusedError | QuotaExhaustedError):
-        recovery.end_early(session, context.stage_run_id, StageRunStatus.FAILED, error.message)
+        recovery.end_early(session, lane.context.stage_run_id, StageRunStatus.FAILED, error.message)
         return lane.close_lane(session, now=now)
     wait = error.retry_after_seconds if isinstance(error, ThrottledError | UnavailableError) else None
     return _provider_down(lane, session, wait_seconds=wait or _DOWN_SECONDS, said=error.message, now=now)

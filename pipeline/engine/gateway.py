@@ -10,14 +10,12 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 import tenacity
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from pipeline.ai import provider
 from pipeline.ai.port import (
     ImageRequest,
     KeyRefusedError,
@@ -30,9 +28,12 @@ from pipeline.ai.port import (
     UnavailableError,
 )
 from pipeline.config import config
-from pipeline.core.errors import NotReadyError, PipelineError
+from pipeline.core.errors import PipelineError
 from pipeline.core.states import CallStatus
+from pipeline.engine import gates
 from pipeline.engine.contexts import StageContext
+from pipeline.engine.gates import Gate
+from pipeline.engine.gates import adapter as _adapter
 from pipeline.engine.lanes import Grip
 from pipeline.engine.media import ImageRejectedError, MediaStore
 from pipeline.engine.questions import Prepared, image_settlement, settlement_of
@@ -50,6 +51,14 @@ class Dispatched:
 
     prepared: Prepared
     call: CallHandle
+    gate: Gate
+
+
+@dataclass(frozen=True)
+class Barred:
+    """A question that may not be asked now, whatever it would cost: nothing was held."""
+
+    error: PipelineError
 
 
 @dataclass(frozen=True)
@@ -113,16 +122,22 @@ def reserve(
     *,
     now: datetime,
     last: Settling | None = None,
-) -> Dispatched | Refused:
+) -> Dispatched | Refused | Barred:
     """Hold the worst case and write the call as dispatched: the commit of this transaction is what permits the send.
 
     `last` is settled first, whatever becomes of the hold.
     """
+    gate = gates.look(session, prepared.price)
+    barred = gates.refusal(gate)
+    if barred is not None:
+        if last is not None:
+            ledger.settle(session, last.call, last.settlement, now=now)
+        return Barred(barred)
     if last is not None:
         row = _call_row(context, grip, prepared, held_ucr=prepared.full_ucr, now=now)
         call = ledger.settle_and_open(session, last.call, last.settlement, row, now=now)
         if call is not None:
-            return Dispatched(prepared, call)
+            return Dispatched(prepared, call, gate)
     held = ledger.hold(
         session,
         account_id=context.account_id,
@@ -134,7 +149,7 @@ def reserve(
         return held
     fitted = prepared.shortened_to(held.amount_ucr)
     call = ledger.open_call(session, _call_row(context, grip, fitted, held_ucr=held.amount_ucr, now=now))
-    return Dispatched(fitted, call)
+    return Dispatched(fitted, call, gate)
 
 
 def _call_row(context: StageContext, grip: Grip, prepared: Prepared, *, held_ucr: int, now: datetime) -> dict[str, Any]:
@@ -208,7 +223,7 @@ def _asked_wait(state: tenacity.RetryCallState) -> float:
 def _send(dispatched: Dispatched) -> Answered:
     prepared = dispatched.prepared
     try:
-        adapter = _adapter(prepared.price.provider)
+        adapter = _adapter(prepared.price.provider, dispatched.gate.record)
         if isinstance(prepared.request, ImageRequest):
             return _draw(dispatched, adapter, prepared.request)
         reply = adapter.complete_text(prepared.request)
@@ -235,11 +250,3 @@ def _draw(dispatched: Dispatched, adapter: Provider, request: ImageRequest) -> A
         answer = json.dumps({"rejected": error.message})
     settlement = image_settlement(dispatched.prepared, answer, reply.cost_picodollars)
     return Answered(answer, dispatched.call, settlement)
-
-
-@cache
-def _adapter(name: str) -> Provider:
-    try:
-        return provider(name)
-    except NotReadyError as error:
-        raise NoAdapterError(error.message) from None
