@@ -66,7 +66,7 @@ class AskingSlice(Slice):
                 follow(self.grip)
                 return renewed
 
-            return gateway.ask(work.asked, again=again)
+            return gateway.ask(self.database, work.asked, again=again)
 
     def _hold_again(self, failed: Dispatched, error: PipelineError) -> Dispatched | None:
         """Void a call the provider refused for seconds, and hold for the next; None where that hold is refused."""
@@ -74,6 +74,8 @@ class AskingSlice(Slice):
         def renew(session: Session, now: datetime) -> Dispatched | None:
             grip = self.advance(session, closed=0, now=now)
             ledger.void(session, failed.call, error=error.message, now=now)
+            if self.is_called_off:
+                return None
             held = gateway.reserve(session, self.context, grip, failed.prepared, now=now)
             return held if isinstance(held, Dispatched) else None
 
