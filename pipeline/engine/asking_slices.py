@@ -18,12 +18,13 @@ from pipeline.core.catalog import Calls
 from pipeline.core.errors import PipelineError
 from pipeline.engine import failures, gateway, questions, recovery, results
 from pipeline.engine import items as stage_items
-from pipeline.engine.gateway import Answered, CallFailed, Dispatched, Stored
+from pipeline.engine.gateway import Answered, Barred, CallFailed, Dispatched, Stored
 from pipeline.engine.items import Item
 from pipeline.engine.lanes import LaneTaken
 from pipeline.engine.leases import keeper
 from pipeline.engine.outcomes import GoOn, Outcome
 from pipeline.engine.questions import Asking, Prepared, Step
+from pipeline.engine.readings import text_of
 from pipeline.engine.results import Rejected, Result, Work
 from pipeline.engine.slices import Slice, StageFault
 from pipeline.services import credits as ledger
@@ -66,7 +67,7 @@ class AskingSlice(Slice):
                 follow(self.grip)
                 return renewed
 
-            return gateway.ask(work.asked, again=again)
+            return gateway.ask(self.database, work.asked, again=again)
 
     def _hold_again(self, failed: Dispatched, error: PipelineError) -> Dispatched | None:
         """Void a call the provider refused for seconds, and hold for the next; None where that hold is refused."""
@@ -74,6 +75,8 @@ class AskingSlice(Slice):
         def renew(session: Session, now: datetime) -> Dispatched | None:
             grip = self.advance(session, closed=0, now=now)
             ledger.void(session, failed.call, error=error.message, now=now)
+            if self.is_called_off:
+                return None
             held = gateway.reserve(session, self.context, grip, failed.prepared, now=now)
             return held if isinstance(held, Dispatched) else None
 
@@ -113,6 +116,8 @@ class AskingSlice(Slice):
         items = fault.items
         if result is None:  # Their claim was rolled back too: another lane may have them by now.
             items = stage_items.still_pending(session, self.context.stage_run_id, items)
+        else:
+            stage_items.add_charge(session, self.context.stage_run_id, items[0], result.answered.charge_ucr)
         if items:
             recovery.give_back(session, self.context, items, error=str(fault))
         self._settle(session, result, now=now)
@@ -209,7 +214,7 @@ class AskingSlice(Slice):
 
     def _repair(self, result: Result) -> Prepared:
         prepared = result.work.asked.prepared
-        text = result.answered.answer.partition("\n")[2]
+        text = text_of(result.answered.answer)
         asked_again = questions.repair(prepared.question, answer=text, fault=result.fault or "")
         return self._prepare(asked_again, result.work.items, step=Step.REPAIR)
 
@@ -248,15 +253,10 @@ class AskingSlice(Slice):
             raise StageFault(items, error) from error
 
     def _prepare(self, question: Question | ImageQuestion, items: list[Item], *, step: Step) -> Prepared:
-        assert self.context.price is not None  # noqa: S101 - no run starts without the prices of its AI stages
-        asking = Asking(
-            step,
-            self.context.stage_run_id,
-            [item.subject_id for item in items],
-            self.context.settings,
-            self.context.price,
-            config().call_timeout_seconds,
-        )
+        context, ids = self.context, [item.subject_id for item in items]
+        assert context.price is not None  # noqa: S101 - no run starts without the prices of its AI stages
+        seconds = config().call_timeout_seconds
+        asking = Asking(step, context.stage_run_id, ids, context.settings, context.price, seconds, context.origins)
         return questions.prepare(question, asking)
 
     def _reserve(
@@ -275,8 +275,10 @@ class AskingSlice(Slice):
             self._note_answer(session)
         return Work(items, held) if isinstance(held, Dispatched) else self._refused(session, items, held, now=now)
 
-    def _refused(self, session: Session, items: list[Item], refused: Refused, *, now: datetime) -> Outcome:
+    def _refused(self, session: Session, items: list[Item], refused: Refused | Barred, *, now: datetime) -> Outcome:
         stage_items.release(session, self.context.stage_run_id, items)
+        if isinstance(refused, Barred):
+            return failures.barred(self, session, refused.error, now=now)
         ending = failures.ending_of(refused)
         if ending is None:
             return self.wait_until(session, now + timedelta(seconds=config().held_wait_seconds))

@@ -37,7 +37,8 @@ from pipeline.core.pricing import Price
 from pipeline.core.states import CallStatus
 from pipeline.db.session import Database
 from pipeline.engine.media import ImageRejectedError, verified
-from pipeline.engine.questions import Asking, Prepared, Step, image_settlement, prepare, settlement_of
+from pipeline.engine.questions import Asking, Prepared, Step, prepare
+from pipeline.engine.settlements import image_settlement, settlement_of
 from pipeline.services import provider_tests
 from pipeline.services.credits import Settlement
 from pipeline.services.provider_tests import Begun, Tried
@@ -184,7 +185,7 @@ def _judged_image(reply: ImageReply, prepared: Prepared) -> _Verdict:
     proved, fault = [_REACHED], None
     answer: dict[str, object] = {}
     try:
-        width, height, mime = verified(reply.data)
+        _, width, height, mime = verified(reply.data)
         answer |= {"mime": mime, "width": width, "height": height}
         proved.append(f"it draws: {width} x {height} pixels, {mime}")
     except ImageRejectedError as error:

@@ -16,12 +16,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipeline.core.errors import Fault, InvalidValueError, NotReadyError
-from pipeline.core.providers import MASK, ProviderName
+from pipeline.core.providers import AI_PROVIDERS, MASK, ProviderName
 from pipeline.models import IntegrationProvider
 from pipeline.net import checked_url
 from pipeline.secrets import decrypted, encrypted
 
 MAX_KEY_CHARACTERS: Final = 4_000
+#: The most that a pace may be; 0 takes it away.
+MAX_REQUESTS_PER_MINUTE: Final = 1_000_000
+MAX_TOKENS_PER_MINUTE: Final = 1_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,13 +35,29 @@ class ProviderChange:
     base_url: str | None = None
     is_sandbox: bool | None = None
     is_enabled: bool | None = None
+    #: 0: any number.
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is kept of how a provider is reached, its key as it is encrypted; equal while nobody changed it."""
+
+    name: str
+    #: Encrypted; None: none was given.
+    api_key: bytes | None = field(repr=False)
+    base_url: str | None
+    is_sandbox: bool
+    is_enabled: bool
 
 
 @dataclass(frozen=True)
 class Access:
     """How a provider is reached, for whoever asks it."""
 
-    api_key: str = field(repr=False)
+    #: None: a server of our own (`base_url`) that wants none.
+    api_key: str | None = field(repr=False)
     #: None: the provider's own.
     base_url: str | None
     is_sandbox: bool
@@ -63,8 +82,9 @@ def set_provider(
     """Change a provider's record. InvalidValueError names every fault; none of them repeats the key."""
     key, faults = _checked_key(change.api_key)
     base_url, more = _checked_base_url(change.base_url)
-    if faults or more:
-        raise InvalidValueError([*faults, *more])
+    faults += [*more, *_faults_of_pace(change)]
+    if faults:
+        raise InvalidValueError(faults)
     row = _locked(session, name, now)
     if key is not None:
         row.api_key = encrypted(key, home=home) if key else None
@@ -72,21 +92,39 @@ def set_provider(
         row.base_url = base_url or None
     row.is_sandbox = row.is_sandbox if change.is_sandbox is None else change.is_sandbox
     row.is_enabled = row.is_enabled if change.is_enabled is None else change.is_enabled
+    for limit in ("requests_per_minute", "tokens_per_minute"):
+        given = getattr(change, limit)
+        if given is not None and (given or None) != getattr(row, limit):
+            setattr(row, limit, given or None)
+            row.next_call_us = None  # What was taken at another pace keeps nobody waiting.
     row.updated_at = now
     session.flush()
     return row
 
 
 def access_of(session: Session, name: ProviderName, *, home: Path) -> Access:
-    """How the provider is reached. NotReadyError where it is switched off or has no key."""
+    """How the provider is reached. NotReadyError where it is switched off, or has neither key nor address."""
     row = session.scalar(select(IntegrationProvider).where(IntegrationProvider.name == name.value))
-    if row is None or row.api_key is None:
-        raise NotReadyError(
-            f"There is no key for {name.value}. Give it one: igny8 providers set {name.value} --api-key-stdin"
-        )
-    if not row.is_enabled:
-        raise NotReadyError(f"{name.value} is switched off. Switch it on: igny8 providers set {name.value} --enable")
-    return Access(decrypted(row.api_key, home=home), row.base_url, row.is_sandbox)
+    record = None if row is None else Record(row.name, row.api_key, row.base_url, row.is_sandbox, row.is_enabled)
+    return opened(name, record, home=home)
+
+
+def opened(name: ProviderName, record: Record | None, *, home: Path) -> Access:
+    """How the provider with that record (None: it has none) is reached. NotReadyError as `access_of`."""
+    why_not = refusal(name, record)
+    if record is None or why_not is not None:
+        raise NotReadyError(why_not)
+    key = None if record.api_key is None else decrypted(record.api_key, home=home)
+    return Access(key, record.base_url, record.is_sandbox)
+
+
+def refusal(name: ProviderName, record: Record | None) -> str | None:
+    """Why the provider cannot be asked, with the remedy; None: it can. A server of our own needs no key."""
+    if record is None or (record.api_key is None and (record.base_url is None or name not in AI_PROVIDERS)):
+        return f"There is no key for {name.value}. Give it one: igny8 providers set {name.value} --api-key-stdin"
+    if not record.is_enabled:
+        return f"{name.value} is switched off. Switch it on: igny8 providers set {name.value} --enable"
+    return None
 
 
 def shown_key(row: IntegrationProvider) -> str | None:
@@ -96,7 +134,7 @@ def shown_key(row: IntegrationProvider) -> str | None:
 
 def described(row: IntegrationProvider) -> dict[str, Any]:
     """A provider as commands and the API show it: a mask for its key."""
-    names = ("base_url", "is_sandbox", "is_enabled", "updated_at")
+    names = ("base_url", "is_sandbox", "is_enabled", "requests_per_minute", "tokens_per_minute", "updated_at")
     return {"name": row.name, "api_key": shown_key(row), **{name: getattr(row, name) for name in names}}
 
 
@@ -132,3 +170,13 @@ def _checked_base_url(url: str | None) -> tuple[str | None, list[Fault]]:
         return checked_url(url), []
     except InvalidValueError as error:
         return None, [Fault("base_url", error.message)]
+
+
+def _faults_of_pace(change: ProviderChange) -> list[Fault]:
+    most = {"requests_per_minute": MAX_REQUESTS_PER_MINUTE, "tokens_per_minute": MAX_TOKENS_PER_MINUTE}
+    given = {name: getattr(change, name) for name in most}
+    return [
+        Fault(name, f"{value:,} is not allowed: give a number from 1 to {most[name]:,}, or 0 for any number.")
+        for name, value in given.items()
+        if value is not None and not 0 <= value <= most[name]
+    ]

@@ -5,7 +5,6 @@ Never: asks them; writes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +19,7 @@ from pipeline.core import usual_questions
 from pipeline.core.catalog import Calls, ModelType, StageDefinition
 from pipeline.core.matrix import SiteSettings
 from pipeline.core.pricing import Price, worst_prompt_tokens
+from pipeline.core.schemas import strict_schema, told_schema
 from pipeline.models import Site
 from pipeline.services import prompts
 from pipeline.services.prompts import PromptedStage, PromptOrigin
@@ -140,4 +140,4 @@ def _image(width: int, height: int, *, settings: SiteSettings, price: Price) -> 
 
 @cache
 def _schema_bytes(answer: type[BaseModel]) -> int:
-    return len(json.dumps(answer.model_json_schema()).encode())
+    return len(told_schema(strict_schema(answer.model_json_schema())).encode())
