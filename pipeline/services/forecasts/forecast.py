@@ -21,6 +21,7 @@ from pipeline.models import Run, Site
 from pipeline.services import run_starts
 from pipeline.services import settings as site_settings
 from pipeline.services.forecasts.flow import Flow
+from pipeline.services.forecasts.paces import Pace, paces
 from pipeline.services.forecasts.questions import questions_of
 from pipeline.services.forecasts.recent import Recent, recent_calls
 from pipeline.services.forecasts.slots import SlotForecast, slots_of
@@ -73,6 +74,14 @@ class Forecast:
         }
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What calls have lately needed, by stage and model, and how fast providers may be asked."""
+
+    recent: Mapping[tuple[int, str], Recent]
+    paces: Mapping[str, Pace]
+
+
 def forecast(session: Session, site: Site, *, now: datetime) -> Forecast:
     """What a run of the site would do if it began now. Raises what `runs.start` would: LiveRunError, PreflightError."""
     found = run_starts.would_start(session, Wanted(site, site_settings.row_of(session, site)), now=now)
@@ -86,8 +95,8 @@ def forecast(session: Session, site: Site, *, now: datetime) -> Forecast:
 
 
 def _of_run(session: Session, site: Site, run: Run, *, now: datetime) -> Forecast:
-    flow, recent = Flow(session, site, run.site_settings), recent_calls(session, site.account_id)
-    stages = tuple(_stage(session, site, definition, run=run, flow=flow, recent=recent) for definition in STAGES)
+    flow, known = Flow(session, site, run.site_settings), _Known(recent_calls(session, site.account_id), paces(session))
+    stages = tuple(_stage(session, site, definition, run=run, flow=flow, known=known) for definition in STAGES)
     # A stage that does not work is passed without a delay, and nothing follows the last one.
     between = sum(each.reason is None for each in stages[:-1]) * run.site_settings.delays.between_stage
     seconds = sum(each.seconds for each in stages) + between
@@ -113,7 +122,7 @@ def _stage(
     *,
     run: Run,
     flow: Flow,
-    recent: Mapping[tuple[int, str], Recent],
+    known: _Known,
 ) -> StageForecast:
     """What the stage would do with what waits for it then; what comes of it is in the flow afterwards."""
     number, settings = definition.number, run.site_settings
@@ -133,7 +142,8 @@ def _stage(
             settings=settings,
             price=price,
             questions=questions_of(session, stage(definition.key), site, settings=settings, price=price, taken=taken),
-            recent=recent.get((number, price.model)),
+            recent=known.recent.get((number, price.model)),
+            pace=known.paces.get(price.provider, Pace()),
             cap_ucr=money.share_ucr(max(0, run.available), row.budget_pct or 0),
             taken=taken,
             waiting=waiting,

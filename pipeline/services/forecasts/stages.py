@@ -14,6 +14,7 @@ from pipeline.core.catalog import Calls, ModelType, StageDefinition
 from pipeline.core.matrix import SiteSettings
 from pipeline.core.money import credit_string
 from pipeline.core.pricing import Price
+from pipeline.services.forecasts.paces import Pace
 from pipeline.services.forecasts.questions import Questions
 from pipeline.services.forecasts.recent import Recent
 from pipeline.services.stage_runs import lane_count
@@ -88,6 +89,21 @@ class StageForecast:
         }
 
 
+@dataclass(frozen=True)
+class _Each:
+    """What one question is expected to need: micro-credits, calls, seconds a call, tokens of all its calls."""
+
+    amount_ucr: int
+    calls: float
+    seconds: float
+    tokens: float
+
+    def work_seconds(self, questions: int, *, calls: float, lanes: int, pace: Pace) -> float:
+        """How long so many questions take in these lanes, of so many calls each, at the provider's pace at best."""
+        at_best = questions * calls * pace.seconds_a_call(self.tokens / self.calls)
+        return max(_parts(questions, lanes) * calls * self.seconds, at_best)
+
+
 def local_stage(
     definition: StageDefinition, *, settings: SiteSettings, waiting: int, coming: int, taken: int
 ) -> StageForecast:
@@ -113,14 +129,15 @@ def asking_stage(
     price: Price,
     questions: Questions,
     recent: Recent | None,
+    pace: Pace,
     cap_ucr: int,
     waiting: int,
     coming: int,
     taken: int,
 ) -> StageForecast:
     """A stage that asks: what its questions have lately needed, else what they usually do; never above its cap."""
-    a_question, calls, seconds = _expected(definition, settings, price, questions=questions, recent=recent)
-    asked = _affordable(questions, a_question=a_question, cap_ucr=cap_ucr)
+    each = _expected(definition, settings, price, questions=questions, recent=recent)
+    asked = _affordable(questions, a_question=each.amount_ucr, cap_ucr=cap_ucr)
     done = taken if asked == questions.count else min(taken, _parts(taken * asked, questions.count))
     delays, lanes = _delays(definition, settings, done), _lanes(definition, settings, max(done, 1))
     return StageForecast(
@@ -131,34 +148,35 @@ def asking_stage(
         taken=taken,
         done=done,
         price=price,
-        calls=asked * calls,
+        calls=asked * each.calls,
         calls_worst=2 * questions.count,
-        expected_ucr=min(asked * a_question, questions.worst_ucr, cap_ucr),
+        expected_ucr=min(asked * each.amount_ucr, questions.worst_ucr, cap_ucr),
         worst_ucr=min(questions.worst_ucr, cap_ucr),
         cap_ucr=cap_ucr,
         cuts=_cuts(questions, asked=asked, cap_ucr=cap_ucr),
         basis=Basis.USUAL_FIGURES if recent is None else Basis.RECENT_CALLS,
-        seconds=_parts(asked, lanes) * calls * seconds + delays,
-        seconds_worst=_parts(questions.count, lanes) * 2 * seconds + _delays(definition, settings, taken),
+        seconds=each.work_seconds(asked, calls=each.calls, lanes=lanes, pace=pace) + delays,
+        seconds_worst=each.work_seconds(questions.count, calls=2, lanes=lanes, pace=pace)
+        + _delays(definition, settings, taken),
         seconds_delayed=delays,
     )
 
 
 def _expected(
     definition: StageDefinition, settings: SiteSettings, price: Price, *, questions: Questions, recent: Recent | None
-) -> tuple[int, float, float]:
-    """Micro-credits and calls a question, seconds a call."""
+) -> _Each:
+    """What the account's recent questions have needed, else what they usually do."""
     calls = recent.calls if recent else 1.0
     if definition.model_type is ModelType.IMAGE:
         # At worst each is drawn twice.
         amount = round(calls * questions.worst_ucr / (2 * questions.count))
-        return amount, calls, recent.seconds if recent else usual_questions.SECONDS_AN_IMAGE
+        return _Each(amount, calls, recent.seconds if recent else usual_questions.SECONDS_AN_IMAGE, 0)
     if recent is not None:
-        return price.token_charge_ucr(round(recent.tokens)), calls, recent.seconds
+        return _Each(price.token_charge_ucr(round(recent.tokens)), calls, recent.seconds, recent.tokens)
     batch_size = settings.stages[definition.number].batch_size or 1
     output = usual_questions.usual(definition, batch_size=batch_size, content=settings.content).output
     tokens = round(questions.prompt_bytes / usual_questions.BYTES_A_TOKEN) + output
-    return price.token_charge_ucr(tokens), calls, usual_questions.usual_seconds(output)
+    return _Each(price.token_charge_ucr(tokens), calls, usual_questions.usual_seconds(output), tokens)
 
 
 def _cuts(questions: Questions, *, asked: int, cap_ucr: int) -> Cuts:

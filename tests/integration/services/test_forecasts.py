@@ -8,22 +8,25 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import event, func, select, update
 
+from pipeline.config import config
 from pipeline.contract import Question, Subjects, stage
 from pipeline.core import usual_questions
 from pipeline.core.catalog import BY_NUMBER, STAGES, ModelType
 from pipeline.core.errors import LiveRunError, PreflightError
 from pipeline.core.money import ucr
+from pipeline.core.providers import ProviderName
 from pipeline.core.states import CallStatus, ClusterStatus, ContentStatus, RunStatus
 from pipeline.engine.questions import Asking, Step, prepare
 from pipeline.models import AiCall, AiModel, Base, Cluster, Keyword, Run, StageRun
 from pipeline.services import credits as ledger
-from pipeline.services import runs
+from pipeline.services import providers, runs
 from pipeline.services import settings as site_settings
 from pipeline.services.forecasts import Forecast, forecast, questions
 from pipeline.services.forecasts.questions import questions_of
 from pipeline.services.forecasts.recent import ENOUGH
 from pipeline.services.forecasts.stages import Basis, Cuts
 from pipeline.services.models import price_for
+from pipeline.services.providers import ProviderChange
 from tests.support.builders import (
     make_account,
     make_cluster,
@@ -188,6 +191,24 @@ def test_delays_and_lanes_make_the_time(database: Database, site: Site, now: dat
     assert found.seconds_between == 6 * 11
     assert found.stages[5].seconds == 4 * usual_questions.SECONDS_AN_IMAGE + 3 * 7
     assert found.ends_at == now + timedelta(seconds=found.seconds)
+
+
+def test_a_providers_pace_makes_the_time_longer(database: Database, site: Site, now: datetime) -> None:
+    with database.transaction() as session:
+        for _ in range(5):
+            make_content_task(session, site=site)
+        _planned(session)
+        values = {"provider": "openai"}
+        session.execute(update(AiModel).where(AiModel.is_default).values(values))
+        change = ProviderChange(base_url="http://127.0.0.1:9/v1", requests_per_minute=2)
+        providers.set_provider(session, ProviderName.OPENAI, change, home=config().home, now=now)
+    _set(database, site, now, delays__within_stage="0", stages__6__concurrency="32")
+
+    found = _forecast(database, site, now)
+
+    # 15 images, each 30 seconds after the one before, whatever the lanes; articles take longer than that by themselves.
+    assert found.stages[5].seconds == 15 * 30
+    assert found.stages[3].seconds == 5 * usual_questions.usual_seconds(2_200)
 
 
 def test_nothing_is_written_and_nothing_locked(database: Database, site: Site, now: datetime) -> None:
