@@ -47,6 +47,8 @@ from pipeline.services.provider_tests import Begun, Tried
 _MOST_OUTPUT: Final = 1_000
 _USEFUL_OUTPUT: Final = 10
 _SIDE: Final = 512
+#: Somebody waits for it.
+_MOST_SECONDS: Final = 60.0
 _PROMPT: Final = "A plain grey square."
 _REMEDIES: Final[tuple[tuple[type[ProviderError], str], ...]] = (
     (KeyRefusedError, "Give it another key: igny8 providers set {name} --api-key-stdin"),
@@ -110,7 +112,7 @@ def _prepared(begun: Begun) -> Prepared:
     """The question as a stage's would be made ready, but under a key of its own: no stored answer counts."""
     price = begun.price
     settings = SiteSettings(ai=Ai(image_quality=_cheapest_quality(price)))
-    asking = Asking(Step.ASK, 0, (), settings, price, config().call_timeout_seconds)
+    asking = Asking(Step.ASK, 0, (), settings, price, min(config().call_timeout_seconds, _MOST_SECONDS))
     ready = prepare(_question(price), asking)
     return replace(ready, key=begun.key, request=replace(ready.request, call_key=begun.key))
 
