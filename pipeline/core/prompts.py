@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from pipeline.core.errors import InvalidValueError
 from pipeline.core.matrix import ContentContext
-from pipeline.core.normal import visible
+from pipeline.core.normal import display_text, visible
 
 #: `{name}`; braces around anything with a space or a quote in it (an example of JSON, say) are ordinary text.
 _PLACEHOLDER = re.compile(r"\{([^{}\s\"']+)\}")
@@ -34,7 +34,8 @@ def render(template: str, values: Mapping[str, object]) -> str:
             raise InvalidValueError(
                 f"The prompt has the unknown placeholder {{{name}}}. Allowed are: {known}. Use one, or remove it."
             )
-        return str(values[name])
+        # One line, and nothing that ends the marks around it: a site's language is whatever its owner wrote.
+        return display_text(str(values[name])).replace("`", "'")
 
     return _PLACEHOLDER.sub(filled, template)
 

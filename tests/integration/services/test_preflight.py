@@ -77,12 +77,13 @@ def test_every_stage_and_everything_it_misses_is_told_at_once_and_nothing_is_wri
     assert (_count(database, Run), _count(database, StageRun), _count(database, Decision)) == (0, 0, 0)
 
 
-def test_a_key_that_is_given_or_a_provider_that_needs_none_lets_the_run_start(
-    database: Database, site: Site, now: datetime
+@pytest.mark.parametrize("given", [{"api_key": "sk-0123"}, {"base_url": "http://127.0.0.1:9/v1"}], ids=list)
+def test_a_key_that_is_given_or_a_server_that_needs_none_lets_the_run_start(
+    database: Database, site: Site, now: datetime, given: dict[str, str]
 ) -> None:
     _model(database, now, "gpt", "openai", ModelType.TEXT, tokens_per_credit=100)
     with database.transaction() as session:
-        change = ProviderChange(api_key="sk-0123")
+        change = ProviderChange(**given)
         providers.set_provider(session, ProviderName.OPENAI, change, home=config().home, now=now)
 
     _start(database, site, now)
