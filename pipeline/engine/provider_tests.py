@@ -60,7 +60,8 @@ _REMEDIES: Final[tuple[tuple[type[ProviderError], str], ...]] = (
     (OutcomeUnknownError, "It may have been billed. Test again; if that lasts, check its address."),
 )
 _PARAMETERS: Final = {"purpose": "test of the provider"}
-_REACHED: Final = "it is reached and takes the key"
+_REACHED: Final = "it is reached"
+_TAKES_KEY: Final = "it takes the key"
 _NO_USAGE: Final = "it says no usage: tokens, and so its cost, are estimated from bytes"
 _FENCED: Final = "its JSON stands within other text, though it was asked for nothing else"
 _NO_JSON: Final = (
@@ -145,8 +146,11 @@ def _asked(begun: Begun, prepared: Prepared) -> _Verdict:
     adapter = provider(begun.price.provider, base_url=access.base_url, api_key=access.api_key or None)
     try:
         if isinstance(prepared.request, ImageRequest):
-            return _judged_image(adapter.draw_image(prepared.request), prepared)
-        return _judged_text(adapter.complete_text(prepared.request), prepared)
+            verdict = _judged_image(adapter.draw_image(prepared.request), prepared)
+        else:
+            verdict = _judged_text(adapter.complete_text(prepared.request), prepared)
+        reached = (_REACHED, _TAKES_KEY) if access.api_key else (_REACHED,)
+        return replace(verdict, proved=(*reached, *verdict.proved))
     finally:
         # Those that speak over a network hold connections, which nobody would use again.
         getattr(adapter, "close", _nothing)()
@@ -158,7 +162,7 @@ def _nothing() -> None:
 
 def _judged_text(reply: TextReply, prepared: Prepared) -> _Verdict:
     settlement = settlement_of(prepared, reply)
-    proved, doubts, fault = [_REACHED], [], None
+    proved, doubts, fault = list[str](), list[str](), None
     if "usage_missing" in settlement.flags:
         doubts.append(_NO_USAGE)
     else:
@@ -184,7 +188,7 @@ def _is_probe(text: str) -> bool:
 
 
 def _judged_image(reply: ImageReply, prepared: Prepared) -> _Verdict:
-    proved, fault = [_REACHED], None
+    proved, fault = list[str](), None
     answer: dict[str, object] = {}
     try:
         _, width, height, mime = verified(reply.data)

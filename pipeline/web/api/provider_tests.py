@@ -24,7 +24,7 @@ _EXAMPLE: Final[dict[str, Any]] = {
     "call_id": 4711,
     "status": "settled",
     "works": True,
-    "proved": ["it is reached and takes the key", "it says what was used"],
+    "proved": ["it is reached", "it takes the key", "it says what was used"],
     "doubts": [],
     "error": None,
     "cost_usd": "0.0000062",

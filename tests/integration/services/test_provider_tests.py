@@ -94,7 +94,8 @@ def test_one_call_of_the_cheapest_text_model_is_made_and_booked(made: Database, 
     used = asked.input_tokens + asked.output_tokens
     assert (asked.body["model"], asked.headers["authorization"]) == ("cheap", f"Bearer {KEY}")
     assert (tried.works, tried.model, tried.call_id, tried.status) == (True, "cheap", call.id, CallStatus.SETTLED)
-    assert len(tried.proved) == 3
+    assert tried.proved[:2] == ("it is reached", "it takes the key")
+    assert len(tried.proved) == 4
     assert tried.doubts == ()
     assert tried.cost_picodollars == call.cost_picodollars == picodollars(Decimal(used) / 1_000 * Decimal("0.001"))
     assert (call.stage_run_id, call.step, call.held_amount, call.charged_amount) == (None, "test", 0, 0)
