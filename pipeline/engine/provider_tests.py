@@ -59,7 +59,6 @@ _REMEDIES: Final[tuple[tuple[type[ProviderError], str], ...]] = (
     (RequestRefusedError, "Check the name and capabilities of {model}: igny8 models list"),
     (OutcomeUnknownError, "It may have been billed. Test again; if that lasts, check its address."),
 )
-_PARAMETERS: Final = {"purpose": "test of the provider"}
 _REACHED: Final = "it is reached"
 _TAKES_KEY: Final = "it takes the key"
 _NO_USAGE: Final = "it says no usage: tokens, and so its cost, are estimated from bytes"
@@ -96,7 +95,7 @@ def run(database: Database, name: str, *, model: str | None, account_id: int, ac
     provider_tests.checked_name(name)
     of: dict[str, Any] = {"account_id": account_id, "actor": actor, "home": config().home, "now": database.now()}
     with database.transaction() as session:
-        begun = provider_tests.begin(session, name, model=model, parameters=_PARAMETERS, **of)
+        begun = provider_tests.begin(session, name, model=model, parameters=_parameters, **of)
     told = Tried(name, begun.price.model, begun.price.model_type, begun.call.id, CallStatus.LOST)
     started = time.monotonic()
     try:
@@ -110,12 +109,21 @@ def run(database: Database, name: str, *, model: str | None, account_id: int, ac
 
 
 def _prepared(begun: Begun) -> Prepared:
-    """The question as a stage's would be made ready, but under a key of its own: no stored answer counts."""
-    price = begun.price
+    """The question under a key of its own: no stored answer counts."""
+    ready = _ready(begun.price)
+    return replace(ready, key=begun.key, request=replace(ready.request, call_key=begun.key))
+
+
+def _parameters(price: Price) -> dict[str, Any]:
+    """What the call's row keeps of the request."""
+    return {**_ready(price).parameters, "purpose": "test of the provider"}
+
+
+def _ready(price: Price) -> Prepared:
+    """The question as a stage's would be made ready."""
     settings = SiteSettings(ai=Ai(image_quality=_cheapest_quality(price)))
     asking = Asking(Step.ASK, 0, (), settings, price, min(config().call_timeout_seconds, _MOST_SECONDS))
-    ready = prepare(_question(price), asking)
-    return replace(ready, key=begun.key, request=replace(ready.request, call_key=begun.key))
+    return prepare(_question(price), asking)
 
 
 def _question(price: Price) -> Question | ImageQuestion:

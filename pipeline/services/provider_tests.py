@@ -7,6 +7,7 @@ other. Never: asks; commits.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -89,13 +90,16 @@ def begin(
     name: str,
     *,
     model: str | None,
-    parameters: dict[str, Any],
+    parameters: Callable[[Price], dict[str, Any]],
     account_id: int,
     actor: str,
     home: Path,
     now: datetime,
 ) -> Begun:
-    """Write the call of a test as dispatched. NotReadyError: no model, no key. NotFoundError: no such model."""
+    """Write the call of a test as dispatched, with the parameters it would be sent with.
+
+    NotReadyError: no model, no price, no key. NotFoundError: no such model.
+    """
     _resolve_abandoned(session, now=now)
     row = _model_of(session, name) if model is None else _named(session, name, model)
     price = price_of(row)
@@ -106,7 +110,7 @@ def begin(
         )
     access = _access(session, name, home=home)
     key = uuid.uuid4().hex
-    call = ledger.open_call(session, _call_row(price, parameters, key=key, account_id=account_id, now=now))
+    call = ledger.open_call(session, _call_row(price, parameters(price), key=key, account_id=account_id, now=now))
     audit.record(
         session,
         account_id=account_id,

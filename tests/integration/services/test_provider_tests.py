@@ -100,6 +100,7 @@ def test_one_call_of_the_cheapest_text_model_is_made_and_booked(made: Database, 
     assert tried.cost_picodollars == call.cost_picodollars == picodollars(Decimal(used) / 1_000 * Decimal("0.001"))
     assert (call.stage_run_id, call.step, call.held_amount, call.charged_amount) == (None, "test", 0, 0)
     assert (call.input_tokens, call.output_tokens, call.flags) == (asked.input_tokens, asked.output_tokens, [])
+    assert call.parameters["max_output_tokens"] == asked.body["max_completion_tokens"]
     assert call.answer == 'stop\n{"works": true}'
     _assert_nobody_paid(made)
     with made.reading() as session:
