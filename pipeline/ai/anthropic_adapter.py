@@ -27,7 +27,7 @@ from pipeline.core.schemas import strict_schema, told_schema
 
 _ADDRESS: Final = "https://api.anthropic.com"
 _PLACEHOLDER: Final = "none"
-_FINISHES: Final[Mapping[object, Finish]] = {
+_FINISHES: Final[Mapping[str, Finish]] = {
     "end_turn": "stop",
     "stop_sequence": "stop",
     "max_tokens": "length",
@@ -106,7 +106,7 @@ def _reply(document: Any) -> TextReply:
         text="".join(text for text in texts if isinstance(text, str)),
         input_tokens=sum(known) if len(known) == len(counts) else None,
         output_tokens=tokens(field(usage, "output_tokens")),
-        finish=_FINISHES.get(document.get("stop_reason"), "other"),
+        finish=_FINISHES.get(str(document.get("stop_reason")), "other"),
     )
 
 
