@@ -42,6 +42,11 @@ def ask(send: Callable[[], bytes], *, speaker: Speaker, seconds: float, most_byt
     return _document(body, speaker), attempt
 
 
+def sendable(text: str) -> str:
+    """The text as it can be sent: halves of characters, such as a model may have answered, become question marks."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def tokens(count: Any) -> int | None:
     """A provider's count of tokens; None where it is none."""
     if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= _MOST_TOKENS:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
 
 import httpcore2
@@ -24,9 +25,11 @@ _LEAST_SECONDS: Final = 0.001
 _SUCCESS: Final = range(200, 300)
 #: What is written at once, so that a side that reads slowly is noticed.
 _PIECE_BYTES: Final = 65_536
-#: Connections that are kept for the next call of the same provider.
+#: Connections that are kept for the next call of the same provider; servers end those that idle, some after 5 s.
 _KEPT_CONNECTIONS: Final = 16
-_KEPT_SECONDS: Final = 5.0
+_KEPT_SECONDS: Final = 2.0
+#: What is read of an answer without success, whatever may be read of another.
+_MOST_REFUSAL_BYTES: Final = 200_000
 
 
 @dataclass
@@ -79,6 +82,8 @@ def client() -> httpx2.Client:
         timeout=None,
         follow_redirects=False,
         trust_env=False,
+        # What a provider would have remembered of one call is not told with another.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         headers={"accept-encoding": "identity"},
     )
 
@@ -128,11 +133,13 @@ class _Body(httpx2.SyncByteStream):
         self._current = current
 
     def __iter__(self) -> Iterator[bytes]:
-        size = 0
+        size, most = 0, self._current.most_bytes
+        if self._current.refused is not None:
+            most = min(most, _MOST_REFUSAL_BYTES)
         with _told():
             for chunk in self._answer.iter_stream():
                 size += len(chunk)
-                if size > self._current.most_bytes:
+                if size > most:
                     self._current.too_much = True
                     raise httpx2.ReadError("the answer is too long")
                 yield chunk
