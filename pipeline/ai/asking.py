@@ -87,8 +87,8 @@ def _failure(attempt: Exchange, error: Exception, speaker: Speaker, seconds: flo
         return refusal_of(speaker, attempt.refused, attempt.headers, _body_of(error))
     if attempt.too_much:
         return UnreadableAnswerError(
-            f"{speaker.name} answered with more than {attempt.most_bytes:,} bytes, which nobody reads: "
-            "it may have been billed."
+            f"{speaker.name} answered with more than {attempt.most_bytes:,} bytes, or in more pieces, than anybody "
+            "reads: it may have been billed."
         )
     if attempt.sent:
         why = (

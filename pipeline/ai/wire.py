@@ -30,6 +30,9 @@ _KEPT_CONNECTIONS: Final = 16
 _KEPT_SECONDS: Final = 2.0
 #: What is read of an answer without success, whatever may be read of another.
 _MOST_REFUSAL_BYTES: Final = 200_000
+#: Headers, interim answers and the like, and pieces of an answer: crumbs cost far more time than bytes.
+_MOST_FRAME_BYTES: Final = 500_000
+_MOST_CHUNKS: Final = 20_000
 
 
 @dataclass
@@ -38,6 +41,8 @@ class Exchange:
 
     deadline: float
     most_bytes: int
+    #: What has come by now, with all that is around the answer.
+    read_bytes: int = 0
     #: Whether a byte of the request has left.
     sent: bool = False
     #: The status of the answer, from its first line on.
@@ -54,6 +59,13 @@ class Exchange:
     def refused(self) -> int | None:
         """The status of an answer without success."""
         return None if self.status is None or self.status in _SUCCESS else self.status
+
+    def note_read(self, size: int) -> None:
+        """Count what has come; ReadError where it is more than an answer and what is around it."""
+        self.read_bytes += size
+        if self.read_bytes > _MOST_FRAME_BYTES + (0 if self.status is None else self.most_bytes):
+            self.too_much = True
+            raise httpcore2.ReadError
 
     def left(self, wanted_seconds: float | None = None) -> float:
         """How long the next step may take: no longer than what is left, and never nothing at all."""
@@ -137,9 +149,9 @@ class _Body(httpx2.SyncByteStream):
         if self._current.refused is not None:
             most = min(most, _MOST_REFUSAL_BYTES)
         with _told():
-            for chunk in self._answer.iter_stream():
+            for number, chunk in enumerate(self._answer.iter_stream()):
                 size += len(chunk)
-                if size > most:
+                if size > most or number > _MOST_CHUNKS:
                     self._current.too_much = True
                     raise httpx2.ReadError("the answer is too long")
                 yield chunk
@@ -185,7 +197,9 @@ class _Stream(httpcore2.NetworkStream):
         current = _CURRENT.get()
         if current.is_over:
             raise httpcore2.ReadTimeout
-        return self._inner.read(max_bytes, current.left())
+        data = self._inner.read(max_bytes, current.left())
+        current.note_read(len(data))
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - the exchange says how long
         current = _CURRENT.get()

@@ -111,10 +111,20 @@ def test_a_request_that_cannot_be_made_is_refused_and_not_sent(
     assert server.journal == []
 
 
-def test_more_bytes_than_anybody_reads_are_not_read(server: ProviderServer, adapter: Provider) -> None:
-    server.always = Fault(body=b" " * 43_000_000)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(body=b" " * 43_000_000),
+        # A few bytes, each in a chunk of its own.
+        Fault(body=b" " * 100_000, chunk_bytes=1),
+        # An answer that never begins.
+        Fault(interim=b"HTTP/1.1 103 Early Hints\r\nX: 1\r\n\r\n" * 20_000),
+    ],
+)
+def test_what_is_more_than_anybody_reads_is_not_read(server: ProviderServer, adapter: Provider, fault: Fault) -> None:
+    server.always = fault
 
-    with pytest.raises(UnreadableAnswerError, match="bytes, which nobody reads"):
+    with pytest.raises(UnreadableAnswerError, match="than anybody reads"):
         ask(adapter)
 
 
