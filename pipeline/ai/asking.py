@@ -20,8 +20,8 @@ from pipeline.ai.port import (
 from pipeline.ai.refusals import Speaker, refusal_of, shown
 from pipeline.ai.wire import Exchange, exchange
 
-#: The longest answers with their envelope: JSON may write one character as six.
-MOST_TEXT_BYTES: Final = 4_000_000
+#: Far more than any model writes, so that what is merely absurd is settled and judged as an answer.
+MOST_TEXT_BYTES: Final = 16_000_000
 #: An image in base64 with its envelope.
 MOST_IMAGE_BYTES: Final = 42_000_000
 #: Objects, arrays and what they hold: each takes dozens of times its bytes once it is read.
