@@ -21,7 +21,7 @@ from pipeline.ai.refusals import Speaker, refusal_of, shown
 from pipeline.ai.wire import Exchange, exchange
 
 #: Far more than any model writes, so that what is merely absurd is settled and judged as an answer.
-MOST_TEXT_BYTES: Final = 16_000_000
+MOST_TEXT_BYTES: Final = 8_000_000
 #: An image in base64 with its envelope.
 MOST_IMAGE_BYTES: Final = 42_000_000
 #: Objects, arrays and what they hold: each takes dozens of times its bytes once it is read.
