@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from openai import OpenAI
 
-from pipeline.ai.asking import MOST_IMAGE_BYTES, MOST_TEXT_BYTES, ask, field, tokens
+from pipeline.ai.asking import MOST_IMAGE_BYTES, MOST_TEXT_BYTES, ask, field, sendable, tokens
 from pipeline.ai.images import decoded, nearest
 from pipeline.ai.port import (
     Finish,
@@ -29,7 +29,7 @@ from pipeline.core.schemas import strict_schema, told_schema
 _ADDRESS: Final = "https://api.openai.com/v1"
 #: Servers without keys want one all the same.
 _PLACEHOLDER: Final = "none"
-_FINISHES: Final[Mapping[object, Finish]] = {"stop": "stop", "length": "length", "content_filter": "filter"}
+_FINISHES: Final[Mapping[str, Finish]] = {"stop": "stop", "length": "length", "content_filter": "filter"}
 #: Models that draw these sizes alone.
 _FIXED_SIZES: Final = ((1_024, 1_024), (1_536, 1_024), (1_024, 1_536))
 _QUALITIES: Final = {"standard": "medium", "hd": "high"}
@@ -91,7 +91,7 @@ class OpenAIProvider:
 
 def _text_body(request: TextRequest) -> dict[str, Any]:
     able, schema = request.capabilities, strict_schema(request.schema)
-    messages = [{"role": message.role, "content": message.content} for message in request.messages]
+    messages = [{"role": message.role, "content": sendable(message.content)} for message in request.messages]
     if able.has_json_schema:
         named = {"name": request.schema_name, "schema": schema, "strict": True}
         answer: dict[str, Any] = {"type": "json_schema", "json_schema": named}
@@ -117,7 +117,7 @@ def _must_be_an_answer(document: Any, attempt: Exchange, speaker: Speaker, part:
 def _text_reply(document: Any) -> TextReply:
     choice = field(document, "choices", 0)
     text, refused = field(choice, "message", "content"), field(choice, "message", "refusal")
-    finish = _FINISHES.get(field(choice, "finish_reason"), "other")
+    finish = _FINISHES.get(str(field(choice, "finish_reason")), "other")
     if isinstance(refused, str) and refused:
         text, finish = refused, "refusal"
     return TextReply(

@@ -15,7 +15,7 @@ from pipeline.db.session import database
 from pipeline.engine import dispatch, executor, liveness, publication_tasks, slices, upkeep_tasks
 from pipeline.engine.app import app
 from pipeline.engine.dispatch import Chain
-from pipeline.engine.outcomes import Again, Cut, Outcome
+from pipeline.engine.outcomes import Again, Cut, GoOn, Outcome
 
 # Imported for what they register: the tasks of publishing and of upkeep, the worker's sign of life.
 __all__ = ["liveness", "publication_tasks", "upkeep_tasks"]
@@ -41,7 +41,10 @@ def _follow(task: Task, key: str, outcome: Outcome) -> None:
 def _define(key: str) -> None:
     @app.task(name=f"stages.{key}.admit", bind=True)  # type: ignore[untyped-decorator]  # celery ships no types
     def admit(self: Task, stage_run_id: int) -> None:
-        _follow(self, key, executor.admit(database(), stage_run_id))
+        outcome = executor.admit(database(), stage_run_id)
+        if isinstance(outcome, GoOn):
+            dispatch.publish_lanes(stage_run_id, key, outcome.lanes)
+        _follow(self, key, outcome)
 
     @app.task(name=f"stages.{key}.batch", bind=True)  # type: ignore[untyped-decorator]  # celery ships no types
     def batch(self: Task, stage_run_id: int, lane: int, ticket: int) -> None:
