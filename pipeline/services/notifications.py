@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 
-from sqlalchemy import CursorResult, case, insert, select, update
+from sqlalchemy import CursorResult, case, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.config import config
@@ -83,6 +83,12 @@ def list_notifications(
     if before_id is not None:
         query = query.where(Notification.id < before_id)
     return session.scalars(query.limit(limit)).all()
+
+
+def count_unread(session: Session, *, account_id: int, up_to: int = 100) -> int:
+    """How many nobody has read; counting ends at `up_to`."""
+    unread = select(Notification.id).where(Notification.account_id == account_id, Notification.read_at.is_(None))
+    return session.scalar(select(func.count()).select_from(unread.limit(up_to).subquery())) or 0
 
 
 def mark_read(session: Session, *, account_id: int | None, notification_id: int | None = None, now: datetime) -> int:

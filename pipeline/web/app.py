@@ -20,6 +20,7 @@ from pipeline.web.errors import handle_errors
 from pipeline.web.limits import BodyLimit
 from pipeline.web.openapi import DESCRIPTION, describe
 from pipeline.web.operations import Backend
+from pipeline.web.pages import add_pages
 from pipeline.web.rates import Rates
 from pipeline.web.run_watch import RunWatch
 
@@ -63,6 +64,7 @@ def create_app(backend: Backend | None = None) -> FastAPI:
     app.include_router(health.router)
     app.include_router(feeds.router)
     app.include_router(metrics.router)
+    add_pages(app)
     handle_errors(app)
     describe(app, public=PUBLIC_PATHS)
     return app

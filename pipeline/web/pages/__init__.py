@@ -1,0 +1,18 @@
+"""The console: pages for people, made on the server; what they change goes through the API."""
+
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from pipeline.web.pages import log_in, settings, sites
+
+ROUTERS: Final = (log_in.router, sites.router, settings.router)
+STATIC: Final = "/static"
+
+
+def add_pages(app: FastAPI) -> None:
+    """Let `app` answer people."""
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount(STATIC, StaticFiles(packages=[("pipeline.web.pages", "static")]), name="static")
