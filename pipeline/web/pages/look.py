@@ -72,6 +72,7 @@ def _environment() -> Environment:
         "tone": tone,
         "plural": plural,
     }
+    environment.tests["same_as"] = lambda one, other: one is other
     environment.globals |= {"icon": icon, "badge": badge}
     return environment
 
