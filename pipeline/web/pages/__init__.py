@@ -5,9 +5,9 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from pipeline.web.pages import log_in, runs, settings, sites
+from pipeline.web.pages import calendar, keywords, log_in, runs, settings, sites
 
-ROUTERS: Final = (log_in.router, sites.router, settings.router, runs.router)
+ROUTERS: Final = (log_in.router, sites.router, settings.router, runs.router, calendar.router, keywords.router)
 STATIC: Final = "/static"
 
 
