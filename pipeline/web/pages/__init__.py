@@ -5,9 +5,17 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from pipeline.web.pages import calendar, keywords, log_in, runs, settings, sites
+from pipeline.web.pages import articles, calendar, keywords, log_in, runs, settings, sites
 
-ROUTERS: Final = (log_in.router, sites.router, settings.router, runs.router, calendar.router, keywords.router)
+ROUTERS: Final = (
+    log_in.router,
+    sites.router,
+    settings.router,
+    runs.router,
+    calendar.router,
+    keywords.router,
+    articles.router,
+)
 STATIC: Final = "/static"
 
 

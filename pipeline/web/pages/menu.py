@@ -37,7 +37,15 @@ _SECTIONS: Final = (
         "Workflow",
         (
             Entry("Planner", "list", leaves=(("Keywords", "/planner/keywords"),), module=Module.PLANNER),
-            Entry("Publisher", "calendar", leaves=(("Content Calendar", "/publisher/content-calendar"),)),
+            Entry("Writer", "writer", leaves=(("Content", "/writer/content"),), module=Module.WRITER),
+            Entry(
+                "Publisher",
+                "calendar",
+                leaves=(
+                    ("Content Review", "/writer/review"),
+                    ("Content Calendar", "/publisher/content-calendar"),
+                ),
+            ),
             Entry(
                 "Automation",
                 "bolt",

@@ -8,7 +8,7 @@
       said.textContent = '';
       const [method, url] = form.dataset.send.split(' ');
       const body = {};
-      for (const field of form.elements) if (field.name) body[field.name] = field.type === 'checkbox' ? field.checked : field.value;
+      for (const field of form.elements) if (field.name) body[field.name] = field.type === 'checkbox' ? field.checked : field.value || (field.required ? '' : null);
       const button = form.querySelector('[type=submit]');
       button.disabled = true;
       const answer = await window.ask(method, url, body);
