@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from pipeline.core.roles import Role, Scope
 from pipeline.models import ApiKey
 from pipeline.services import api_keys
 from pipeline.web.app import PUBLIC_PATHS
+from pipeline.web.pages import STATIC
 from tests.support.api import Api, make_key, the_app
+from tests.support.console import page_paths
 
 CREDITS = "/api/v1/credits"
 #: What only owners see.
@@ -29,6 +31,8 @@ def _paths(routes: Any, prefix: str = "") -> set[str]:
     for route in routes:
         if isinstance(route, Route):
             found.add(prefix + route.path)
+        elif isinstance(route, Mount):
+            found.add(route.path)
         else:
             found |= _paths(route.original_router.routes, prefix + route.include_context.prefix)
     return found
@@ -46,8 +50,9 @@ def test_nothing_answers_without_a_key_but_what_is_listed_as_public(sqlite_api: 
         (method, path): client.request(method, re.sub(r"\{\w+\}", "1", path)).status_code for method, path in described
     }
 
-    # What the app has is what it describes, the description itself apart, and figures for another kind of reader.
-    assert there == {path for _, path in described} | {"/api/v1/openapi.json", "/metrics"}
+    # What the app has is what it describes, and besides: the description itself, figures for machines, pages for people.
+    others = {"/api/v1/openapi.json", "/metrics", STATIC, *page_paths()}
+    assert there == {path for _, path in described} | others
     assert client.get("/metrics").status_code == 401
     assert {path for (_, path), status in answers.items() if status != 401} == PUBLIC_PATHS - {"/api/v1/openapi.json"}
     assert client.get("/api/v1/openapi.json").status_code == 200
