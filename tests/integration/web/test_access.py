@@ -50,7 +50,7 @@ def test_nothing_answers_without_a_key_but_what_is_listed_as_public(sqlite_api: 
         (method, path): client.request(method, re.sub(r"\{\w+\}", "1", path)).status_code for method, path in described
     }
 
-    # What the app has is what it describes, and besides: the description itself, figures for machines, pages for people.
+    # What the app has is what it describes, the description itself, figures for machines, and pages for people.
     others = {"/api/v1/openapi.json", "/metrics", STATIC, *page_paths()}
     assert there == {path for _, path in described} | others
     assert client.get("/metrics").status_code == 401
