@@ -8,6 +8,9 @@ from typing import Any
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from pipeline.core.roles import Role
+from pipeline.services import log_ins, users
+from pipeline.web.cookies import COOKIE
 from pipeline.web.pages import ROUTERS
 from tests.support.api import Api
 
@@ -22,8 +25,20 @@ def addresses(ids: dict[str, Any]) -> list[str]:
     return sorted(re.sub(r"\{(\w+)(?::int)?\}", lambda found: str(ids[found[1]]), path) for path in page_paths())
 
 
-def reader(api: Api) -> TestClient:
-    """A browser without a key, which follows no redirect."""
-    client = TestClient(api.client.app, base_url="http://testserver", follow_redirects=False)
-    client.headers.pop("Authorization", None)
+def stranger(api: Api) -> TestClient:
+    """A browser that nobody logged in with, which follows no redirect."""
+    return TestClient(api.client.app, base_url="http://testserver", follow_redirects=False)
+
+
+def browser(api: Api, role: Role = Role.PLATFORM_ADMIN, *, site_ids: list[int] | None = None) -> TestClient:
+    """A browser that somebody of my account logged in with."""
+    now = api.database.now()
+    with api.database.transaction() as session:
+        email = f"{role.value}{'' if site_ids is None else '-narrowed'}@example.com"
+        user = users.add(session, account_id=api.mine.account_id, email=email, role=role, now=now)
+        if site_ids is not None:
+            users.set_sites(session, user, site_ids)
+        token = log_ins.begin(session, user, now=now).token
+    client = stranger(api)
+    client.cookies.set(COOKIE, token)
     return client

@@ -5,16 +5,10 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from pipeline.web.pages import articles, calendar, keywords, log_in, runs, settings, sites
+from pipeline.web.pages import account, articles, calendar, keywords, log_in, planned, platform, runs, settings, sites
 
-ROUTERS: Final = (
-    log_in.router,
-    sites.router,
-    settings.router,
-    runs.router,
-    calendar.router,
-    keywords.router,
-    articles.router,
+ROUTERS: Final = tuple(
+    part.router for part in (log_in, sites, settings, runs, calendar, keywords, planned, articles, account, platform)
 )
 STATIC: Final = "/static"
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query
 from markupsafe import Markup
 
-from pipeline.core.roles import Scope
+from pipeline.core.roles import Role, Scope
 from pipeline.core.states import ContentStatus
 from pipeline.models import Site
 from pipeline.services import calendar, content, images
@@ -54,6 +54,14 @@ def article(view: View, content_id: int) -> Page:
         },
         site=site,
     )
+
+
+@router.get("/writer/content/{content_id:int}/edit", include_in_schema=False)
+@page(Scope.CONTENT, role=Role.EDITOR)
+def edit(view: View, content_id: int) -> Page:
+    """Let somebody change what an article says."""
+    found = content.get_content(view.session, account_id=view.account_id, content_id=content_id)
+    return Page("article_edit.html", {"article": found}, site=view.session.get_one(Site, found.site_id))
 
 
 def _listed(view: View, status: ContentStatus | None, *, after: int, is_review: bool) -> Page:

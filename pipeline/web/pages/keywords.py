@@ -46,7 +46,7 @@ def show(view: View, text: Holding = "", status: OfStatus = "", after: After = 0
 
 
 @router.get("/account/notifications", include_in_schema=False)
-@page(Scope.NOTIFICATIONS)
+@page(Scope.NOTIFICATIONS, whole_account=True)
 def notifications(view: View, before: Before = None) -> Page:
     """List what the account was told."""
     found = list_notifications(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipeline.core.modules import Module
+from pipeline.core.roles import Role, includes
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,15 @@ class Entry:
     path: str = ""
     leaves: tuple[tuple[str, str], ...] = ()
     module: Module | None = None
-    #: Whether only administrators of the platform are shown it.
-    admin: bool = False
+    #: Whether who reaches some sites only has no business there.
+    whole_account: bool = False
+    #: Who is shown it: that role, and those above.
+    role: Role = Role.VIEWER
+
+    @property
+    def admin(self) -> bool:
+        """Whether it is only for those who run the installation."""
+        return self.role is Role.PLATFORM_ADMIN
 
 
 @dataclass(frozen=True)
@@ -32,19 +40,42 @@ class Section:
 
 _SECTIONS: Final = (
     Section("", (Entry("Dashboard", "dashboard", "/"),)),
-    Section("Setup", (Entry("Sites", "world", "/sites"),)),
+    Section(
+        "Setup",
+        (
+            Entry("Sites", "world", "/sites"),
+            Entry(
+                "Thinker",
+                "bulb",
+                leaves=(("Prompts", "/thinker/prompts"),),
+                module=Module.THINKER,
+                whole_account=True,
+            ),
+        ),
+    ),
     Section(
         "Workflow",
         (
-            Entry("Planner", "list", leaves=(("Keywords", "/planner/keywords"),), module=Module.PLANNER),
-            Entry("Writer", "writer", leaves=(("Content", "/writer/content"),), module=Module.WRITER),
+            Entry(
+                "Planner",
+                "list",
+                leaves=(
+                    ("Keywords", "/planner/keywords"),
+                    ("Clusters", "/planner/clusters"),
+                    ("Ideas", "/planner/ideas"),
+                ),
+                module=Module.PLANNER,
+            ),
+            Entry(
+                "Writer",
+                "writer",
+                leaves=(("Content Queue", "/writer/tasks"), ("Content", "/writer/content")),
+                module=Module.WRITER,
+            ),
             Entry(
                 "Publisher",
                 "calendar",
-                leaves=(
-                    ("Content Review", "/writer/review"),
-                    ("Content Calendar", "/publisher/content-calendar"),
-                ),
+                leaves=(("Content Review", "/writer/review"), ("Content Calendar", "/publisher/content-calendar")),
             ),
             Entry(
                 "Automation",
@@ -54,15 +85,23 @@ _SECTIONS: Final = (
             ),
         ),
     ),
-    Section("Account", (Entry("Notifications", "bell", "/account/notifications"),)),
+    Section(
+        "Account",
+        (
+            Entry("Account Settings", "user", "/account/settings", role=Role.OWNER),
+            Entry("Usage", "pie", "/account/usage", role=Role.OWNER),
+            Entry("AI Configuration", "plug", "/settings/ai-models", role=Role.PLATFORM_ADMIN),
+        ),
+    ),
+    Section("Help", (Entry("Notifications", "bell", "/account/notifications", whole_account=True),)),
 )
 
 
-def sections(*, modules: Mapping[str, bool], is_admin: bool) -> list[Section]:
-    """What somebody sees: nothing of a module that is off, nothing of an administrator's."""
+def sections(*, modules: Mapping[str, bool], role: Role, is_whole: bool) -> list[Section]:
+    """What somebody sees: nothing of a module that is off, nothing that their role may not."""
     found = []
     for section in _SECTIONS:
-        entries = tuple(entry for entry in section.entries if _is_seen(entry, modules, is_admin=is_admin))
+        entries = tuple(entry for entry in section.entries if _is_seen(entry, modules, role, is_whole=is_whole))
         if entries:
             found.append(Section(section.name, entries))
     return found
@@ -84,5 +123,7 @@ def paths() -> Collection[str]:
     return [path for entry in entries for path in (entry.path, *(leaf for _, leaf in entry.leaves)) if path]
 
 
-def _is_seen(entry: Entry, modules: Mapping[str, bool], *, is_admin: bool) -> bool:
-    return (is_admin or not entry.admin) and (entry.module is None or modules.get(entry.module.value, True))
+def _is_seen(entry: Entry, modules: Mapping[str, bool], role: Role, *, is_whole: bool) -> bool:
+    if entry.whole_account and not is_whole:
+        return False
+    return includes(role, entry.role) and (entry.module is None or modules.get(entry.module.value, True))

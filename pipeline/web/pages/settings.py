@@ -12,7 +12,6 @@ from pipeline.core.catalog import STAGES
 from pipeline.core.matrix import SiteSettings
 from pipeline.core.presets import LIMITS, Preset, preset_of
 from pipeline.core.roles import Scope
-from pipeline.services import credits as ledger
 from pipeline.services import settings
 from pipeline.services.settings import FIELDS
 from pipeline.web.pages.views import Page, View, page
@@ -53,7 +52,7 @@ def show(view: View, site_id: int) -> Page:
             "preset": preset_of(settings.settings_of(row)),
             "next_run_at": row.next_run_at,
             "inherited": inherited,
-            "available_ucr": ledger.balance(view.session, view.account_id).available_ucr,
+            "available_ucr": view.shell.available_ucr,
         },
         site=site,
     )

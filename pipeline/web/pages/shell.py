@@ -40,7 +40,8 @@ class Shell:
     sites: Sequence[Site]
     #: None: the account has none yet.
     site: Site | None
-    available_ucr: int
+    #: None: who reaches some sites only is not told what the account has.
+    available_ucr: int | None
     unread: int
 
 
@@ -56,6 +57,7 @@ def shell_of(session: Session, request: Request, caller: Caller) -> Shell:
     listed = sites.list_sites(session, account_id=account_id)
     user = None if caller.user_id is None else session.get_one(User, caller.user_id)
     name = user.name or user.email if user is not None else "API key"
+    is_whole = caller.site_ids is None
     modules = {module: bool(decided.value) for module, decided in resolved_modules(session, account_id).items()}
     return Shell(
         path=request.url.path,
@@ -66,11 +68,11 @@ def shell_of(session: Session, request: Request, caller: Caller) -> Shell:
         initials=initials_of(name),
         may_edit=includes(caller.role, Role.EDITOR),
         may_own=includes(caller.role, Role.OWNER),
-        sections=menu.sections(modules=modules, is_admin=includes(caller.role, Role.PLATFORM_ADMIN)),
+        sections=menu.sections(modules=modules, role=caller.role, is_whole=is_whole),
         sites=listed,
         site=_chosen(request, listed),
-        available_ucr=ledger.balance(session, account_id).available_ucr,
-        unread=notifications.count_unread(session, account_id=account_id),
+        available_ucr=ledger.balance(session, account_id).available_ucr if is_whole else None,
+        unread=notifications.count_unread(session, account_id=account_id) if is_whole else 0,
     )
 
 

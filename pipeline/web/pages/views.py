@@ -89,13 +89,17 @@ class NoSiteYetError(PipelineError):
     """There is no site yet. Add one first."""
 
 
-def page(scope: Scope, *, role: Role = Role.VIEWER) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def page(
+    scope: Scope, *, role: Role = Role.VIEWER, whole_account: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make an endpoint of a function that reads; its first parameter is the `View`, its answer a `Page`."""
-    needs = Needs(scope, role, writes=False)
+    needs = Needs(scope, role, writes=False, whole_account=whole_account)
 
     def decorate(function: Callable[..., Page | Response]) -> Callable[..., Any]:
         @wraps(function)
         def endpoint(request: Request, **given: Any) -> Response:
+            if "authorization" in request.headers:
+                return _to_log_in(request)  # A key opens the API and no page.
             try:
                 with opened(request, needs, given) as unit:
                     view = View(unit, request)

@@ -102,7 +102,7 @@
       const from = Math.min(100, total);
       segment.setAttribute('x', from);
       segment.setAttribute('width', Math.max(0, Math.min(share, 100 - from) - (share ? 0.35 : 0)));
-      $(`[data-credits-of="${number}"]`).textContent = `${Math.floor(form.dataset.credits * share / 100).toLocaleString('en-US')} credits`;
+      if (form.dataset.credits) $(`[data-credits-of="${number}"]`).textContent = `${Math.floor(form.dataset.credits * share / 100).toLocaleString('en-US')} credits`;
       $(`[data-key="${number}"] b`).textContent = `${share}%`;
       total += share;
     }
