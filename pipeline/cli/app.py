@@ -11,6 +11,7 @@ from pipeline.cli import (
     account,
     account_end,
     api_keys,
+    backup,
     calendar_feed,
     calendar_moves,
     content,
@@ -84,6 +85,8 @@ app.command("demo")(demo.demo)
 app.command("init")(installation.init)
 app.command("up")(processes.up)
 app.command("doctor")(doctor.doctor)
+app.command("backup")(backup.back_up)
+app.command("restore")(backup.restore)
 _group("site", sites.app, "Sites: add one, list them, show one, check whether it is well, delete one.")
 sites.app.command("test")(site_health.check)
 sites.app.command("sync")(site_health.check_all)

@@ -27,7 +27,7 @@ ISSUED = {
     "users add", "users list", "users disable", "users enable", "users password", "users sites", "users role",
     "api-keys rotate", "calendar feed", "account export", "account erase",
     "calendar unschedule", "calendar schedule", "calendar undo", "site set",
-    "site delete", "site restore",
+    "site delete", "site restore", "backup", "restore",
 }  # fmt: skip
 
 
