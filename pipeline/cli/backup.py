@@ -25,7 +25,7 @@ def back_up(file: FileArgument, *, as_json: JsonOption = False) -> None:
     """Write everything this installation cannot make again to one file; also while it runs."""
     settings = config()
     database = ready_database()
-    made = backup.back_up(database, url=settings.database_url, home=settings.home, to=file, now=database.now())
+    made = backup.back_up(database, settings, to=file, now=database.now())
     size = file.stat().st_size
     if as_json:
         document({"file": str(file), "bytes": size, **asdict(made)})
@@ -37,7 +37,7 @@ def back_up(file: FileArgument, *, as_json: JsonOption = False) -> None:
 def restore(file: FileArgument, *, as_json: JsonOption = False) -> None:
     """Make an installation of a backup, in a home (and database) that is empty."""
     settings = config()
-    made = backup.restore(file, url=settings.database_url, home=settings.home)
+    made = backup.restore(file, settings)
     if as_json:
         document({"home": str(settings.home), **asdict(made)})
         return

@@ -22,6 +22,7 @@ from typing import Final
 
 from sqlalchemy import make_url
 
+from pipeline.config import Config
 from pipeline.core.errors import ConflictError, InvalidValueError
 from pipeline.db.session import Database
 from pipeline.local import postgresql_dump
@@ -50,7 +51,7 @@ class Manifest:
     database: str
 
 
-def back_up(database: Database, *, url: str, home: Path, to: Path, now: datetime) -> Manifest:
+def back_up(database: Database, settings: Config, *, to: Path, now: datetime) -> Manifest:
     """Write everything to one file, readable by its owner alone; also while everything runs.
 
     ConflictError where there is such a file, NotReadyError where a program of PostgreSQL is missing.
@@ -63,25 +64,26 @@ def back_up(database: Database, *, url: str, home: Path, to: Path, now: datetime
     with tempfile.TemporaryDirectory(prefix=".igny8-backup-", dir=to.parent) as folder:
         copy = Path(folder) / (_SQLITE if database.is_sqlite else _POSTGRESQL)
         if database.is_sqlite:
-            _copy_sqlite(Path(make_url(url).database or ""), copy)
+            _copy_sqlite(Path(make_url(settings.database_url).database or ""), copy)
         else:
-            postgresql_dump.dump(url, copy)
+            postgresql_dump.dump(settings, copy)
         part = Path(folder) / "part"
         with _written(part) as archive:
             _add_text(archive, MANIFEST, json.dumps(asdict(manifest)))
             archive.add(copy, copy.name)
             for name in (SECRETS, *_FOLDERS):
-                if (home / name).exists():
-                    archive.add(home / name, name)
+                if (settings.home / name).exists():
+                    archive.add(settings.home / name, name)
         part.replace(to)
     return manifest
 
 
-def restore(source: Path, *, url: str, home: Path) -> Manifest:
+def restore(source: Path, settings: Config) -> Manifest:
     """Make an installation of a backup in an empty home, and in an empty database where that is PostgreSQL.
 
     InvalidValueError for a file that is no backup, ConflictError where something is there already.
     """
+    home, url = settings.home, settings.database_url
     home.parent.mkdir(parents=True, exist_ok=True)
     with _opened(source) as archive, tempfile.TemporaryDirectory(prefix=".igny8-restore-", dir=home.parent) as folder:
         manifest = _manifest(archive, source)
@@ -93,7 +95,7 @@ def restore(source: Path, *, url: str, home: Path) -> Manifest:
             )
         _refuse_what_is_there(home, url)
         _extract(archive, source, Path(folder))
-        _put_in_place(Path(folder), url=url, home=home)
+        _put_in_place(Path(folder), settings)
     return manifest
 
 
@@ -105,17 +107,17 @@ def _extract(archive: tarfile.TarFile, source: Path, folder: Path) -> None:
         raise InvalidValueError(f"{source} is damaged ({error}). Nothing was restored: use another backup.") from None
 
 
-def _put_in_place(folder: Path, *, url: str, home: Path) -> None:
+def _put_in_place(folder: Path, settings: Config) -> None:
     """The database first: where it cannot be loaded, the home stays empty."""
-    dumped, copied = folder / _POSTGRESQL, folder / _SQLITE
+    dumped, copied, home = folder / _POSTGRESQL, folder / _SQLITE, settings.home
     if dumped.exists():
-        postgresql_dump.load(url, dumped)
+        postgresql_dump.load(settings, dumped)
     make_home(home)
     for name in (SECRETS, *_FOLDERS):
         if (folder / name).exists():
             (folder / name).replace(home / name)
     if copied.exists():
-        to = Path(make_url(url).database or "")
+        to = Path(make_url(settings.database_url).database or "")
         make_home(to.parent)
         copied.chmod(0o600)
         copied.replace(to)

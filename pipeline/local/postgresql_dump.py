@@ -5,7 +5,6 @@ The password goes by the environment: an argument is seen by everybody on the ma
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,32 +12,34 @@ from typing import Final
 
 from sqlalchemy import URL, make_url
 
+from pipeline.config import Config, child_environ
 from pipeline.core.errors import ConflictError, NotReadyError
 
-#: Where the programs are, if not where programs are looked for.
-FOLDER_VARIABLE: Final = "PGBINDIR"
 _TOLD_LINES: Final = 3
 
 
-def dump(url: str, to: Path) -> None:
+def dump(settings: Config, to: Path) -> None:
     """Write the database to a file, as it is at one instant."""
-    _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={to}")
+    _run("pg_dump", settings, "--format=custom", "--no-owner", "--no-privileges", f"--file={to}")
 
 
-def load(url: str, source: Path) -> None:
+def load(settings: Config, source: Path) -> None:
     """Read a dump into an empty database, all of it or nothing. ConflictError where that cannot be."""
-    _run("pg_restore", url, "--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", str(source))
+    _run(
+        "pg_restore", settings, "--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", str(source)
+    )
 
 
-def _run(name: str, url: str, *arguments: str) -> None:
-    found = make_url(url)
-    program = shutil.which(name, path=os.environ.get(FOLDER_VARIABLE)) or shutil.which(name)
+def _run(name: str, settings: Config, *arguments: str) -> None:
+    found = make_url(settings.database_url)
+    folder = settings.postgresql_programs
+    program = shutil.which(name, path=None if folder is None else str(folder))
     if program is None:
         raise NotReadyError(
             f"{name} is not here. Install PostgreSQL's client programs (Debian: postgresql-client), or set "
-            f"{FOLDER_VARIABLE} to the folder they are in."
+            "IGNY8_POSTGRESQL_PROGRAMS to the folder they are in."
         )
-    environ = {**os.environ, **({"PGPASSWORD": found.password} if found.password else {})}
+    environ = child_environ(settings, {"PGPASSWORD": found.password} if found.password else None)
     command = [program, f"--dbname={_address(found)}", *arguments]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)  # noqa: S603 - found above
     if done.returncode:

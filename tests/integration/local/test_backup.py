@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import stat
 import tarfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url, select, text
+from sqlalchemy import select, text
 
+from pipeline.config import Config, load_config
 from pipeline.core.errors import ConflictError, InvalidValueError, NotReadyError
 from pipeline.db.session import Database
 from pipeline.local import backup
@@ -21,22 +21,16 @@ from tests.support.builders import make_content
 from tests.support.postgres import PostgresServer, programs
 
 
-@dataclass
-class Place:
-    """A home and its database."""
-
-    url: str
-    home: Path
-
-    def opened(self) -> Database:
-        """Its database."""
-        return Database(self.url)
+def settings_of(home: Path, url: str) -> Config:
+    """The settings of an installation there."""
+    return load_config(
+        {"IGNY8_HOME": str(home), "IGNY8_DATABASE_URL": url, "IGNY8_POSTGRESQL_PROGRAMS": str(programs())}
+    )
 
 
 @pytest.fixture
-def first(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def first(database: Database, tmp_path: Path) -> Config:
     """An installation with a site that has a secret, an article and a picture."""
-    monkeypatch.setenv("PGBINDIR", str(programs()))
     home = tmp_path / "first"
     with database.transaction() as session:
         account = accounts.init_installation(session, now=database.now())
@@ -47,29 +41,29 @@ def first(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         make_content(session, site=site, title="How to stand")
     (home / "media/ab").mkdir(parents=True)
     (home / "media/ab/picture.png").write_bytes(b"bytes of a picture")
-    return Place(database.engine.url.render_as_string(hide_password=False), home)
+    return settings_of(home, database.engine.url.render_as_string(hide_password=False))
 
 
 @pytest.fixture
-def second(database: Database, tmp_path: Path, postgres: PostgresServer) -> Place:
+def second(database: Database, tmp_path: Path, postgres: PostgresServer) -> Config:
     """Where it is restored: empty, of the same kind."""
     home = tmp_path / "second"
     url = f"sqlite:///{home / 'igny8.db'}" if database.is_sqlite else postgres.create_database("igny8_restored")
-    return Place(url, home)
+    return settings_of(home, url)
 
 
-def test_what_was_restored_is_what_there_was(database: Database, first: Place, second: Place, tmp_path: Path) -> None:
+def test_what_was_restored_is_what_there_was(database: Database, first: Config, second: Config, tmp_path: Path) -> None:
     file = tmp_path / "backups/igny8.tar.gz"
-    made = backup.back_up(database, url=first.url, home=first.home, to=file, now=database.now())
+    made = backup.back_up(database, first, to=file, now=database.now())
     with database.transaction() as session:
         session.execute(text("UPDATE contents SET title = 'Changed afterwards'"))
-    found = backup.restore(file, url=second.url, home=second.home)
+    found = backup.restore(file, second)
 
     assert found == made
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE((second.home / "secrets.env").stat().st_mode) == 0o600
     assert (second.home / "media/ab/picture.png").read_bytes() == b"bytes of a picture"
-    restored = second.opened()
+    restored = Database(second.database_url)
     with restored.reading() as session:
         assert session.scalars(select(Content.title)).all() == ["How to stand"]
         site = session.scalars(select(Site)).one()
@@ -79,27 +73,27 @@ def test_what_was_restored_is_what_there_was(database: Database, first: Place, s
     assert list(tmp_path.glob("**/.igny8-*")) == []
 
 
-def test_nothing_is_written_over(database: Database, first: Place, second: Place, tmp_path: Path) -> None:
+def test_nothing_is_written_over(database: Database, first: Config, second: Config, tmp_path: Path) -> None:
     file = tmp_path / "igny8.tar.gz"
-    backup.back_up(database, url=first.url, home=first.home, to=file, now=database.now())
+    backup.back_up(database, first, to=file, now=database.now())
     before = file.read_bytes()
 
     with pytest.raises(ConflictError, match="already"):
-        backup.back_up(database, url=first.url, home=first.home, to=file, now=database.now())
+        backup.back_up(database, first, to=file, now=database.now())
     with pytest.raises(ConflictError, match="installation already"):
-        backup.restore(file, url=second.url, home=first.home)
-    other = "postgresql://nobody@localhost/x" if database.is_sqlite else f"sqlite:///{second.home}/x.db"
+        backup.restore(file, settings_of(first.home, second.database_url))
+    other = "postgresql+psycopg://nobody@localhost/x" if database.is_sqlite else f"sqlite:///{second.home}/x.db"
     with pytest.raises(ConflictError, match="IGNY8_DATABASE_URL"):
-        backup.restore(file, url=other, home=second.home)
+        backup.restore(file, settings_of(second.home, other))
     assert file.read_bytes() == before
     assert not second.home.exists()
 
 
 def test_a_damaged_or_foreign_file_leaves_nothing(
-    database: Database, first: Place, second: Place, tmp_path: Path
+    database: Database, first: Config, second: Config, tmp_path: Path
 ) -> None:
     file = tmp_path / "igny8.tar.gz"
-    backup.back_up(database, url=first.url, home=first.home, to=file, now=database.now())
+    backup.back_up(database, first, to=file, now=database.now())
     whole = file.read_bytes()
     foreign = io.BytesIO()
     with tarfile.open(fileobj=foreign, mode="w:gz") as archive:
@@ -107,15 +101,15 @@ def test_a_damaged_or_foreign_file_leaves_nothing(
     for data in (b"", b"no archive", foreign.getvalue(), whole[: len(whole) // 2]):
         file.write_bytes(data)
         with pytest.raises(InvalidValueError):
-            backup.restore(file, url=second.url, home=second.home)
+            backup.restore(file, second)
         assert not second.home.exists()
 
 
 def test_what_a_backup_does_not_have_is_not_unpacked(
-    database: Database, first: Place, second: Place, tmp_path: Path
+    database: Database, first: Config, second: Config, tmp_path: Path
 ) -> None:
     file, evil = tmp_path / "igny8.tar.gz", tmp_path / "evil.tar.gz"
-    backup.back_up(database, url=first.url, home=first.home, to=file, now=database.now())
+    backup.back_up(database, first, to=file, now=database.now())
     with tarfile.open(file) as archive, tarfile.open(evil, "w:gz") as other:
         for member in archive.getmembers():
             other.addfile(member, archive.extractfile(member))
@@ -126,7 +120,7 @@ def test_what_a_backup_does_not_have_is_not_unpacked(
         other.addfile(link)
 
     try:
-        backup.restore(evil, url=second.url, home=second.home)
+        backup.restore(evil, second)
     except InvalidValueError:
         assert not second.home.exists()
     assert not (tmp_path / "escaped").exists()
@@ -134,14 +128,10 @@ def test_what_a_backup_does_not_have_is_not_unpacked(
     assert not (second.home / "broker").exists()
 
 
-def test_without_its_programs_postgresql_is_not_backed_up(
-    database: Database, first: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_its_programs_postgresql_is_not_backed_up(database: Database, first: Config, tmp_path: Path) -> None:
     if database.is_sqlite:
         return
-    monkeypatch.setenv("PGBINDIR", str(tmp_path))
-    monkeypatch.setenv("PATH", str(tmp_path))
+    nothing_there = first.model_copy(update={"postgresql_programs": tmp_path})
     with pytest.raises(NotReadyError, match="postgresql-client"):
-        backup.back_up(database, url=first.url, home=first.home, to=tmp_path / "x.tar.gz", now=database.now())
+        backup.back_up(database, nothing_there, to=tmp_path / "x.tar.gz", now=database.now())
     assert not (tmp_path / "x.tar.gz").exists()
-    assert make_url(first.url).get_backend_name() == "postgresql"
