@@ -11,6 +11,7 @@ from pipeline.cli import (
     account,
     account_end,
     api_keys,
+    author_profiles,
     calendar_feed,
     calendar_moves,
     content,
@@ -92,6 +93,11 @@ sites.app.command("restore")(site_deletion.restore)
 _group("keywords", keywords.app, "Keywords of a site: import a file, add, list.")
 _group("settings", settings.app, "Settings of a site: show, set, preset, reset.")
 _group("prompts", prompts.app, "What the stages tell their models: list, show, set, reset.")
+_group(
+    "author-profiles",
+    author_profiles.app,
+    "Whom sites may write as: list, show, add, edit, delete, restore, choose one for a site.",
+)
 app.command("run")(run.run)
 app.command("runs")(runs.runs)
 app.command("run-show")(runs.run_show)

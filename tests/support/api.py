@@ -24,7 +24,18 @@ from pipeline.core.states import ContentStatus, ImagePromptStatus
 from pipeline.db.session import Database
 from pipeline.engine.media import MediaStore
 from pipeline.models import Account, ContentTask, Idea, Run, Site, UndoRecord
-from pipeline.services import accounts, api_keys, calendar, deliveries, notifications, runs, sites, users, webhooks
+from pipeline.services import (
+    accounts,
+    api_keys,
+    author_profiles,
+    calendar,
+    deliveries,
+    notifications,
+    runs,
+    sites,
+    users,
+    webhooks,
+)
 from pipeline.web.app import create_app
 from pipeline.web.rates import Rates
 from pipeline.web.run_watch import RunWatch
@@ -77,6 +88,7 @@ class Tenant:
     idea_id: int
     task_id: int
     image_id: int
+    author_profile_id: int
 
     @property
     def headers(self) -> dict[str, str]:
@@ -178,8 +190,12 @@ def make_site(database: Database, account_id: int, *, key: str, user_id: int, ke
         image = make_image(session, prompt=prompt, sha256=stored.sha256, mime=stored.mime)
         run = session.get_one(Run, runs.start(session, site=site, now=now).run_id)
         told = _tell(session, site, now=now)
+        words = {"name": f"Author of {name}", "text": "Dry humour, short sentences."}
+        author = author_profiles.add(session, account_id=account_id, actor="ann", now=now, **words)
     planned = (keyword.id, idea.cluster_id, idea.id, task.id)
-    return Tenant(account_id, key, site.id, run.id, content.id, done.id, user_id, key_id, *told, *planned, image.id)
+    return Tenant(
+        account_id, key, site.id, run.id, content.id, done.id, user_id, key_id, *told, *planned, image.id, author.id
+    )
 
 
 def _tell(session: Session, site: Site, *, now: datetime) -> tuple[int, int, int]:

@@ -5,6 +5,7 @@ from typing import Final
 from pipeline.web.api import (
     api_keys,
     audit,
+    author_profiles,
     calendar,
     calendar_actions,
     calendar_feed,
@@ -45,5 +46,6 @@ ROUTERS: Final = tuple(
         *(run_events, ledger, notifications, reports, webhooks, deliveries, prompts),
         *(calendar_feed, log_in, users, api_keys, audit, models, providers, defaults, preferences),
         *(keywords, planning, site_changes, versions, images, exports),
+        *(author_profiles,),
     )
 )

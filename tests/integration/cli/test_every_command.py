@@ -28,6 +28,8 @@ ISSUED = {
     "api-keys rotate", "calendar feed", "account export", "account erase",
     "calendar unschedule", "calendar schedule", "calendar undo", "site set",
     "site delete", "site restore",
+    "author-profiles list", "author-profiles show", "author-profiles add", "author-profiles edit",
+    "author-profiles delete", "author-profiles restore", "author-profiles choose",
 }  # fmt: skip
 
 

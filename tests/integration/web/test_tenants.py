@@ -28,7 +28,7 @@ BODIES: dict[str, dict[str, Any]] = {
 #: A name of an id in a body -> the id of a tenant that it means, where that has another name.
 MEANS = {"other_id": "content_id"}
 #: What no site has: whoever is narrowed down to some sites is not let in at all, or asks for the account's own.
-OF_ACCOUNTS = {"user_id", "key_id", "notification_id", "webhook_id", "delivery_id"}
+OF_ACCOUNTS = {"user_id", "key_id", "notification_id", "webhook_id", "delivery_id", "author_profile_id"}
 #: No row has it.
 NOBODYS = 2**63 - 1
 
