@@ -23,11 +23,10 @@ from pipeline.core.roles import Role, Scope
 from pipeline.core.states import ContentStatus, ImagePromptStatus
 from pipeline.db.session import Database
 from pipeline.engine.media import MediaStore
-from pipeline.models import Account, ContentTask, Idea, Run, Site, UndoRecord
+from pipeline.models import Account, AuthorProfile, ContentTask, Idea, Run, Site, UndoRecord
 from pipeline.services import (
     accounts,
     api_keys,
-    author_profiles,
     calendar,
     deliveries,
     notifications,
@@ -190,8 +189,9 @@ def make_site(database: Database, account_id: int, *, key: str, user_id: int, ke
         image = make_image(session, prompt=prompt, sha256=stored.sha256, mime=stored.mime)
         run = session.get_one(Run, runs.start(session, site=site, now=now).run_id)
         told = _tell(session, site, now=now)
-        words = {"name": f"Author of {name}", "text": "Dry humour, short sentences."}
-        author = author_profiles.add(session, account_id=account_id, actor="ann", now=now, **words)
+        author = AuthorProfile(account_id=account_id, name=f"Author of {name}", text="Dry humour, short sentences.")
+        session.add(author)
+        session.flush()
     planned = (keyword.id, idea.cluster_id, idea.id, task.id)
     return Tenant(
         account_id, key, site.id, run.id, content.id, done.id, user_id, key_id, *told, *planned, image.id, author.id

@@ -2,49 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from pipeline.core.roles import Role
-from pipeline.core.states import CallStatus
-from pipeline.models import AiCall, StageRun
-from pipeline.services import credits as ledger
 from pipeline.services import refunds
-from pipeline.services.credits import CallHandle, Settlement
-from tests.support.api import Api, Tenant
-
-CREDIT = 1_000_000
-AT = datetime(2026, 6, 3, 12, tzinfo=UTC)
-
-
-def _call(api: Api, tenant: Tenant, *, charge: int, cost: int = 0) -> int:
-    """A settled call of stage 4 of the tenant's run."""
-    with api.database.transaction() as session:
-        of_run = select(StageRun).where(StageRun.run_id == tenant.run_id, StageRun.number == 4)
-        stage_run = session.scalars(of_run).one()
-        if tenant is api.other:  # Only the first account was welcomed with credits.
-            ledger.grant(session, account_id=tenant.account_id, amount_ucr=charge, key="grant:other", now=AT)
-            stage_run.cap = charge
-            session.flush()
-        held = ledger.hold(
-            session, account_id=tenant.account_id, stage_run_id=stage_run.id, full_ucr=charge, least_ucr=charge
-        )
-        assert isinstance(held, ledger.Held)
-        row = AiCall(
-            account_id=tenant.account_id, stage_run_id=stage_run.id, key=f"key {charge}", step="ask", lane=1,
-            status=CallStatus.DISPATCHED, held_amount=charge, price={}, model="writer",
-        )  # fmt: skip
-        session.add(row)
-        session.flush()
-        ledger.settle(session, CallHandle.of(row), Settlement("answer", charge, cost, 10, 5), now=AT)
-    return row.id
+from tests.support.api import Api
+from tests.support.calls import AT, CREDIT, settled_call
 
 
 def test_the_ledger_is_listed_page_by_page_the_newest_first(api: Api) -> None:
-    call_id = _call(api, api.mine, charge=CREDIT // 2)
+    call_id = settled_call(api, api.mine, charge=CREDIT // 2)
     with api.database.transaction() as session:
         refunds.refund(session, account_id=api.mine.account_id, call_id=call_id, reason="useless", actor="cli", now=AT)
 
@@ -60,7 +29,7 @@ def test_the_ledger_is_listed_page_by_page_the_newest_first(api: Api) -> None:
 
 
 def test_the_ledger_of_another_is_not_shown(api: Api) -> None:
-    _call(api, api.other, charge=CREDIT)
+    settled_call(api, api.other, charge=CREDIT)
 
     assert {entry["kind"] for entry in api.client.get("/api/v1/credits/entries").json()["items"]} == {"grant"}
     assert len(api.client.get("/api/v1/credits/entries", headers=api.other.headers).json()["items"]) == 2
@@ -81,8 +50,8 @@ def _report(api: Api, by: str, *, role: Role = Role.OWNER, **query: Any) -> Any:
     ],
 )
 def test_an_owner_sees_what_calls_were_charged_and_not_what_they_cost(api: Api, by: str, key: str, name: str) -> None:
-    _call(api, api.mine, charge=3 * CREDIT // 2, cost=10**10)
-    _call(api, api.other, charge=CREDIT)
+    settled_call(api, api.mine, charge=3 * CREDIT // 2, cost=10**10)
+    settled_call(api, api.other, charge=CREDIT)
 
     found = _report(api, by)
 
@@ -102,8 +71,8 @@ def test_what_is_about_other_accounts_takes_whoever_runs_the_installation(
 
 
 def test_whoever_runs_the_installation_sees_costs_and_every_account(api: Api) -> None:
-    _call(api, api.mine, charge=2 * CREDIT, cost=5 * 10**9)
-    _call(api, api.other, charge=CREDIT)
+    settled_call(api, api.mine, charge=2 * CREDIT, cost=5 * 10**9)
+    settled_call(api, api.other, charge=CREDIT)
 
     mine = _report(api, "model", role=Role.PLATFORM_ADMIN)
     all_of_them = _report(api, "account", role=Role.PLATFORM_ADMIN, everybody=True)
