@@ -25,6 +25,7 @@ from pipeline.web.api import (
     preferences,
     prompts,
     providers,
+    refunds,
     reports,
     reviews,
     run_events,
@@ -47,6 +48,6 @@ ROUTERS: Final = tuple(
         *(exports, run_events, ledger, notifications, reports, webhooks, deliveries, prompts),
         *(calendar_feed, log_in, users, api_keys, audit, models, providers, defaults, preferences),
         *(keywords, planning, site_changes, versions, images),
-        *(author_profiles,),
+        *(author_profiles, refunds),
     )
 )

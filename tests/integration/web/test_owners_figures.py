@@ -88,3 +88,48 @@ def test_days_that_are_no_time_are_refused(sqlite_api: Api) -> None:
     refused = _report(sqlite_api, "model", last="2026-05-01")
 
     assert (refused["status"], [fault["field"] for fault in refused["faults"]]) == (422, ["first"])
+
+
+def _refund(api: Api, call_id: int, *, role: Role = Role.PLATFORM_ADMIN, **query: Any) -> Any:
+    path, body = f"/api/v1/calls/{call_id}/refund", {"reason": " The answer\nwas useless. "}
+    return api.client.post(path, json=body, params=query, headers=api.key(role))
+
+
+def test_a_call_is_given_back_once_however_often_it_is_asked_for(api: Api) -> None:
+    call_id = _call_of(api)
+
+    answers = [_refund(api, call_id).json() for _ in range(2)]
+
+    assert [(answer["is_new"], answer["refunded"], answer["balance"]) for answer in answers] == [
+        (True, "0.5", "10000"),
+        (False, "0.5", "10000"),
+    ]
+    entries = api.client.get("/api/v1/credits/entries", params={"kind": "refund"}).json()["items"]
+    assert [(entry["call_id"], entry["note"]) for entry in entries] == [(call_id, "The answer was useless.")]
+
+
+def test_another_accounts_call_is_given_back_where_the_account_is_named(api: Api) -> None:
+    call_id = settled_call(api, api.other, charge=CREDIT)
+
+    alone = _refund(api, call_id)
+    named = _refund(api, call_id, account="another")
+    nobodys = _refund(api, call_id, account="nobody")
+
+    assert [answer.status_code for answer in (alone, named, nobodys)] == [404, 200, 404]
+    assert named.json()["balance"] == "1"
+    assert len(api.client.get("/api/v1/credits/entries", headers=api.other.headers).json()["items"]) == 3
+
+
+def test_refunds_are_for_whoever_runs_the_installation_and_say_why(sqlite_api: Api) -> None:
+    call_id = _call_of(sqlite_api)
+    path, headers = f"/api/v1/calls/{call_id}/refund", sqlite_api.key(Role.PLATFORM_ADMIN)
+
+    unexplained = sqlite_api.client.post(path, json={"reason": " "}, headers=headers)
+
+    assert _refund(sqlite_api, call_id, role=Role.OWNER).status_code == 403
+    assert [fault["field"] for fault in unexplained.json()["faults"]] == ["reason"]
+    assert _refund(sqlite_api, sqlite_api.mine.call_id).status_code == 409
+
+
+def _call_of(api: Api) -> int:
+    return settled_call(api, api.mine, charge=CREDIT // 2)
