@@ -1,4 +1,4 @@
-"""Author profiles; feeds and webhooks that end with the key that made them; ids of webhooks are never given twice.
+"""Author profiles; in which status contents were deleted; feeds and webhooks that end with a key; webhooks count on.
 
 Revision ID: 0017
 Revises: 0013
@@ -46,6 +46,7 @@ def upgrade() -> None:
         f"CONSTRAINT fk_{_SETTINGS}_{_PROFILE} REFERENCES author_profiles (id)"
     )
     _partial("ix_site_settings_author_profile", _SETTINGS, [_PROFILE], _HAS_PROFILE)
+    op.add_column("contents", sa.Column("deleted_as", sa.String(32), nullable=True))
     op.add_column("calendar_feeds", sa.Column("ends_at", UtcDateTime(), nullable=True))
     op.add_column("webhooks", sa.Column("ends_at", UtcDateTime(), nullable=True))
     if op.get_bind().dialect.name == "sqlite":
@@ -57,6 +58,7 @@ def downgrade() -> None:
         _count_webhooks_on(auto=False)
     op.drop_column("webhooks", "ends_at")
     op.drop_column("calendar_feeds", "ends_at")
+    op.drop_column("contents", "deleted_as")
     op.drop_index("ix_site_settings_author_profile", _SETTINGS)
     op.drop_column(_SETTINGS, _PROFILE)
     op.drop_table("author_profiles")
