@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipeline.models import CreditEntry
 from pipeline.services.listing import Page, page
+
+
+class EntryKind(StrEnum):
+    """What moved the balance."""
+
+    GRANT = "grant"
+    PURCHASE = "purchase"
+    CHARGE = "charge"
+    REFUND = "refund"
+    ADJUSTMENT = "adjustment"
 
 
 def list_entries(
