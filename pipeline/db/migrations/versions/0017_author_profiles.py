@@ -46,6 +46,10 @@ def upgrade() -> None:
         f"CONSTRAINT fk_{_SETTINGS}_{_PROFILE} REFERENCES author_profiles (id)"
     )
     _partial("ix_site_settings_author_profile", _SETTINGS, [_PROFILE], _HAS_PROFILE)
+    # "Factory" is no zone any more that a site may have; its clocks are UTC's.
+    for table, column in (("sites", "timezone"), ("site_calendars", "zone"), ("calendar_slots", "zone")):
+        op.execute(f"UPDATE {table} SET {column} = 'UTC' WHERE {column} = 'Factory'")
+    op.execute("DELETE FROM user_settings WHERE key = 'timezone' AND CAST(value AS TEXT) = '\"Factory\"'")
     op.add_column("contents", sa.Column("deleted_as", sa.String(32), nullable=True))
     op.add_column("calendar_feeds", sa.Column("ends_at", UtcDateTime(), nullable=True))
     op.add_column("webhooks", sa.Column("ends_at", UtcDateTime(), nullable=True))
