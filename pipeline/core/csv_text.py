@@ -27,6 +27,8 @@ def safe(value: Any) -> str:
     """A cell that no spreadsheet executes; numbers are no texts, and may be negative."""
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, Decimal):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import select
@@ -54,9 +55,9 @@ def test_no_cell_is_a_formula(begins: str) -> None:
 
 
 def test_what_is_no_formula_is_left_alone() -> None:
-    assert [csv_text.safe(value) for value in ("a=1", "", None, -5, 7, ContentStatus.REVIEW)] == [
-        "a=1", "", "", "-5", "7", "review",
-    ]  # fmt: skip
+    values = ("a=1", "", None, -5, 7, ContentStatus.REVIEW, True, Decimal("-1E-12"))
+
+    assert [csv_text.safe(value) for value in values] == ["a=1", "", "", "-5", "7", "review", "true", "-0.000000000001"]
 
 
 def test_a_formula_among_the_titles_is_taken_away_as_a_text(api: Api) -> None:
