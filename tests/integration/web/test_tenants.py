@@ -160,11 +160,13 @@ def _administrators(api: Api) -> dict[str, str]:
 
 
 def _rows_of(api: Api, account_id: int) -> dict[str, list[Any]]:
-    """All that an account has, in every table that says whose its rows are."""
+    """All that an account has, in every table that says whose its rows are; but not when a key was used last."""
     with api.database.reading() as session:
         return {
             table.name: session.execute(
-                select(table).where(table.c.account_id == account_id).order_by(table.c.id)
+                select(*(column for column in table.c if column.name != "last_used_at"))
+                .where(table.c.account_id == account_id)
+                .order_by(table.c.id)
             ).all()
             for table in Base.metadata.sorted_tables
             if "account_id" in table.c
