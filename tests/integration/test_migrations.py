@@ -362,3 +362,19 @@ def test_the_id_of_a_webhook_is_never_given_twice(migrated: Database) -> None:
             webhooks.remove(session, account_id=account.id, webhook_id=ids[-1])
 
     assert len(set(ids)) == 2
+
+
+def test_a_site_of_no_place_keeps_its_clocks(empty: Database) -> None:
+    with empty.engine.begin() as connection:
+        command.upgrade(_alembic(connection), _BEFORE_PROFILES)
+        for statement in _A_SITE_WITH_A_SLOT:
+            connection.execute(text(statement))
+        connection.execute(text("UPDATE sites SET timezone = 'Factory'"))
+        connection.execute(text("UPDATE site_calendars SET zone = 'Factory'"))
+        connection.execute(text("UPDATE calendar_slots SET zone = 'Factory'"))
+    upgrade(empty)
+
+    with empty.engine.connect() as connection:
+        kept = {"sites": "timezone", "site_calendars": "zone", "calendar_slots": "zone"}
+        zones = [connection.scalar(text(f"SELECT {column} FROM {table}")) for table, column in kept.items()]  # noqa: S608 - names of this test
+    assert zones == ["UTC", "UTC", "UTC"]
