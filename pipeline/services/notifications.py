@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 
-from sqlalchemy import CursorResult, case, func, insert, select, update
+from sqlalchemy import CursorResult, case, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.config import config
@@ -149,7 +149,8 @@ def _deliveries(
         "webhook_id": None,
         "user_id": None,
     }
-    hooks = select(Webhook.id, Webhook.kinds).where(Webhook.account_id == account_id, Webhook.active)
+    lasts = or_(Webhook.ends_at.is_(None), Webhook.ends_at > now)
+    hooks = select(Webhook.id, Webhook.kinds).where(Webhook.account_id == account_id, Webhook.active, lasts)
     for webhook_id, kinds in session.execute(hooks):
         if kind in kinds:
             yield row | {"channel": "webhook", "webhook_id": webhook_id, "public_id": str(uuid.uuid4())}
