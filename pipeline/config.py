@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipeline.core.errors import Fault, InvalidValueError
+from pipeline.core.refusals import refusal
 
 PREFIX: Final = "IGNY8_"
 #: Names that only the test suites read.
@@ -227,18 +228,18 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
 
 def _fault(detail: Mapping[str, Any]) -> Fault:
     """One sentence for a person out of one of pydantic's errors."""
-    reason = str(detail["msg"]).removeprefix("Value error, ")
-    if not detail["loc"]:
-        name, _, sentence = reason.partition(" ")
+    own = str(detail["ctx"]["error"]) if detail["type"] == "value_error" else None
+    if own is not None and not detail["loc"]:
+        name, _, sentence = own.partition(" ")
         return Fault(name, f"{sentence}.")
     field = str(detail["loc"][0])
     default = Config.model_fields[field].default
     shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
     hint = f" Remove it to use {shown}." if isinstance(shown, str | int | float) else ""
-    lowered = reason[:1].lower() + reason[1:]
+    remedy = refusal(detail["type"], detail.get("ctx") or {}).remedy if own is None else f"{own[:1].upper()}{own[1:]}."
     # The address may hold a password: say what is allowed, never what was given.
     given = "this address" if field.endswith("_url") else repr(detail["input"])
-    return Fault(environment_name(field), f"{given} is not allowed: {lowered}.{hint}")
+    return Fault(environment_name(field), f"{given} is not allowed. {remedy}{hint}")
 
 
 def unknown_names(environ: Mapping[str, str] | None = None) -> dict[str, str | None]:
