@@ -82,7 +82,12 @@ def status_of(error: PipelineError) -> HTTPStatus:
 
 
 def _pipeline_error(_: Request, error: Exception) -> Response:
-    status = status_of(cast("PipelineError", error))
+    return answer_to(cast("PipelineError", error))
+
+
+def answer_to(error: PipelineError) -> Response:
+    """The problem document of an error of the product, with the headers that belong to it."""
+    status = status_of(error)
     headers: dict[str, str] = {}
     more: dict[str, Any] = {}
     if isinstance(error, InvalidValueError):
