@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
 
@@ -76,9 +77,18 @@ _KINDS: Final[Mapping[str, Refusal]] = {
 }
 
 
+#: A day is no size.
+_OF_DAYS: Final[Mapping[str, tuple[str, str]]] = {
+    "greater_than_equal": ("it is too early.", "Use {ge} or later."),
+    "less_than_equal": ("it is too late.", "Use {le} or earlier."),
+}
+
+
 def refusal(kind: str, limits: Mapping[str, Any]) -> Refusal:
     """What to say of a fault of this kind; `limits` are the numbers and words that belong to it."""
     found = _KINDS.get(kind) or next((told for begin, told in _FAMILIES.items() if kind.startswith(begin)), _OTHER)
+    if kind in _OF_DAYS and any(isinstance(limit, date) for limit in limits.values()):
+        return Refusal(*(sentence.format_map(limits) for sentence in _OF_DAYS[kind]))
     if kind == "string_too_short" and limits.get("min_length") == 1:
         return Refusal("it is empty.", "Fill it in.")
     return Refusal(found.problem, found.remedy.format_map(dict(_readable(limits))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 import pytest
 from pydantic_core._pydantic_core import list_all_errors
@@ -29,6 +30,7 @@ def test_every_kind_of_fault_has_a_problem_and_a_remedy(kind: str) -> None:
         ("int_parsing", {}, "this is no whole number. Use a whole number, such as 7."),
         ("greater_than_equal", {"ge": 1}, "it is too small. Use 1 or more."),
         ("less_than_equal", {"le": 100_000}, "it is too large. Use 100,000 or less."),
+        ("greater_than_equal", {"ge": date(1970, 1, 1)}, "it is too early. Use 1970-01-01 or later."),
         ("less_than", {"lt": 0.5}, "it is too large. Use less than 0.5."),
         ("enum", {"expected": "'keep' or 'delete'"}, "this is not among what is allowed. Use 'keep' or 'delete'."),
         ("string_too_short", {"min_length": 1}, "it is empty. Fill it in."),
