@@ -25,7 +25,7 @@ Token = Annotated[str, Path(max_length=200, description="The secret of the feed.
             "description": "All that is planned, and 90 days of what was published.",
             "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
         },
-        **problems(404, 422),
+        **problems(404, 422, 429),
     },
 )
 def read(request: Request, token: Token) -> Response:

@@ -38,6 +38,7 @@ from pipeline.services import (
 from pipeline.web.app import create_app
 from pipeline.web.rates import Rates
 from pipeline.web.run_watch import RunWatch
+from pipeline.web.strangers import Strangers
 from tests.support.builders import make_content, make_image, make_image_prompt, make_keywords
 
 
@@ -242,6 +243,7 @@ def the_app() -> FastAPI:
     """
     app = create_app()
     app.state.rates = Rates(0, log_ins_a_minute=0)
+    app.state.strangers = Strangers(0)
     app.state.run_watch = RunWatch(_database, tick_seconds=0.01, life_seconds=0.03)
     return app
 

@@ -28,7 +28,7 @@ ISSUED = {
     "api-keys rotate", "calendar feed", "account export", "account erase",
     "calendar unschedule", "calendar schedule", "calendar undo", "site set",
     "site delete", "site restore", "backup", "restore",
-    "site delete", "site restore", "content versions", "content restore", "keywords delete", "credits entries",
+    "content versions", "content restore", "keywords delete", "credits entries",
     "preferences show", "preferences set",
     "author-profiles list", "author-profiles show", "author-profiles add", "author-profiles edit",
     "author-profiles delete", "author-profiles restore", "author-profiles choose",
