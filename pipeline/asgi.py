@@ -58,14 +58,16 @@ class _Server(uvicorn.Server):
 
 
 def _server() -> uvicorn.Server:
+    proxies = config().trusted_proxies
     options = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
-        # Who is behind a proxy is nobody's business here: nothing is decided by addresses.
-        proxy_headers=False,
+        # Anybody can write whom they pass a request on for: only proxies that are named here are believed.
+        proxy_headers=proxies is not None,
+        forwarded_allow_ips=list(proxies or ()),
     )
     return _Server(options)
 

@@ -13,9 +13,18 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from pipeline.core.errors import Fault, InvalidValueError
+from pipeline.core.refusals import refusal
+from pipeline.core.values import Count, Days, Minutes, Port, Proxies, Seconds
 
 PREFIX: Final = "IGNY8_"
 #: Names that only the test suites read.
@@ -28,18 +37,6 @@ SOCKET: Final = Path("broker", "broker.sock")
 BEAT_MARK: Final = Path("beat.started")
 
 _OTHER_NAMES: Final = {"stages_module": "IGNY8_STAGES"}
-
-
-def _split(value: object) -> object:
-    """Turn "1,5,15" into its parts; anything that is no text stays as it is."""
-    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
-
-
-Seconds = Annotated[float, Field(gt=0, le=10_000_000, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1, le=1_000_000)]
-Days = Annotated[int, Field(ge=1, le=36_500)]
-Port = Annotated[int, Field(ge=1, le=65_535)]
-Minutes = Annotated[tuple[Annotated[int, Field(ge=0, le=10_080)], ...], BeforeValidator(_split), Field(min_length=1)]
 
 
 class Config(BaseModel):
@@ -67,6 +64,10 @@ class Config(BaseModel):
     web_port: Port = 8000
     #: Requests a minute that one key or person is answered by a web process; 0: any number.
     requests_a_minute: Annotated[int, Field(ge=0, le=1_000_000)] = 1_200
+    #: Requests a minute of unknown callers that one address is answered by a web process; 0: any number.
+    strangers_a_minute: Annotated[int, Field(ge=0, le=1_000_000)] = 300
+    #: Proxies, by address or network, that are believed whom they pass a request on for; None: none is.
+    trusted_proxies: Proxies | None = None
 
     #: How long a lane is its holder's without a renewal.
     lease_seconds: Seconds = 60
@@ -127,6 +128,8 @@ class Config(BaseModel):
     #: Least words of an article.
     min_words: Count = 800
 
+    #: The folder of `pg_dump` and `pg_restore`; None: where programs are looked for.
+    postgresql_programs: Path | None = None
     #: Whether addresses that customers set may lie in private networks: for a laboratory.
     allow_private_sites: bool = False
     #: Server that e-mail goes out by; None: none does.
@@ -238,18 +241,18 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
 
 def _fault(detail: Mapping[str, Any]) -> Fault:
     """One sentence for a person out of one of pydantic's errors."""
-    reason = str(detail["msg"]).removeprefix("Value error, ")
-    if not detail["loc"]:
-        name, _, sentence = reason.partition(" ")
+    own = str(detail["ctx"]["error"]) if detail["type"] == "value_error" else None
+    if own is not None and not detail["loc"]:
+        name, _, sentence = own.partition(" ")
         return Fault(name, f"{sentence}.")
     field = str(detail["loc"][0])
     default = Config.model_fields[field].default
     shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
     hint = f" Remove it to use {shown}." if isinstance(shown, str | int | float) else ""
-    lowered = reason[:1].lower() + reason[1:]
+    remedy = refusal(detail["type"], detail.get("ctx") or {}).remedy if own is None else f"{own[:1].upper()}{own[1:]}."
     # The address may hold a password: say what is allowed, never what was given.
     given = "this address" if field.endswith("_url") else repr(detail["input"])
-    return Fault(environment_name(field), f"{given} is not allowed: {lowered}.{hint}")
+    return Fault(environment_name(field), f"{given} is not allowed. {remedy}{hint}")
 
 
 def unknown_names(environ: Mapping[str, str] | None = None) -> dict[str, str | None]:

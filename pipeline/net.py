@@ -26,6 +26,10 @@ _PORTS: Final = {"http": 80, "https": 443}
 _LARGEST_PORT: Final = 65_535
 #: All of IPv6 that was given to anybody in the open network; what is outside translates, or stays within a site.
 _UNICAST: Final = ipaddress.ip_network("2000::/3")
+#: Kept for protocols, or for what clouds tell their own machines: given to nobody, though Python calls them global.
+_KEPT: Final = tuple(
+    ipaddress.ip_network(network) for network in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "3fff::/20")
+)
 #: Addresses that a network translates to IPv4 (RFC 6052).
 _TRANSLATED: Final = ipaddress.ip_network("64:ff9b::/96")
 
@@ -109,8 +113,10 @@ def _is_public(address: str) -> bool:
     found = ipaddress.ip_address(address.partition("%")[0])
     embedded = _embedded(found)
     if embedded is not None:
-        return embedded.is_global and not embedded.is_multicast
+        return _is_public(str(embedded))
     if isinstance(found, ipaddress.IPv6Address) and found not in _UNICAST:
+        return False
+    if any(found in network for network in _KEPT):
         return False
     return found.is_global and not found.is_multicast and not found.is_reserved
 

@@ -9,9 +9,10 @@ import typer
 
 from pipeline.cli.edge import account_of, ready_database
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption
-from pipeline.cli.output import document, say, table
+from pipeline.cli.output import csv_rows, document, say, table
 from pipeline.core.call_flags import CallFlag
 from pipeline.core.money import percent_string, shown, shown_dollars
+from pipeline.services import exports
 from pipeline.services.cost_reports import MOST_ROWS, Figures, Period, ReportBy
 from pipeline.services.flagged_calls import FlaggedCalls, FullReport, full_report
 
@@ -31,6 +32,7 @@ LastOption = Annotated[
     datetime | None, typer.Option("--last", formats=_DATES, help="The last day, in UTC; without it today.")
 ]
 EverybodyOption = Annotated[bool, typer.Option("--all-accounts", help="Of all accounts together.")]
+CsvOption = Annotated[bool, typer.Option("--csv", help="Print the rows as CSV on stdout.")]
 RowsOption = Annotated[
     int, typer.Option("--limit", min=1, max=MOST_ROWS, help="Show at most this many, the highest charges first.")
 ]
@@ -44,6 +46,7 @@ def report(
     account: AccountOption = DEFAULT_ACCOUNT,
     everybody: EverybodyOption = False,
     limit: RowsOption = 1_000,
+    as_csv: CsvOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Report what calls cost, what they brought and what is left, by model, stage, site, day or account."""
@@ -52,6 +55,9 @@ def report(
     with database.reading() as session:
         account_id = None if everybody else account_of(session, account).id
         found = full_report(session, by, account_id=account_id, period=period, limit=limit)
+        if as_csv:
+            csv_rows(session, exports.of_report(found, with_dollars=True), as_json=as_json)
+            return
     if as_json:
         document(found.as_json(with_dollars=True))
         return

@@ -17,11 +17,14 @@ from pipeline.web import feeds, health, metrics
 from pipeline.web.api import PREFIX, ROUTERS
 from pipeline.web.api.keyword_uploads import IMPORT_PATH_END
 from pipeline.web.errors import handle_errors
+from pipeline.web.gate import Gate
 from pipeline.web.limits import BodyLimit
 from pipeline.web.openapi import DESCRIPTION, describe
 from pipeline.web.operations import Backend
+from pipeline.web.pages import add_pages
 from pipeline.web.rates import Rates
 from pipeline.web.run_watch import RunWatch
+from pipeline.web.strangers import Strangers
 
 MAX_BODY_BYTES: Final = 1_000_000
 OPENAPI_PATH: Final = f"{PREFIX}/openapi.json"
@@ -56,6 +59,8 @@ def create_app(backend: Backend | None = None) -> FastAPI:
     )
     app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES, larger={IMPORT_PATH_END: MAX_FILE_BYTES})
     app.state.backend = backend or Installation()
+    app.add_middleware(Gate)
+    app.state.strangers = Strangers(config().strangers_a_minute)
     app.state.rates = Rates(config().requests_a_minute)
     app.state.run_watch = RunWatch(lambda: cast("Backend", app.state.backend).database())
     for router in ROUTERS:
@@ -63,6 +68,7 @@ def create_app(backend: Backend | None = None) -> FastAPI:
     app.include_router(health.router)
     app.include_router(feeds.router)
     app.include_router(metrics.router)
+    add_pages(app)
     handle_errors(app)
     describe(app, public=PUBLIC_PATHS)
     return app

@@ -20,11 +20,6 @@ _HARMLESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OUR_OWN: Final = frozenset({"same-origin", "none"})
 
 
-def token_of(request: Request) -> str | None:
-    """The token of the log-in that a browser sent."""
-    return request.cookies.get(COOKIE) or None
-
-
 def give(request: Request, response: Response, token: str) -> None:
     """Let the browser keep it: no script reads it, no foreign page's request carries it."""
     response.set_cookie(

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from pipeline.core.errors import (
     ConflictError,
+    Fault,
     ForbiddenError,
     InvalidValueError,
     LiveRunError,
@@ -31,6 +32,7 @@ from pipeline.core.errors import (
 )
 from pipeline.db.collisions import CollisionError
 from pipeline.web.answers import MEDIA_TYPE
+from pipeline.web.faults import fault_of
 from pipeline.web.operations import require_caller
 
 _log = structlog.get_logger()
@@ -82,7 +84,12 @@ def status_of(error: PipelineError) -> HTTPStatus:
 
 
 def _pipeline_error(_: Request, error: Exception) -> Response:
-    status = status_of(cast("PipelineError", error))
+    return answer_to(cast("PipelineError", error))
+
+
+def answer_to(error: PipelineError) -> Response:
+    """The problem document of an error of the product, with the headers that belong to it."""
+    status = status_of(error)
     headers: dict[str, str] = {}
     more: dict[str, Any] = {}
     if isinstance(error, InvalidValueError | PreflightError):
@@ -104,20 +111,10 @@ def _wrong_request(request: Request, error: Exception) -> Response:
         require_caller(request)
     except PipelineError as refused:
         return _pipeline_error(request, refused)
-    faults: dict[str, dict[str, str]] = {}
-    for detail in cast("RequestValidationError", error).errors():
-        fault = _fault(detail)
-        faults.setdefault(fault["field"], fault)
-    told = "\n".join(f"{fault['field']}: {fault['message']}" for fault in faults.values())
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, told, faults=list(faults.values()))
-
-
-def _fault(detail: Mapping[str, Any]) -> dict[str, str]:
-    place, *steps = detail["loc"]
-    is_unreadable = detail["type"] == "json_invalid"
-    field = str(place) if is_unreadable or not steps else ".".join(map(str, steps))
-    reason = "The body is no JSON" if is_unreadable else str(detail["msg"]).removeprefix("Value error, ")
-    return {"field": field, "message": reason if reason.endswith(".") else f"{reason}."}
+    faults: dict[str, Fault] = {}
+    for fault in map(fault_of, cast("RequestValidationError", error).errors()):
+        faults.setdefault(fault.field, fault)
+    return _pipeline_error(request, InvalidValueError(list(faults.values())))
 
 
 def _http_error(_: Request, error: Exception) -> Response:

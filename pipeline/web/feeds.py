@@ -25,13 +25,14 @@ Token = Annotated[str, Path(max_length=200, description="The secret of the feed.
             "description": "All that is planned, and 90 days of what was published.",
             "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
         },
-        **problems(404, 422),
+        **problems(404, 422, 429),
     },
 )
 def read(request: Request, token: Token) -> Response:
     """Read a site's calendar as an iCalendar file. Needs no key: whoever knows the address may."""
     database = request.app.state.backend.database()
     with database.reading() as session:
-        found = calendar.ical(session, feeds.site_of(session, token), now=database.now())
+        now = database.now()
+        found = calendar.ical(session, feeds.site_of(session, token, now=now), now=now)
     headers = {"Cache-Control": "private, max-age=300", "Referrer-Policy": "no-referrer"}
     return Response(found, media_type=MEDIA_TYPE, headers=headers)

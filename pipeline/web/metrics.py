@@ -25,6 +25,7 @@ from pipeline.secrets import METRICS_TOKEN, ensure_secrets, read_secrets
 from pipeline.services.metrics import Metrics, read_metrics
 from pipeline.services.provider_health import Trouble
 from pipeline.web.errors import problem
+from pipeline.web.strangers import Strangers, address_of, secret_of
 
 PATH: Final = "/metrics"
 router = APIRouter()
@@ -35,8 +36,13 @@ _CLOSED: Final = f"Send the entry {METRICS_TOKEN} of secrets.env as `Authorizati
 @router.get(PATH, include_in_schema=False)
 def metrics(request: Request) -> Response:
     """Tell the figures of this moment to whoever has the token."""
-    if not _has_token(request.headers.get("authorization", "")):
+    secret = secret_of(request.headers, {})
+    strangers: Strangers = request.app.state.strangers
+    if secret is None or not _is_token(secret):
+        if secret is not None:
+            strangers.forget(secret, address_of(request))
         return problem(HTTPStatus.UNAUTHORIZED, _CLOSED, headers={"WWW-Authenticate": "Bearer"})
+    strangers.know(secret)
     try:
         text = exposition(request.app.state.backend.database())
     except SQLAlchemyError as error:
@@ -107,8 +113,7 @@ def _credits(name: str, text: str, amount_ucr: int) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, text, value=amount_ucr / UCR_PER_CREDIT)
 
 
-def _has_token(header: str) -> bool:
-    scheme, _, given = header.partition(" ")
+def _is_token(given: str) -> bool:
     home = config().home
     token = read_secrets(home).get(METRICS_TOKEN) or ensure_secrets(home)[METRICS_TOKEN]
-    return scheme.casefold() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
+    return hmac.compare_digest(given.encode(), token.encode())

@@ -25,6 +25,7 @@ from pipeline.services import api_keys, log_ins, site_access, sites
 from pipeline.services.callers import Caller
 from pipeline.web import cookies
 from pipeline.web.rates import Rates
+from pipeline.web.strangers import Strangers, address_of, secret_of
 
 #: Attribute of an endpoint: what it needs.
 NEEDS: Final = "needs"
@@ -112,7 +113,7 @@ def writes_in_steps(
         def endpoint(request: Request, **given: Any) -> Any:
             return function(Steps(request, needs), **given)
 
-        return _described(endpoint, function, needs)
+        return described(endpoint, function, needs)
 
     return decorate
 
@@ -121,16 +122,23 @@ def _operation(needs: Needs) -> Callable[[Callable[..., Any]], Callable[..., Any
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
         def endpoint(request: Request, **given: Any) -> Any:
-            with _unit(request, needs) as unit:
-                _look_up(unit, given)
+            with opened(request, needs, given) as unit:
                 return function(unit, **given)
 
-        return _described(endpoint, function, needs)
+        return described(endpoint, function, needs)
 
     return decorate
 
 
-def _described(endpoint: Callable[..., Any], function: Callable[..., Any], needs: Needs) -> Callable[..., Any]:
+@contextmanager
+def opened(request: Request, needs: Needs, given: Mapping[str, Any]) -> Iterator[Unit]:
+    """One request's work, the caller admitted and what was asked for within their reach."""
+    with _unit(request, needs) as unit:
+        _look_up(unit, given)
+        yield unit
+
+
+def described(endpoint: Callable[..., Any], function: Callable[..., Any], needs: Needs) -> Callable[..., Any]:
     """Let FastAPI see the parameters of the function, with the request in the place of its first one."""
     signature = inspect.signature(function, eval_str=True)
     _, *others = signature.parameters.values()
@@ -144,6 +152,7 @@ def _described(endpoint: Callable[..., Any], function: Callable[..., Any], needs
 def require_caller(request: Request) -> None:
     """Refuse a caller whom the operation does not know or let in; what the request says is looked at after that."""
     if hasattr(request.scope.get("endpoint"), NEEDS):
+        require_secret(request)
         database = request.app.state.backend.database()
         with database.reading() as session:
             admit(session, request, now=database.now())
@@ -159,6 +168,7 @@ def admit(session: Session, request: Request, *, now: datetime) -> Caller:
 
 @contextmanager
 def _unit(request: Request, needs: Needs) -> Iterator[Unit]:
+    require_secret(request)
     backend: Backend = request.app.state.backend
     database = backend.database()
     now = database.now()
@@ -172,7 +182,7 @@ def _unit(request: Request, needs: Needs) -> Iterator[Unit]:
 
 
 def _admit(session: Session, request: Request, needs: Needs, *, now: datetime) -> Caller:
-    caller = caller_of(session, request, now=now)
+    caller = _recognised(session, request, now=now)
     rates: Rates = request.app.state.rates
     rates.count(caller.name)
     if not includes(caller.role, needs.role):
@@ -186,21 +196,37 @@ def _admit(session: Session, request: Request, needs: Needs, *, now: datetime) -
     return caller
 
 
+def require_secret(request: Request) -> str:
+    """What says who asks. UnknownCallerError where nothing does: the database need not be asked."""
+    secret = secret_of(request.headers, request.cookies)
+    if secret is None:
+        raise UnknownCallerError
+    return secret
+
+
+def _recognised(session: Session, request: Request, *, now: datetime) -> Caller:
+    """Who calls; where nobody is known by what was sent, that counts for the address it came from."""
+    strangers: Strangers = request.app.state.strangers
+    secret = require_secret(request)
+    try:
+        caller = caller_of(session, request, now=now)
+    except UnknownCallerError:
+        strangers.forget(secret, address_of(request))
+        raise
+    strangers.know(secret)
+    return caller
+
+
 def caller_of(session: Session, request: Request, *, now: datetime) -> Caller:
     """Who sends the request: the key in its header counts, or else the cookie of a log-in.
 
     UnknownCallerError; ForbiddenError for a change that no page of ours sent.
     """
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    if scheme:
-        if scheme.casefold() != "bearer" or not key:
-            raise UnknownCallerError
-        return api_keys.caller_of(session, key.strip(), now=now)
-    token = cookies.token_of(request)
-    if token is None:
-        raise UnknownCallerError
-    caller = log_ins.caller_of(session, token, now=now)
-    cookies.refuse_forgery(request, token)
+    secret = require_secret(request)
+    if "authorization" in request.headers:
+        return api_keys.caller_of(session, secret, now=now)
+    caller = log_ins.caller_of(session, secret, now=now)
+    cookies.refuse_forgery(request, secret)
     return caller
 
 

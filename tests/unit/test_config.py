@@ -95,20 +95,20 @@ def test_empty_variable_counts_as_absent() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("IGNY8_LEASE_SECONDS", "0", "'0' is not allowed: input should be greater than 0. Remove it to use 60."),
-        ("IGNY8_LEASE_SECONDS", "nan", "should be a finite number"),
-        ("IGNY8_LEASE_SECONDS", "soon", "should be a valid number"),
-        ("IGNY8_LOCAL_SLICE", "1.5", "should be a valid integer"),
+        ("IGNY8_LEASE_SECONDS", "0", "'0' is not allowed. Use more than 0. Remove it to use 60."),
+        ("IGNY8_LEASE_SECONDS", "nan", "'nan' is not allowed. Use a number, such as 0.5."),
+        ("IGNY8_LEASE_SECONDS", "soon", "'soon' is not allowed. Use a number, such as 0.5."),
+        ("IGNY8_LOCAL_SLICE", "1.5", "'1.5' is not allowed. Use a whole number, such as 7."),
         ("IGNY8_PUBLISH_RETRY_MINUTES", "1,x", "'x' is not allowed.*Remove it to use 1,5,15,60."),
         ("IGNY8_PUBLISH_RETRY_MINUTES", "1;5", "is not allowed"),
         ("IGNY8_LOG_LEVEL", "loud", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
         ("IGNY8_LOG_FORMAT", "xml", "'console' or 'json'"),
-        ("IGNY8_HOME", "/srv/what?", "give a folder whose path has no"),
-        ("IGNY8_STAGES", "no module", "give the dotted name of a Python module"),
-        ("IGNY8_DATABASE_URL", "mysql://h/d", "give sqlite:///<path> or postgresql"),
-        ("IGNY8_BROKER_URL", "somewhere", "give an address like redis://<host>:6379/0"),
+        ("IGNY8_HOME", "/srv/what?", "Give a folder whose path has no"),
+        ("IGNY8_STAGES", "no module", "Give the dotted name of a Python module"),
+        ("IGNY8_DATABASE_URL", "mysql://h/d", "Give sqlite:///<path> or postgresql"),
+        ("IGNY8_BROKER_URL", "somewhere", "Give an address like redis://<host>:6379/0"),
         ("IGNY8_LEASE_RENEW_SECONDS", "61", "must not be greater than IGNY8_LEASE_SECONDS"),
-        ("IGNY8_FLOWER_PORT", "70000", "less than or equal to 65535"),
+        ("IGNY8_FLOWER_PORT", "70000", "Use 65,535 or less."),
     ],
 )
 def test_wrong_value_names_the_variable_and_what_is_allowed(name: str, value: str, sentence: str) -> None:
@@ -207,7 +207,7 @@ def test_what_is_no_mail_server_is_refused_without_its_password(url: str) -> Non
 
 @pytest.mark.parametrize("address", ["nobody", "a@b@c", "Ann <ann@example.com>", "a b@example.com"])
 def test_a_sender_that_is_no_address_is_refused(address: str) -> None:
-    with pytest.raises(InvalidValueError, match=r"give an address like igny8@example\.com"):
+    with pytest.raises(InvalidValueError, match=r"Give an address like igny8@example\.com"):
         load_config({"IGNY8_MAIL_FROM": address})
 
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from pipeline.core.errors import Fault, InvalidValueError
 from pipeline.core.matrix import SiteSettings
+from pipeline.core.refusals import refusal
 from pipeline.core.walltime import shown
 from pipeline.services.settings.fields import FIELDS, Field
 
@@ -42,15 +43,14 @@ def fault_of(detail: Mapping[str, Any], fields: Mapping[str, Field] = FIELDS) ->
     """One sentence out of one of pydantic's errors about one of the fields."""
     steps = [str(step) for step in detail["loc"]]
     field = fields.get(".".join(steps)) or fields.get(".".join(steps[:-1]))
-    if field is None:
-        return Fault(".".join(steps), _sentence(str(detail["msg"])))
     if detail["type"] == "value_error":
-        return Fault(field.key, _sentence(str(detail["ctx"]["error"])))
+        return Fault(".".join(steps) if field is None else field.key, _sentence(str(detail["ctx"]["error"])))
+    if field is None:
+        return Fault(".".join(steps), str(refusal(detail["type"], detail.get("ctx") or {})))
     return Fault(field.key, f"{shown(detail['input'])} is not allowed. Use {field.allowed}.")
 
 
 def _sentence(text: str) -> str:
-    text = text.removeprefix("Value error, ")
     return text if text.endswith(".") else f"{text}."
 
 

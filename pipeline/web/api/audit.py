@@ -12,6 +12,7 @@ from pipeline.core.roles import Role, Scope
 from pipeline.services import audit, sites
 from pipeline.web.answers import problems
 from pipeline.web.api.parameters import Before, Limit, OfSite
+from pipeline.web.faults import ACTION
 from pipeline.web.operations import Unit, reads
 
 router = APIRouter(prefix="/audit", tags=[Scope.AUDIT.value])
@@ -25,9 +26,7 @@ _EVENT: Final[dict[str, Any]] = {
     "details": {},
     "at": "2026-06-03T10:30:00Z",
 }
-OfAction = Annotated[
-    str | None, Query(pattern=r"^[a-z_.]{1,64}$", description="Only this action.", examples=["run.paused"])
-]
+OfAction = Annotated[str | None, Query(pattern=ACTION, description="Only this action.", examples=["run.paused"])]
 
 
 class AuditEntry(BaseModel):

@@ -18,6 +18,7 @@ from pipeline.services.calendar import Action
 from pipeline.web.answers import problems
 from pipeline.web.api.moves import MOVE_EXAMPLE, MovedItem, moved_items
 from pipeline.web.api.parameters import LARGEST_ID, ContentId, SiteId
+from pipeline.web.faults import LOCAL_TIME
 from pipeline.web.operations import Unit, reads, writes
 
 router = APIRouter(tags=[Scope.CALENDAR.value])
@@ -36,7 +37,7 @@ _UNDONE: Final[dict[str, Any]] = {
 LocalTime = Annotated[
     str,
     Field(
-        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}$",
+        pattern=LOCAL_TIME,
         description="The date and time that the clocks of the site show.",
         examples=["2026-06-05 14:00"],
     ),

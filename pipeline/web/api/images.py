@@ -65,7 +65,7 @@ class ImageOfContent(BaseModel):
     height: int | None
 
 
-class NewPrompt(BaseModel):
+class NewImagePrompt(BaseModel):
     """What an image is to show from now on; as before where nothing is said."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"prompt": "A desk by night"}, {}]})
@@ -102,7 +102,9 @@ def list_all(unit: Unit, content_id: ContentId) -> dict[str, Any]:
     responses=problems(401, 403, 404, 409, 413, 422),
 )
 @writes(Scope.CONTENT)
-def regenerate(unit: Unit, content_id: ContentId, position: Position, new: NewPrompt | None = None) -> ImageOfContent:
+def regenerate(
+    unit: Unit, content_id: ContentId, position: Position, new: NewImagePrompt | None = None
+) -> ImageOfContent:
     """Have an image of an article in review drawn again by the next run; the one that is there stays until then."""
     article = content.get_content(unit.session, account_id=unit.account_id, content_id=content_id)
     prompt = new.prompt if new is not None else None

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from pipeline.services import sites
 from pipeline.services.keyword_files import KeywordFile, open_keyword_file
 from pipeline.web.api.parameters import SiteId
-from pipeline.web.operations import admit
+from pipeline.web.operations import admit, require_secret
 
 IMPORT_PATH_END: Final = "/keywords/import"
 #: Files up to this size are not written to disk.
@@ -46,6 +46,7 @@ Upload = Annotated[KeywordFile, Depends(received)]
 
 
 def _require_site(request: Request, site_id: int) -> None:
+    require_secret(request)
     database = request.app.state.backend.database()
     with database.reading() as session:
         caller = admit(session, request, now=database.now())

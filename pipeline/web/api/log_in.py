@@ -19,6 +19,7 @@ from pipeline.web import cookies
 from pipeline.web.answers import problems
 from pipeline.web.operations import Backend, Steps, Unit, reads, writes, writes_in_steps
 from pipeline.web.rates import Rates
+from pipeline.web.strangers import address_of
 
 router = APIRouter(tags=[Scope.ACCESS.value])
 _WRONG: Final = "This e-mail address and this password do not belong together, or nobody is let in by them. Try again."
@@ -88,7 +89,7 @@ def log_in(request: Request, response: Response, given: Credentials) -> Me:
     """Log in: the answer sets a cookie, and has the token that changes need besides."""
     backend: Backend = request.app.state.backend
     rates: Rates = request.app.state.rates
-    rates.count_log_in(request.client.host if request.client else "")
+    rates.count_log_in(address_of(request))
     database = backend.database()
     with database.transaction() as session:
         log_in_attempts.spend(session, users.email_of(given.email), now=database.now())

@@ -22,6 +22,7 @@ from pipeline.services.model_changes import (
     ModelChange,
 )
 from pipeline.web.answers import problems
+from pipeline.web.faults import DOLLARS
 from pipeline.web.operations import Unit, reads, writes
 
 router = APIRouter(prefix="/models", tags=[Scope.MODELS.value])
@@ -52,7 +53,7 @@ ModelName = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARACTERS, d
 Dollars = Annotated[
     str,
     Field(
-        pattern=r"^[0-9]{1,7}(\.[0-9]{1,9})?$",
+        pattern=DOLLARS,
         description="US dollars of ours, as a decimal string.",
         examples=["0.0006"],
     ),

@@ -67,6 +67,11 @@ def test_all_that_is_sent_or_answered_has_an_example_that_fits(name: str) -> Non
         assert all(validator.is_valid(example) for example in resolved["examples"])
 
 
+def test_no_two_models_have_one_name() -> None:
+    """Where they have, the module stands in both names, and generators of clients take neither."""
+    assert [name for name in SCHEMA["components"]["schemas"] if "__" in name] == []
+
+
 def test_the_settings_that_are_read_are_those_that_may_be_sent(sqlite_api: Api) -> None:
     found = sqlite_api.client.get(sqlite_api.settings_path).json()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -131,6 +132,50 @@ def test_every_option_of_a_model_and_of_a_provider_stands_there(group: str) -> N
 
     text = sections(_DOCUMENT)[group.capitalize()]
     assert {option for option in options if option.startswith("--") and f"`{option}`" not in text} == {"--json"}
+
+
+@pytest.mark.parametrize(("section", "change"), [("Models", ModelToSet), ("Providers", ProviderToSet)])
+def test_every_bound_of_a_model_and_of_a_provider_stands_there(section: str, change: type[BaseModel]) -> None:
+    rows = _section(section)
+    bounds = {
+        (name, f"{schema[limit]:,}")
+        for name, field in change.model_json_schema()["properties"].items()
+        for schema in field.get("anyOf", [field])
+        for limit in ("minimum", "maximum", "maxLength")
+        if limit in schema and name in rows
+    }
+
+    # These two are told by their words and their form: none that fits is too long.
+    told_otherwise = {("provider", "32"), ("base_url", "2,000")}
+    assert {(name, bound) for name, bound in bounds - told_otherwise if bound not in rows[name][2]} == set()
+
+
+def _bounds(schema: Mapping[str, Any]) -> str | None:
+    """What a variable allows, in words; None: a text, whose form is told beside it."""
+    if "enum" in schema:
+        return "one of " + ", ".join(schema["enum"])
+    if schema["type"] == "array" and schema["items"]["type"] == "integer":
+        return f"whole numbers from {schema['items']['minimum']:,} to {schema['items']['maximum']:,}, at least one"
+    if schema["type"] == "integer":
+        return f"a whole number from {schema['minimum']:,} to {schema['maximum']:,}"
+    if schema["type"] == "number":
+        return f"a number above {schema['exclusiveMinimum']:,}, at most {schema['maximum']:,}"
+    return "true or false" if schema["type"] == "boolean" else None
+
+
+def test_every_bound_of_the_environment_stands_there() -> None:
+    documented = {name: allowed for name, (allowed,) in _section("Environment, bounds").items()}
+    schemas = {
+        environment_name(key): next(choice for choice in schema.get("anyOf", [schema]) if choice.get("type") != "null")
+        for key, schema in Config.model_json_schema()["properties"].items()
+    }
+
+    def told(name: str) -> str | None:
+        of_many = (allowed for pattern, allowed in documented.items() if fnmatchcase(name, pattern))
+        return documented.get(name) or next(of_many, None)
+
+    assert {name: told(name) for name in schemas} == {name: _bounds(schema) for name, schema in schemas.items()}
+    assert [row for row in documented if "*" not in row and row not in schemas] == []
 
 
 def test_every_variable_of_the_environment_stands_there_with_its_default() -> None:
