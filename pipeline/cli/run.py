@@ -60,8 +60,7 @@ def run(
     """
     load_stages()
     if dry_run:
-        if wait:
-            raise InvalidValueError([Fault("--dry-run", "it starts nothing to wait for. Leave one of the two out.")])
+        _refuse_to_wait(wait=wait)
         tell_forecast(site, account=account, as_json=as_json)
         return
 
@@ -86,6 +85,11 @@ def run(
         document(report)
     if report["status"] not in GOOD:
         raise typer.Exit(1)
+
+
+def _refuse_to_wait(*, wait: bool) -> None:
+    if wait:
+        raise InvalidValueError([Fault("--dry-run", "it starts nothing to wait for. Leave one of the two out.")])
 
 
 def _taken_up(database: Database, live: LiveRunError) -> Accepted:

@@ -24,7 +24,7 @@ def test_a_provider_is_tested_and_the_test_is_a_call(api: Api) -> None:
         "offline-painter", "image", "0.004",
     )  # fmt: skip
     with api.database.reading() as session:
-        calls = session.scalars(select(AiCall).order_by(AiCall.id)).all()
+        calls = session.scalars(select(AiCall).where(AiCall.step == "test").order_by(AiCall.id)).all()
     assert [call.id for call in calls] == [cheapest.json()["call_id"], chosen.json()["call_id"]]
     assert {(call.account_id, call.step, call.charged_amount) for call in calls} == {(api.mine.account_id, "test", 0)}
 
@@ -46,7 +46,7 @@ def test_what_cannot_be_tested_is_refused(sqlite_api: Api, name: str, body: obje
 
     assert answer.status_code == status
     with sqlite_api.database.reading() as session:
-        assert session.scalar(select(func.count()).select_from(AiCall)) == 0
+        assert session.scalar(select(func.count()).where(AiCall.step == "test")) == 0
 
 
 def test_an_owner_may_neither_test_nor_add(sqlite_api: Api) -> None:
