@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 from pydantic_core._pydantic_core import list_all_errors
 
-from pipeline.core.refusals import refusal
+from pipeline.core.shapes import refusal
 
 _ALL = {found["type"]: found for found in list_all_errors()}
 #: What programmers are told.
