@@ -118,6 +118,8 @@ class Config(BaseModel):
     #: Least words of an article.
     min_words: Count = 800
 
+    #: The folder of `pg_dump` and `pg_restore`; None: where programs are looked for.
+    postgresql_programs: Path | None = None
     #: Whether addresses that customers set may lie in private networks: for a laboratory.
     allow_private_sites: bool = False
     #: Server that e-mail goes out by; None: none does.

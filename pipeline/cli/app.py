@@ -11,6 +11,8 @@ from pipeline.cli import (
     account,
     account_end,
     api_keys,
+    author_profiles,
+    backup,
     calendar_feed,
     calendar_moves,
     content,
@@ -23,6 +25,7 @@ from pipeline.cli import (
     keywords,
     models,
     notifications,
+    preferences,
     processes,
     prompts,
     providers,
@@ -37,6 +40,7 @@ from pipeline.cli import (
     site_health,
     sites,
     users,
+    versions,
     webhooks,
 )
 from pipeline.cli.failures import Commands
@@ -84,14 +88,21 @@ app.command("demo")(demo.demo)
 app.command("init")(installation.init)
 app.command("up")(processes.up)
 app.command("doctor")(doctor.doctor)
+app.command("backup")(backup.back_up)
+app.command("restore")(backup.restore)
 _group("site", sites.app, "Sites: add one, list them, show one, check whether it is well, delete one.")
 sites.app.command("test")(site_health.check)
 sites.app.command("sync")(site_health.check_all)
 sites.app.command("delete")(site_deletion.delete)
 sites.app.command("restore")(site_deletion.restore)
-_group("keywords", keywords.app, "Keywords of a site: import a file, add, list.")
+_group("keywords", keywords.app, "Keywords of a site: import a file, add, list, delete.")
 _group("settings", settings.app, "Settings of a site: show, set, preset, reset.")
 _group("prompts", prompts.app, "What the stages tell their models: list, show, set, reset.")
+_group(
+    "author-profiles",
+    author_profiles.app,
+    "Whom sites may write as: list, show, add, edit, delete, restore, choose one for a site.",
+)
 app.command("run")(run.run)
 app.command("runs")(runs.runs)
 app.command("run-show")(runs.run_show)
@@ -109,14 +120,17 @@ content.app.command("reject")(reviews.reject)
 content.app.command("edit")(reviews.edit)
 content.app.command("withdraw")(reviews.withdraw)
 content.app.command("delete")(reviews.delete)
+content.app.command("versions")(versions.versions)
+content.app.command("restore")(versions.restore)
 app.command("publish")(publishing.publish)
-_group("credits", credit.app, "Credits of an account: show, grant, refund.")
+_group("credits", credit.app, "Credits of an account: show, every movement, grant, refund.")
 app.command("report")(report.report)
 _group("account", account.app, "Accounts: add one, export or erase one.")
 account.app.command("export")(account_end.export)
 account.app.command("erase")(account_end.erase)
 _group("api-keys", api_keys.app, "API keys of an account: create, list, rotate, revoke.")
 _group("users", users.app, "People of an account: add, list, disable, enable, password, role, sites.")
+_group("preferences", preferences.app, "What a person prefers in how pages look: show, set.")
 _group("account-settings", defaults.of_account, "What an account decides for its sites: show, set.")
 _group("system-settings", defaults.of_system, "What the system decides for all accounts: show, set.")
 _group("models", models.app, "Models that may be asked, with cost and price: list, set, retire.")

@@ -9,17 +9,28 @@ from rich.tree import Tree
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from pipeline.cli.edge import account_of, reading
-from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, ContentArgument, JsonOption, LimitOption, SiteArgument
-from pipeline.cli.output import console, document, note, say, status, table
+from pipeline.cli.edge import account_of, reading, ready_database
+from pipeline.cli.options import (
+    DEFAULT_ACCOUNT,
+    AccountOption,
+    ContentArgument,
+    CsvOption,
+    JsonOption,
+    LimitOption,
+    SiteArgument,
+)
+from pipeline.cli.output import console, csv_rows, document, note, say, status, table
 from pipeline.core.states import ContentStatus
 from pipeline.models import Content, Publication
-from pipeline.services import content, sites
+from pipeline.services import content, content_restores, exports, sites
 from pipeline.services.content import Lineage
 
 app = typer.Typer()
 
 StatusOption = Annotated[ContentStatus | None, typer.Option("--status", help="Only those of this status.")]
+DeletedOption = Annotated[
+    bool, typer.Option("--deleted", help="Those that were deleted and can be restored, of any status, instead.")
+]
 LineageOption = Annotated[bool, typer.Option("--lineage", help="Follow it back to its keywords.")]
 _BRIEF = ("id", "site_id", "content_task_id", "title", "slug", "status", "word_count", "images_missing", "approved_at")
 _FULL = ("meta_title", "meta_description", "excerpt", "tags", "body_html", "held_back", "version", "created_at")
@@ -30,14 +41,23 @@ def list_some(
     site: SiteArgument,
     *,
     with_status: StatusOption = None,
+    deleted: DeletedOption = False,
     limit: LimitOption = 100,
     account: AccountOption = DEFAULT_ACCOUNT,
+    as_csv: CsvOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """List a site's articles."""
-    with reading() as session:
+    database = ready_database()
+    with database.reading() as session:
         row = sites.find_site(session, account_of(session, account).id, site)
-        found = content.list_contents(session, site=row, status=with_status, limit=limit).items
+        if as_csv:
+            csv_rows(session, exports.of_contents(row, status=with_status), as_json=as_json)
+            return
+        if deleted:
+            found = content_restores.list_deleted(session, site=row, now=database.now(), limit=limit).items
+        else:
+            found = content.list_contents(session, site=row, status=with_status, limit=limit).items
     if as_json:
         document([{name: getattr(article, name) for name in _BRIEF} for article in found])
         return

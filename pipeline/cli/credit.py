@@ -1,4 +1,4 @@
-"""Owns `credits show|grant|refund`."""
+"""Owns `credits show|entries|grant|refund`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from uuid import uuid4
 import typer
 
 from pipeline.cli.edge import ACTOR, account_of, reading, ready_database
-from pipeline.cli.options import DEFAULT_ACCOUNT, LARGEST_ID, AccountOption, JsonOption
-from pipeline.cli.output import document, say
+from pipeline.cli.options import DEFAULT_ACCOUNT, LARGEST_ID, AccountOption, CsvOption, JsonOption, LimitOption
+from pipeline.cli.output import csv_rows, document, say, table
 from pipeline.core.errors import Fault, InvalidValueError
 from pipeline.core.money import credit_string, shown, ucr
-from pipeline.services import audit, refunds
+from pipeline.services import audit, exports, refunds
 from pipeline.services import credits as ledger
+from pipeline.services import entries as ledger_entries
 from pipeline.services.credits import Balance
+from pipeline.services.entries import EntryKind
 
 app = typer.Typer()
 #: The ledger counts micro-credits in 64 bits.
@@ -28,6 +30,7 @@ CallArgument = Annotated[
     int, typer.Argument(metavar="CALL", max=LARGEST_ID, help="The call, by its id.", show_default=False)
 ]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept with the entry.", show_default=False)]
+KindOption = Annotated[EntryKind | None, typer.Option("--kind", help="Only entries of this kind.")]
 NoteOption = Annotated[str, typer.Option("--note", help="Why; kept with the entry.")]
 KeyOption = Annotated[
     str | None, typer.Option("--key", help="Book it once: a second grant of the same key changes nothing.")
@@ -40,6 +43,35 @@ def show(*, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = Fals
     with reading() as session:
         found = ledger.balance(session, account_of(session, account).id)
     _tell(found, as_json=as_json)
+
+
+@app.command("entries")
+def entries(
+    *,
+    kind: KindOption = None,
+    limit: LimitOption = 50,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    as_csv: CsvOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List the movements of an account's balance, the newest first."""
+    with reading() as session:
+        owner = account_of(session, account)
+        if as_csv:
+            csv_rows(session, exports.of_entries(owner.id, kind=kind), as_json=as_json)
+            return
+        found = ledger_entries.list_entries(session, account_id=owner.id, kind=kind, limit=limit)
+    if as_json:
+        names = ("id", "kind", "call_id", "note", "created_at")
+        document(
+            [{**{name: getattr(row, name) for name in names}, "amount": credit_string(row.amount)} for row in found]
+        )
+        return
+    rows = [
+        (row.id, row.created_at.strftime("%Y-%m-%d %H:%M UTC"), row.kind, shown(row.amount), row.call_id, row.note)
+        for row in found
+    ]
+    table(["id", "when", "kind", "credits", "call", "note"], rows, right=["id", "credits", "call"])
 
 
 @app.command("grant")

@@ -1,18 +1,27 @@
-"""Owns `keywords import|add|list`."""
+"""Owns `keywords import|add|list|delete`."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipeline.cli.edge import account_of, reading, ready_database
-from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, LimitOption, SiteArgument
-from pipeline.cli.output import document, note, say, status, table
+from pipeline.cli.edge import ACTOR, account_of, reading, ready_database
+from pipeline.cli.options import (
+    DEFAULT_ACCOUNT,
+    LARGEST_ID,
+    AccountOption,
+    CsvOption,
+    JsonOption,
+    LimitOption,
+    SiteArgument,
+)
+from pipeline.cli.output import csv_rows, document, note, say, status, table
 from pipeline.core.states import KeywordStatus
 from pipeline.core.words import counted
-from pipeline.services import keywords, sites
+from pipeline.services import exports, keywords, sites
 from pipeline.services.keyword_files import open_keyword_file
 from pipeline.services.keywords import ImportReport
 
@@ -26,6 +35,9 @@ FileArgument = Annotated[
     ),
 ]
 WordsArgument = Annotated[list[str], typer.Argument(metavar="KEYWORD...", help="Search phrases.", show_default=False)]
+KeywordArgument = Annotated[
+    int, typer.Argument(metavar="ID", max=LARGEST_ID, help="The keyword, by its id.", show_default=False)
+]
 StatusOption = Annotated[KeywordStatus | None, typer.Option("--status", help="Only those of this status.")]
 
 
@@ -87,11 +99,15 @@ def list_some(
     with_status: StatusOption = None,
     limit: LimitOption = 100,
     account: AccountOption = DEFAULT_ACCOUNT,
+    as_csv: CsvOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """List a site's keywords."""
     with reading() as session:
         row = sites.find_site(session, account_of(session, account).id, site)
+        if as_csv:
+            csv_rows(session, exports.of_keywords(row, status=with_status), as_json=as_json)
+            return
         found = keywords.list_keywords(session, site=row, status=with_status, limit=limit).items
     if as_json:
         names = ("id", "text", "volume", "difficulty", "intent", "country", "status", "cluster_id")
@@ -99,3 +115,19 @@ def list_some(
         return
     rows = [(word.id, word.text, word.volume, word.difficulty, status(word.status)) for word in found]
     table(["id", "keyword", "volume", "difficulty", "status"], rows, right=["id", "volume", "difficulty"])
+
+
+@app.command("delete")
+def delete(
+    keyword_id: KeywordArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False
+) -> None:
+    """Delete a keyword: nothing is made of it any more; what came of it stays. Added again, it is back."""
+    database = ready_database()
+    with database.transaction() as session:
+        row = keywords.get_keyword(session, account_id=account_of(session, account).id, keyword_id=keyword_id)
+        below = keywords.delete(session, row, actor=ACTOR, now=database.now())
+    if as_json:
+        document({"keyword_id": row.id, **asdict(below)})
+        return
+    ideas, articles = counted(below.ideas, "idea"), counted(below.articles, "article")
+    say(f"{row.text} is deleted. What came of it stays: {ideas}, {articles}.")

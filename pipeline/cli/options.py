@@ -26,6 +26,9 @@ ChangesArgument = Annotated[
     ),
 ]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="Show at most this many.")]
+CsvOption = Annotated[
+    bool, typer.Option("--csv", help="Print every row as CSV on stdout, the oldest first, whatever --limit says.")
+]
 
 __all__ = [
     "DEFAULT_ACCOUNT",
@@ -33,6 +36,7 @@ __all__ = [
     "AccountOption",
     "ChangesArgument",
     "ContentArgument",
+    "CsvOption",
     "JsonOption",
     "LimitOption",
     "RunArgument",

@@ -1,4 +1,4 @@
-"""Owns how commands speak: one JSON document on stdout, or words and restrained tables; notes on stderr, always."""
+"""Owns how commands speak: one JSON document or CSV on stdout, or words and restrained tables; notes on stderr."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from sqlalchemy.orm import Session
+
+from pipeline.core import csv_text
+from pipeline.core.errors import InvalidValueError
+from pipeline.services import exports
+from pipeline.services.exports import Export
 
 #: Width of tables that nobody looks at in a terminal: nothing is cut.
 _UNBOUNDED: Final = 10_000
@@ -58,6 +64,16 @@ def document(data: object) -> None:
     """Print the one JSON document of a command."""
     takes_all = (sys.stdout.encoding or "").casefold().startswith("utf")
     sys.stdout.write(json.dumps(data, ensure_ascii=not takes_all, indent=2, default=_plain) + "\n")
+    sys.stdout.flush()
+
+
+def csv_rows(session: Session, export: Export, *, as_json: bool) -> None:
+    """Print every row of a list as CSV on stdout. InvalidValueError where JSON is wanted as well."""
+    if as_json:
+        raise InvalidValueError("--csv and --json are two ways to print one thing. Give one of them.")
+    sys.stdout.write(csv_text.header(export.columns))
+    for rows in exports.portions(session, export):
+        sys.stdout.write(csv_text.lines(export.columns, rows))
     sys.stdout.flush()
 
 

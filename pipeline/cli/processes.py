@@ -53,6 +53,7 @@ def up(*, with_flower: FlowerOption = True, with_web: WebOption = True, as_json:
             if stack.flower_url:
                 say(f"Flower: {stack.flower_url} (user {USER}, password in {settings.home / FILE_NAME})")
             if stack.web_url:
+                say(f"Console: {stack.web_url}/ (people log in; `igny8 users add EMAIL` lets somebody in)")
                 say(f"API: {stack.web_url}/api/v1 (a key: igny8 api-keys create --role owner)")
             if first:
                 say(first.sentence)

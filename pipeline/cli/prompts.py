@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +10,7 @@ from sqlalchemy.orm import Session
 from pipeline.cli.edge import ACTOR, account_of, load_stages, ready_database
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption
 from pipeline.cli.output import document, say, table
-from pipeline.core.errors import InvalidValueError
+from pipeline.cli.text_files import read_text
 from pipeline.services import prompts, sites
 from pipeline.services.prompts import InForce, PromptedStage
 
@@ -73,7 +71,7 @@ def set_words(
     as_json: JsonOption = False,
 ) -> None:
     """Let a stage tell its model the words of a file, from the next run on; what was before stays a version."""
-    _save(which, _read(file), site=site, account=account, as_json=as_json)
+    _save(which, read_text(file), site=site, account=account, as_json=as_json)
 
 
 @app.command("reset")
@@ -112,13 +110,3 @@ def _save(which: PromptedStage, text: str | None, *, site: str | None, account: 
 def _whose(session: Session, account: str, site: str | None) -> tuple[int, int | None]:
     owner = account_of(session, account)
     return owner.id, None if site is None else sites.find_site(session, owner.id, site).id
-
-
-def _read(file: str) -> str:
-    """The text, before anything of the database is asked."""
-    try:
-        return sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
-    except OSError as error:
-        raise InvalidValueError(f"{file} cannot be read: {error.strerror}. Give the path of a text file.") from None
-    except UnicodeDecodeError:
-        raise InvalidValueError(f"{file} is no text in UTF-8. Save it as UTF-8, then try again.") from None

@@ -9,8 +9,9 @@ import typer
 
 from pipeline.cli.edge import account_of, ready_database
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption
-from pipeline.cli.output import document, say, table
+from pipeline.cli.output import csv_rows, document, say, table
 from pipeline.core.money import percent_string, shown, shown_dollars
+from pipeline.services import exports
 from pipeline.services.cost_reports import MOST_ROWS, Figures, Period, Report, ReportBy, cost_report
 
 _DATES: Final = ["%Y-%m-%d"]
@@ -22,6 +23,7 @@ LastOption = Annotated[
     datetime | None, typer.Option("--last", formats=_DATES, help="The last day, in UTC; without it today.")
 ]
 EverybodyOption = Annotated[bool, typer.Option("--all-accounts", help="Of all accounts together.")]
+CsvOption = Annotated[bool, typer.Option("--csv", help="Print the rows as CSV on stdout.")]
 RowsOption = Annotated[
     int, typer.Option("--limit", min=1, max=MOST_ROWS, help="Show at most this many, the highest charges first.")
 ]
@@ -35,6 +37,7 @@ def report(
     account: AccountOption = DEFAULT_ACCOUNT,
     everybody: EverybodyOption = False,
     limit: RowsOption = 1_000,
+    as_csv: CsvOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Report what calls cost, what they brought and what is left, by model, stage, site, day or account."""
@@ -43,6 +46,9 @@ def report(
     with database.reading() as session:
         account_id = None if everybody else account_of(session, account).id
         found = cost_report(session, by, account_id=account_id, period=period, limit=limit)
+        if as_csv:
+            csv_rows(session, exports.of_report(found, with_dollars=True), as_json=as_json)
+            return
     if as_json:
         document(found.as_json(with_dollars=True))
         return

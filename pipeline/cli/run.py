@@ -14,12 +14,13 @@ from pipeline.cli.edge import account_of, load_stages, ready_database
 from pipeline.cli.failures import INTERRUPTED
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, SiteArgument
 from pipeline.cli.output import document, note, say
-from pipeline.cli.stacks import Workforce
+from pipeline.cli.stacks import Workforce, stack_runs
 from pipeline.cli.watch import watch
 from pipeline.config import config
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import ConflictError, LiveRunError, PipelineError
 from pipeline.core.states import RunStatus
 from pipeline.db.session import Database
+from pipeline.models import Run
 from pipeline.services import runs, sites
 from pipeline.services.runs import Started
 
@@ -49,7 +50,7 @@ def run(
     """Run a site through the seven stages.
 
     Without --wait the run is accepted and done by the stack that runs, or by the next one. With it, a stack is started
-    for as long as the run takes where none is running.
+    for as long as the run takes where none is running, and a live run that was left behind is gone on with.
     """
     load_stages()
 
@@ -62,7 +63,10 @@ def run(
         tell_accepted(accept(database, start), as_json=as_json)
         return
     require_broker()
-    started = accept(database, start, send=False)
+    try:
+        started = accept(database, start, send=False)
+    except LiveRunError as error:
+        started = _taken_up(database, error)
     if started.started.run_id is None:
         tell_accepted(started, as_json=as_json)
         return
@@ -71,6 +75,18 @@ def run(
         document(report)
     if report["status"] not in GOOD:
         raise typer.Exit(1)
+
+
+def _taken_up(database: Database, live: LiveRunError) -> Accepted:
+    """The live run in the place of another one, where nobody works on it. LiveRunError, or ConflictError if paused."""
+    if stack_runs(database):
+        raise live
+    with database.reading() as session:
+        if session.get_one(Run, live.run_id).status is RunStatus.PAUSED:
+            told = f"The site already has a live run ({live.run_id}), which is paused."
+            raise ConflictError(f"{told} Resume it: igny8 resume {live.run_id}. Then start again: it is taken up.")
+    note(f"Run {live.run_id} of this site is live, and nobody works on it: going on with that one.")
+    return Accepted(Started(live.run_id, None, None), sent=False)
 
 
 def accept(database: Database, start: Callable[[Session, datetime], Started], *, send: bool = True) -> Accepted:

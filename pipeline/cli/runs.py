@@ -10,12 +10,12 @@ import typer
 from sqlalchemy.orm import Session
 
 from pipeline.cli.edge import ACTOR, account_of, load_stages, reading, ready_database
-from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, LimitOption, RunArgument
-from pipeline.cli.output import document, local_instant, say, status, table
+from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, CsvOption, JsonOption, LimitOption, RunArgument
+from pipeline.cli.output import csv_rows, document, local_instant, say, status, table
 from pipeline.cli.run import accept, tell_accepted
 from pipeline.cli.run_table import print_report
 from pipeline.models import Run
-from pipeline.services import reports, run_control, sites
+from pipeline.services import exports, reports, run_control, sites
 from pipeline.services import runs as service
 
 OptionalSite = Annotated[
@@ -28,12 +28,16 @@ def runs(
     *,
     limit: LimitOption = 20,
     account: AccountOption = DEFAULT_ACCOUNT,
+    as_csv: CsvOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """List runs, the newest first."""
     with reading() as session:
         owner = account_of(session, account)
         site_id = None if site is None else sites.find_site(session, owner.id, site).id
+        if as_csv:
+            csv_rows(session, exports.of_runs(owner.id, site_id=site_id), as_json=as_json)
+            return
         found = service.list_runs(session, account_id=owner.id, site_id=site_id, limit=limit)
         names = {row.id: row for row in sites.list_sites(session, account_id=owner.id)}
     if as_json:

@@ -33,7 +33,7 @@ def webhook_json(row: Webhook, last: Delivery | None) -> dict[str, Any]:
     """A webhook as every command prints it; its secret is never shown again."""
     names = ("status", "attempts", "due_at", "last_answer")
     return {
-        **{name: getattr(row, name) for name in ("id", "url", "kinds", "active", "created_at")},
+        **{name: getattr(row, name) for name in ("id", "url", "kinds", "active", "created_at", "ends_at")},
         "last_delivery": None if last is None else {name: getattr(last, name) for name in names},
     }
 

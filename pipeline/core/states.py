@@ -148,7 +148,7 @@ TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
         ContentStatus.PUBLISHED: frozenset(
             {ContentStatus.REVIEW, ContentStatus.APPROVED, ContentStatus.REJECTED, ContentStatus.NEEDS_ATTENTION}
         ),
-        ContentStatus.REJECTED: frozenset({ContentStatus.REVIEW}),
+        ContentStatus.REJECTED: frozenset({ContentStatus.DRAFT, ContentStatus.IMAGES, ContentStatus.REVIEW}),
         ContentStatus.NEEDS_ATTENTION: frozenset(
             {
                 ContentStatus.DRAFT,

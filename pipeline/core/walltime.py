@@ -34,6 +34,8 @@ _CLOCK_TIME: Final = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 _FIRST_INSTANT: Final = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
 _SHOWN_CHARACTERS: Final = 60
 _Entry = TypeVar("_Entry")
+#: In the list of zones, and the zone of no place: what a machine shows that was never told where it is.
+_NO_PLACES: Final = frozenset({"Factory"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +216,7 @@ def _offset(instant: datetime, zone: ZoneInfo) -> timedelta:
 
 @cache
 def _zone_names() -> frozenset[str]:
-    return frozenset(files(tzdata).joinpath("zones").read_text(encoding="utf-8").split())
+    return frozenset(files(tzdata).joinpath("zones").read_text(encoding="utf-8").split()) - _NO_PLACES
 
 
 @cache

@@ -17,7 +17,7 @@ from pipeline.config import config
 from pipeline.db.session import Database
 from pipeline.logs import get_logger
 from pipeline.models import Base
-from pipeline.services import alerts, clearing, housekeeping, invariants
+from pipeline.services import alerts, author_profiles, clearing, housekeeping, invariants
 
 #: Rows of one table whose laws are checked in one sweep. Large: the charges of calls have no index of their own.
 BOOKS_PORTION: Final = 20_000
@@ -56,6 +56,7 @@ def _steps(now: datetime) -> dict[str, Step]:
         "dead": lambda session: housekeeping.forget_the_dead(session, now=now),
         "sites": lambda session: clearing.clear_sites(session, now=now, size=PORTION),
         "keywords": lambda session: clearing.forget_keywords(session, now=now, size=PORTION),
+        "author_profiles": lambda session: author_profiles.forget_deleted(session, now=now, size=PORTION),
         "reviews": lambda session: housekeeping.remind_of_reviews(session, size=SITES_A_PORTION, now=now),
     }
 

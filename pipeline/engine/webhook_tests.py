@@ -12,6 +12,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.engine import webhooks
 from pipeline.models import Webhook
 from pipeline.secrets import decrypted
+from pipeline.signing import encoded
 
 #: What `X-IGNY8-Kind` says of a test.
 KIND: Final = "test"
@@ -30,7 +31,7 @@ def post_test(webhook: Webhook, *, settings: Config, now: datetime) -> Tried:
     """Post a test to the webhook, signed as every delivery is."""
     public_id = str(uuid.uuid4())
     told = {"id": public_id, "kind": KIND, "account_id": webhook.account_id, "message": "This is a test of IGNY8."}
-    envelope = webhooks.Envelope(public_id, KIND, webhooks.encoded(told))
+    envelope = webhooks.Envelope(public_id, KIND, encoded(told))
     try:
         answer = webhooks.send(
             webhook.url,

@@ -1,20 +1,17 @@
-"""Owns what a webhook is sent: the body, its signature, and what an answer to it means.
+"""Owns what a webhook is sent, and what an answer to it means.
 
-The body and the id of a delivery are the same at every try; what is signed is the instant of the try, a dot, the body.
 Never: rows; redirects.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from pipeline.models import Notification
 from pipeline.net import Answer, post
+from pipeline.signing import encoded, signed_headers
 
 TIMEOUT_SECONDS: Final = 10.0
 _GONE: Final = 410
@@ -45,27 +42,11 @@ def envelope(notification: Notification, *, public_id: str) -> Envelope:
     return Envelope(public_id, notification.kind.value, encoded(told))
 
 
-def encoded(told: dict[str, Any]) -> bytes:
-    """A body's bytes: the same for the same contents."""
-    return json.dumps(told, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
-
-
-def signature(secret: str, *, timestamp: int, body: bytes) -> str:
-    """HMAC-SHA256 over timestamp, dot and body, in hexadecimal, its version in front."""
-    return "v1=" + hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
-
-
 def send(url: str, envelope: Envelope, *, secret: str, now: datetime, allow_private: bool) -> Answer:
     """Post it once. UnreachableError and PrivateAddressError as of `pipeline.net`."""
-    timestamp = int(now.timestamp())
-    headers = {
-        "Content-Type": "application/json; charset=utf-8",
-        "User-Agent": "igny8-pipeline",
-        "X-IGNY8-Delivery": envelope.public_id,
-        "X-IGNY8-Kind": envelope.kind,
-        "X-IGNY8-Timestamp": str(timestamp),
-        "X-IGNY8-Signature": signature(secret, timestamp=timestamp, body=envelope.body),
-    }
+    headers = signed_headers(
+        delivery_id=envelope.public_id, kind=envelope.kind, body=envelope.body, secret=secret, now=now
+    )
     return post(url, envelope.body, headers=headers, timeout_seconds=TIMEOUT_SECONDS, allow_private=allow_private)
 
 

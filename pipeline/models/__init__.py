@@ -4,6 +4,7 @@ from pipeline.models.access import ApiKey, IdempotencyKey
 from pipeline.models.accounts import Account, User
 from pipeline.models.ai import AiModel
 from pipeline.models.audit import AuditEvent, BeatClaim, Heartbeat, HousekeepingPosition
+from pipeline.models.author_profiles import AuthorProfile
 from pipeline.models.base import Base
 from pipeline.models.calendar import CalendarSlot, SiteCalendar, UndoRecord
 from pipeline.models.credits import AiCall, CreditEntry
@@ -31,6 +32,7 @@ __all__ = [
     "AiModel",
     "ApiKey",
     "AuditEvent",
+    "AuthorProfile",
     "Base",
     "BeatClaim",
     "CalendarFeed",

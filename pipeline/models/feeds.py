@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -21,3 +23,5 @@ class CalendarFeed(Base):
     #: SHA-256 of the token, in hexadecimal digits: what it is found by.
     token_hash: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[Instant] = mapped_column(default=utc_now)
+    #: A key that expires made it, and it ends with the key; NULL: it stays.
+    ends_at: Mapped[datetime | None]

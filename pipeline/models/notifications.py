@@ -50,7 +50,8 @@ class Webhook(Base):
     """An address of an account that wants notifications of some kinds."""
 
     __tablename__ = "webhooks"
-    __table_args__ = (UniqueConstraint("account_id", "url"),)
+    #: No id is ever given twice: whoever still names one that is gone meets nobody else's.
+    __table_args__ = (UniqueConstraint("account_id", "url"), {"sqlite_autoincrement": True})
 
     id: Mapped[Id]
     account_id: Mapped[AccountId]
@@ -61,6 +62,8 @@ class Webhook(Base):
     kinds: Mapped[list[Any]] = mapped_column(Json)
     active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[Instant] = mapped_column(default=utc_now)
+    #: A key that expires made it, and it ends with the key; NULL: it stays.
+    ends_at: Mapped[datetime | None]
 
 
 class Delivery(Base):

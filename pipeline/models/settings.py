@@ -6,13 +6,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Float, Index, Numeric, String, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Float, ForeignKey, Index, Numeric, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.models.base import AccountId, Base, Id, Instant, Json, SiteId, utc_now, word_check
+from pipeline.models.types import BigId
 
 _WILL_RUN = text("next_run_at IS NOT NULL")
 _IS_QUEUED = text("queued_for IS NOT NULL")
+_HAS_PROFILE = text("content_author_profile_id IS NOT NULL")
 
 
 class SiteAutomationSettings(Base):
@@ -25,6 +27,12 @@ class SiteAutomationSettings(Base):
         word_check("automation_overlap", ("skip", "queue")),
         Index("ix_site_settings_next_run_at", "next_run_at", sqlite_where=_WILL_RUN, postgresql_where=_WILL_RUN),
         Index("ix_site_settings_queued_for", "queued_for", sqlite_where=_IS_QUEUED, postgresql_where=_IS_QUEUED),
+        Index(
+            "ix_site_settings_author_profile",
+            "content_author_profile_id",
+            sqlite_where=_HAS_PROFILE,
+            postgresql_where=_HAS_PROFILE,
+        ),
     )
 
     id: Mapped[Id]
@@ -56,6 +64,8 @@ class SiteAutomationSettings(Base):
     content_audience: Mapped[str | None] = mapped_column(String(500))
     content_tone: Mapped[str | None] = mapped_column(String(200))
     content_author_profile: Mapped[str | None] = mapped_column(String(2_000))
+    #: The profile that those words are of, and follow; NULL: they are the site's own.
+    content_author_profile_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("author_profiles.id"))
     content_ideas_per_cluster: Mapped[int] = mapped_column(default=3)
     content_in_article_images: Mapped[int] = mapped_column(default=2)
     #: When the next run starts, jitter included: computed from now on every change; NULL while off or paused.

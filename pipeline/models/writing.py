@@ -84,6 +84,8 @@ class Content(Base):
     version: Mapped[int] = mapped_column(default=1)
     #: A person deleted it: rows that came of it stay, nobody is shown it.
     deleted_at: Mapped[datetime | None]
+    #: The status in which it was deleted; NULL: it was not, or nobody wrote that down then.
+    deleted_as: Mapped[ContentStatus | None] = mapped_column(Status(ContentStatus))
     times_tried: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[Instant] = mapped_column(default=utc_now)
 

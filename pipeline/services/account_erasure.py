@@ -16,6 +16,7 @@ from pipeline.models import (
     Account,
     ApiKey,
     AuditEvent,
+    AuthorProfile,
     CalendarFeed,
     ContentVersion,
     CreditEntry,
@@ -98,8 +99,10 @@ def _erase_settings(session: Session, account_id: int) -> None:
     """Whom the sites write for and as whom, also in what every run keeps of its settings; a run stays readable."""
     paused = table_of(SiteAutomationSettings).c.paused_reason
     words: dict[str, Any] = {f"content_{name}": None for name in _WORDS}
+    words["content_author_profile_id"] = None
     words["paused_reason"] = case((paused.is_not(None), ERASED))
     _change(session, SiteAutomationSettings, account_id, words)
+    session.execute(delete(table_of(AuthorProfile)).where(table_of(AuthorProfile).c.account_id == account_id))
     runs, last = table_of(Run), 0
     query = select(runs.c.id, runs.c.settings).where(runs.c.account_id == account_id).order_by(runs.c.id)
     while found := session.execute(query.where(runs.c.id > last).limit(_AT_ONCE)).all():

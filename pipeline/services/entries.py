@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipeline.models import CreditEntry
+from pipeline.services.listing import Page, page
+
+
+class EntryKind(StrEnum):
+    """What moved the balance."""
+
+    GRANT = "grant"
+    PURCHASE = "purchase"
+    CHARGE = "charge"
+    REFUND = "refund"
+    ADJUSTMENT = "adjustment"
 
 
 def list_entries(
@@ -20,3 +32,11 @@ def list_entries(
     if before_id is not None:
         query = query.where(CreditEntry.id < before_id)
     return session.scalars(query.order_by(CreditEntry.id.desc()).limit(limit)).all()
+
+
+def oldest_first(
+    session: Session, *, account_id: int, kind: str | None = None, after_id: int = 0, limit: int = 50
+) -> Page[CreditEntry]:
+    """The account's entries, of one kind or of all, in the order they were booked, from behind `after_id`."""
+    where = [CreditEntry.account_id == account_id, *([] if kind is None else [CreditEntry.kind == kind])]
+    return page(session, CreditEntry, *where, after_id=after_id, limit=limit)

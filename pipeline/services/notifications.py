@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 
-from sqlalchemy import CursorResult, case, insert, select, update
+from sqlalchemy import CursorResult, case, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.config import config
@@ -85,6 +85,12 @@ def list_notifications(
     return session.scalars(query.limit(limit)).all()
 
 
+def count_unread(session: Session, *, account_id: int, up_to: int = 100) -> int:
+    """How many nobody has read; counting ends at `up_to`."""
+    unread = select(Notification.id).where(Notification.account_id == account_id, Notification.read_at.is_(None))
+    return session.scalar(select(func.count()).select_from(unread.limit(up_to).subquery())) or 0
+
+
 def mark_read(session: Session, *, account_id: int | None, notification_id: int | None = None, now: datetime) -> int:
     """Somebody has read one, or (None) all of the account's. How many were unread; NotFoundError for an unknown one.
 
@@ -143,7 +149,8 @@ def _deliveries(
         "webhook_id": None,
         "user_id": None,
     }
-    hooks = select(Webhook.id, Webhook.kinds).where(Webhook.account_id == account_id, Webhook.active)
+    lasts = or_(Webhook.ends_at.is_(None), Webhook.ends_at > now)
+    hooks = select(Webhook.id, Webhook.kinds).where(Webhook.account_id == account_id, Webhook.active, lasts)
     for webhook_id, kinds in session.execute(hooks):
         if kind in kinds:
             yield row | {"channel": "webhook", "webhook_id": webhook_id, "public_id": str(uuid.uuid4())}

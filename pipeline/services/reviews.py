@@ -88,6 +88,7 @@ def delete(session: Session, content: Content, *, actor: str, now: datetime) -> 
         then="delete it",
         now=now,
         deleted_at=now,
+        deleted_as=Content.status,
     )
     _record(session, content, "content.deleted", actor=actor, now=now, note=None)
     return taken_off

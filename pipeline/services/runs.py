@@ -63,7 +63,7 @@ def retry(session: Session, run: Run, *, now: datetime) -> Started:
 
 
 def get_run(session: Session, *, account_id: int, run_id: int) -> Run:
-    """The account's run of that id; NotFoundError."""
+    """The account's run of that id, that of a deleted site too: what it cost stays to be seen. NotFoundError."""
     run = session.scalars(select(Run).where(Run.id == run_id, Run.account_id == account_id)).one_or_none()
     if run is None:
         raise NotFoundError(f"There is no run {run_id}. `igny8 runs` lists yours.")
@@ -73,8 +73,9 @@ def get_run(session: Session, *, account_id: int, run_id: int) -> Run:
 def list_runs(
     session: Session, *, account_id: int, site_id: int | None = None, before_id: int | None = None, limit: int = 50
 ) -> list[Run]:
-    """The account's runs, newest first; with `before_id` only those that are older."""
-    query = select(Run).where(Run.account_id == account_id).order_by(Run.id.desc()).limit(limit)
+    """The account's runs, newest first; with `before_id` only those that are older. None of a deleted site."""
+    own = (Run.account_id == account_id, sites.of_a_site_that_is_there(Run.site_id))
+    query = select(Run).where(*own).order_by(Run.id.desc()).limit(limit)
     if before_id is not None:
         query = query.where(Run.id < before_id)
     return list(session.scalars(query if site_id is None else query.where(Run.site_id == site_id)))
@@ -83,8 +84,9 @@ def list_runs(
 def oldest_first(
     session: Session, *, account_id: int, site_id: int | None = None, after_id: int = 0, limit: int = 50
 ) -> Page[Run]:
-    """The account's runs in the order they were started, from behind `after_id`."""
-    where = [Run.account_id == account_id, *([] if site_id is None else [Run.site_id == site_id])]
+    """The account's runs in the order they were started, from behind `after_id`. None of a deleted site."""
+    there = sites.of_a_site_that_is_there(Run.site_id)
+    where = [Run.account_id == account_id, there, *([] if site_id is None else [Run.site_id == site_id])]
     return page(session, Run, *where, after_id=after_id, limit=limit)
 
 

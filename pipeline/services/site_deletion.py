@@ -179,7 +179,7 @@ def _cancel_live_run(session: Session, site: Site, *, actor: str, now: datetime)
 
 def _delete_drafts(session: Session, site: Site, *, now: datetime) -> None:
     theirs = (Content.site_id == site.id, Content.deleted_at.is_(None), Content.status.in_(_DRAFTS))
-    values = {"status": ContentStatus.REJECTED, "deleted_at": now}
+    values = {"status": ContentStatus.REJECTED, "deleted_at": now, "deleted_as": Content.status}
     session.execute(update(Content).where(*theirs).values(values).execution_options(synchronize_session=False))
 
 

@@ -32,8 +32,17 @@ class Added:
     secret: str
 
 
-def add(session: Session, *, account_id: int, url: str, kinds: Sequence[str], home: Path, now: datetime) -> Added:
-    """Add an address that gets the kinds (none: all). InvalidValueError names every fault."""
+def add(
+    session: Session,
+    *,
+    account_id: int,
+    url: str,
+    kinds: Sequence[str],
+    home: Path,
+    now: datetime,
+    ends_at: datetime | None = None,
+) -> Added:
+    """Add an address that gets the kinds (none: all) until `ends_at`. InvalidValueError names every fault."""
     kinds = list(dict.fromkeys(kinds)) or [kind.value for kind in ACCOUNT_KINDS]
     faults = _kind_faults(kinds)
     try:
@@ -46,6 +55,7 @@ def add(session: Session, *, account_id: int, url: str, kinds: Sequence[str], ho
     secret = make_password()
     kept = encrypted(secret, home=home)
     webhook = Webhook(account_id=account_id, url=url, secret=kept, kinds=kinds, active=True, created_at=now)
+    webhook.ends_at = ends_at
     session.add(webhook)
     session.flush()
     return Added(webhook, secret)

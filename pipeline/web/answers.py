@@ -12,7 +12,7 @@ _REASONS: Final = {
     404: "It is not there, or not yours.",
     409: "Something else is already happening, such as a live run: its id is in `run_id`.",
     412: "It was changed meanwhile: `etag` says what it is now.",
-    413: "The body is larger than 1 MB; a file of keywords: than 67 MB.",
+    413: "The body is larger than 1 MB; a file of keywords: than 64 MiB.",
     422: "At least one value is not allowed: `faults` has every one, with its field.",
     429: "Too many requests: `Retry-After` says for how many seconds to wait.",
     503: "The database cannot be read.",

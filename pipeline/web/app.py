@@ -21,6 +21,7 @@ from pipeline.web.gate import Gate
 from pipeline.web.limits import BodyLimit
 from pipeline.web.openapi import DESCRIPTION, describe
 from pipeline.web.operations import Backend
+from pipeline.web.pages import add_pages
 from pipeline.web.rates import Rates
 from pipeline.web.run_watch import RunWatch
 from pipeline.web.strangers import Strangers
@@ -67,6 +68,7 @@ def create_app(backend: Backend | None = None) -> FastAPI:
     app.include_router(health.router)
     app.include_router(feeds.router)
     app.include_router(metrics.router)
+    add_pages(app)
     handle_errors(app)
     describe(app, public=PUBLIC_PATHS)
     return app

@@ -1,28 +1,22 @@
-"""Owns lists as CSV: written portion by portion, each read for itself, and safe to open in a spreadsheet.
+"""Owns lists as CSV over HTTP: written portion by portion, each read for itself.
 
 No transaction is open while the receiver takes its time; what is added meanwhile comes at the end.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 from fastapi.responses import StreamingResponse
-from sqlalchemy.orm import Session
 
+from pipeline.core import csv_text
 from pipeline.db.session import Database
 from pipeline.services import site_access
+from pipeline.services.exports import Export
 from pipeline.web.operations import Unit
 
 MEDIA_TYPE: Final = "text/csv"
-#: Rows that are read at once.
-PORTION: Final = 1_000
-#: How a cell begins that a spreadsheet would take for a formula.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 #: What an operation that answers CSV says of it.
 ANSWER: Final[dict[str, Any]] = {
     "description": "One row a line under a header, in UTF-8. A text that a spreadsheet would take for a formula has an "
@@ -30,41 +24,21 @@ ANSWER: Final[dict[str, Any]] = {
     "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
 }
 
-#: Some rows from behind an id, each by its columns; where to go on, None behind the last.
-Reader = Callable[[Session, int], tuple[Iterable[Mapping[str, Any]], int | None]]
+
+def streamed(unit: Unit, export: Export) -> StreamingResponse:
+    """All rows of a list that the caller may see, portion after portion, as a file."""
+    headers = {"Content-Disposition": f'attachment; filename="{export.name}.csv"', "X-Content-Type-Options": "nosniff"}
+    lines = _lines(unit.backend.database(), unit.caller.site_ids, export)
+    return StreamingResponse(lines, media_type=MEDIA_TYPE, headers=headers)
 
 
-def streamed(unit: Unit, name: str, columns: Sequence[str], read: Reader) -> StreamingResponse:
-    """All rows that `read` finds and the caller may see, portion after portion, as a file of that name."""
-    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"', "X-Content-Type-Options": "nosniff"}
-    return StreamingResponse(
-        _lines(unit.backend.database(), unit.caller.site_ids, columns, read), media_type=MEDIA_TYPE, headers=headers
-    )
-
-
-def safe(value: Any) -> str:
-    """A cell that no spreadsheet executes."""
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    text = str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
-
-
-def _lines(database: Database, site_ids: Collection[int] | None, columns: Sequence[str], read: Reader) -> Iterator[str]:
-    yield _written([columns])
+def _lines(database: Database, site_ids: Collection[int] | None, export: Export) -> Iterator[str]:
+    yield csv_text.header(export.columns)
     after: int | None = 0
     while after is not None:
         with database.reading() as session:
             if site_ids is not None:
                 site_access.confine(session, site_ids)
-            rows, after = read(session, after)
-            text = _written([safe(row[column]) for column in columns] for row in rows)
+            rows, after = export.read(session, after)
+            text = csv_text.lines(export.columns, rows)
         yield text
-
-
-def _written(rows: Iterable[Sequence[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue()

@@ -32,6 +32,7 @@ def read(request: Request, token: Token) -> Response:
     """Read a site's calendar as an iCalendar file. Needs no key: whoever knows the address may."""
     database = request.app.state.backend.database()
     with database.reading() as session:
-        found = calendar.ical(session, feeds.site_of(session, token), now=database.now())
+        now = database.now()
+        found = calendar.ical(session, feeds.site_of(session, token, now=now), now=now)
     headers = {"Cache-Control": "private, max-age=300", "Referrer-Policy": "no-referrer"}
     return Response(found, media_type=MEDIA_TYPE, headers=headers)

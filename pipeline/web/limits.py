@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_MEBI: Final = 2**20
 
 
 class BodyLimit:
@@ -43,8 +46,8 @@ class BodyLimit:
 
 
 def _too_large(most_bytes: int) -> HTTPException:
-    shown = f"The body is larger than {most_bytes // 1_000_000} MB. Send less at once."
-    return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, shown)
+    size = f"{most_bytes // _MEBI} MiB" if most_bytes % _MEBI == 0 else f"{most_bytes // 1_000_000} MB"
+    return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is larger than {size}. Send less at once.")
 
 
 def _said(scope: Scope) -> int:

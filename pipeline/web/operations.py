@@ -114,7 +114,7 @@ def writes_in_steps(
         def endpoint(request: Request, **given: Any) -> Any:
             return function(Steps(request, needs), **given)
 
-        return _described(endpoint, function, needs)
+        return described(endpoint, function, needs)
 
     return decorate
 
@@ -123,16 +123,23 @@ def _operation(needs: Needs) -> Callable[[Callable[..., Any]], Callable[..., Any
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
         def endpoint(request: Request, **given: Any) -> Any:
-            with _unit(request, needs) as unit:
-                _look_up(unit, given)
+            with opened(request, needs, given) as unit:
                 return function(unit, **given)
 
-        return _described(endpoint, function, needs)
+        return described(endpoint, function, needs)
 
     return decorate
 
 
-def _described(endpoint: Callable[..., Any], function: Callable[..., Any], needs: Needs) -> Callable[..., Any]:
+@contextmanager
+def opened(request: Request, needs: Needs, given: Mapping[str, Any]) -> Iterator[Unit]:
+    """One request's work, the caller admitted and what was asked for within their reach."""
+    with _unit(request, needs) as unit:
+        _look_up(unit, given)
+        yield unit
+
+
+def described(endpoint: Callable[..., Any], function: Callable[..., Any], needs: Needs) -> Callable[..., Any]:
     """Let FastAPI see the parameters of the function, with the request in the place of its first one."""
     signature = inspect.signature(function, eval_str=True)
     _, *others = signature.parameters.values()

@@ -14,13 +14,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, MetaData, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
+from pipeline.config import config
 from pipeline.core.errors import NotReadyError
 from pipeline.core.roles import Role
 from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.db.migrate import SchemaState, _alembic, require_current, schema_state, upgrade
 from pipeline.db.session import Database
 from pipeline.models import Base, Publication, Site
-from pipeline.services import accounts, api_keys
+from pipeline.services import accounts, api_keys, webhooks
 from tests.support.builders import make_content, make_site
 from tests.support.postgres import PostgresServer
 
@@ -57,9 +58,14 @@ _A_MODEL = (
         "VALUES (1, 'm', 'M', 'p', 'text', true, false, true, false, 10, '{}')"
     ),
 )
+_A_WEBHOOK = (
+    "INSERT INTO webhooks (id, account_id, url, secret, kinds, active, created_at) "
+    "VALUES (:id, 1, :url, 'x', '[]', true, '2026-11-04')"
+)
 _SETTINGS = "igny8_site_ai_automation_settings"
 #: Whatever revision the one of alerts follows.
 _BEFORE_ALERTS = str(ScriptDirectory.from_config(_alembic()).get_revision("0006").down_revision)
+_BEFORE_PROFILES = str(ScriptDirectory.from_config(_alembic()).get_revision("0017").down_revision)
 _BEFORE_MODELS = str(ScriptDirectory.from_config(_alembic()).get_revision("0011").down_revision)
 
 
@@ -320,3 +326,55 @@ def test_a_key_of_a_platform_administrator_is_taken_after_the_migration(migrated
 
     with migrated.reading() as session:
         assert api_keys.caller_of(session, made.key, now=migrated.now()).role is Role.PLATFORM_ADMIN
+
+
+def test_deliveries_stay_when_webhooks_are_counted_on(empty: Database) -> None:
+    with empty.engine.begin() as connection:
+        command.upgrade(_alembic(connection), _BEFORE_PROFILES)
+        connection.execute(text(_A_SITE_WITH_A_SLOT[0]))
+        for number in (1, 2):
+            connection.execute(text(_A_WEBHOOK), {"id": number, "url": f"https://{number}.example"})
+        connection.execute(text(_A_NOTIFICATION), {"id": 7, "kind": "site_failing", "key": "k"})
+        connection.execute(text(_A_DELIVERY), {"id": 7, "key": "k"})
+        connection.execute(text("UPDATE deliveries SET webhook_id = 2"))
+    upgrade(empty)
+
+    def there() -> list[object]:
+        with empty.engine.connect() as connection:
+            joined = "SELECT deliveries.id, url FROM deliveries JOIN webhooks ON webhook_id = webhooks.id"
+            return [tuple(row) for row in connection.execute(text(joined))]
+
+    assert there() == [(7, "https://2.example")]
+    with empty.engine.begin() as connection:
+        command.downgrade(_alembic(connection), _BEFORE_PROFILES)
+    assert there() == [(7, "https://2.example")]
+
+
+def test_the_id_of_a_webhook_is_never_given_twice(migrated: Database) -> None:
+    ids = []
+    for number in range(2):
+        with migrated.transaction() as session:
+            account = accounts.init_installation(session, now=migrated.now())
+            url, home = f"https://example.com/{number}", config().home
+            added = webhooks.add(session, account_id=account.id, url=url, kinds=(), home=home, now=migrated.now())
+            ids.append(added.webhook.id)
+        with migrated.transaction() as session:
+            webhooks.remove(session, account_id=account.id, webhook_id=ids[-1])
+
+    assert len(set(ids)) == 2
+
+
+def test_a_site_of_no_place_keeps_its_clocks(empty: Database) -> None:
+    with empty.engine.begin() as connection:
+        command.upgrade(_alembic(connection), _BEFORE_PROFILES)
+        for statement in _A_SITE_WITH_A_SLOT:
+            connection.execute(text(statement))
+        connection.execute(text("UPDATE sites SET timezone = 'Factory'"))
+        connection.execute(text("UPDATE site_calendars SET zone = 'Factory'"))
+        connection.execute(text("UPDATE calendar_slots SET zone = 'Factory'"))
+    upgrade(empty)
+
+    with empty.engine.connect() as connection:
+        kept = {"sites": "timezone", "site_calendars": "zone", "calendar_slots": "zone"}
+        zones = [connection.scalar(text(f"SELECT {column} FROM {table}")) for table, column in kept.items()]  # noqa: S608 - names of this test
+    assert zones == ["UTC", "UTC", "UTC"]

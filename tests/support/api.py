@@ -12,7 +12,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from PIL import Image
-from sqlalchemy import event
+from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
@@ -20,11 +20,21 @@ import stages  # noqa: F401 - a run asks every stage what waits for it
 from pipeline.config import config
 from pipeline.core.alerts import NotificationKind
 from pipeline.core.roles import Role, Scope
-from pipeline.core.states import ContentStatus, ImagePromptStatus
+from pipeline.core.states import CallStatus, ContentStatus, ImagePromptStatus
 from pipeline.db.session import Database
 from pipeline.engine.media import MediaStore
-from pipeline.models import Account, ContentTask, Idea, Run, Site, UndoRecord
-from pipeline.services import accounts, api_keys, calendar, deliveries, notifications, runs, sites, users, webhooks
+from pipeline.models import Account, AiCall, AuthorProfile, ContentTask, Idea, Run, Site, StageRun, UndoRecord
+from pipeline.services import (
+    accounts,
+    api_keys,
+    calendar,
+    deliveries,
+    notifications,
+    runs,
+    sites,
+    users,
+    webhooks,
+)
 from pipeline.web.app import create_app
 from pipeline.web.rates import Rates
 from pipeline.web.run_watch import RunWatch
@@ -78,6 +88,8 @@ class Tenant:
     idea_id: int
     task_id: int
     image_id: int
+    author_profile_id: int
+    call_id: int
 
     @property
     def headers(self) -> dict[str, str]:
@@ -179,8 +191,30 @@ def make_site(database: Database, account_id: int, *, key: str, user_id: int, ke
         image = make_image(session, prompt=prompt, sha256=stored.sha256, mime=stored.mime)
         run = session.get_one(Run, runs.start(session, site=site, now=now).run_id)
         told = _tell(session, site, now=now)
+        author = AuthorProfile(account_id=account_id, name=f"Author of {name}", text="Dry humour, short sentences.")
+        stage_run = session.scalars(select(StageRun).where(StageRun.run_id == run.id, StageRun.number == 1)).one()
+        call = AiCall(
+            account_id=account_id, stage_run_id=stage_run.id, key=f"voided {site.id}", step="ask", lane=1,
+            status=CallStatus.VOIDED, held_amount=0, price={}, model="writer",
+        )  # fmt: skip
+        session.add_all([author, call])
+        session.flush()
     planned = (keyword.id, idea.cluster_id, idea.id, task.id)
-    return Tenant(account_id, key, site.id, run.id, content.id, done.id, user_id, key_id, *told, *planned, image.id)
+    return Tenant(
+        account_id,
+        key,
+        site.id,
+        run.id,
+        content.id,
+        done.id,
+        user_id,
+        key_id,
+        *told,
+        *planned,
+        image.id,
+        author.id,
+        call.id,
+    )
 
 
 def _tell(session: Session, site: Site, *, now: datetime) -> tuple[int, int, int]:

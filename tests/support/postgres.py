@@ -48,13 +48,13 @@ def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
     if given:
         yield PostgresServer(given)
         return
-    programs = _programs()
+    found = programs()
     folder = Path(tempfile.mkdtemp(prefix="igny8-pg-"))
     owner = _unprivileged()
     if owner is not None:
         os.chown(folder, owner.pw_uid, owner.pw_gid)
     try:
-        with _running(programs, folder, owner, durable=durable) as server:
+        with _running(found, folder, owner, durable=durable) as server:
             yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -92,7 +92,7 @@ def _running(
         log.close()
 
 
-def _programs() -> Path:
+def programs() -> Path:
     found = shutil.which("initdb")
     if found:
         return Path(found).resolve().parent

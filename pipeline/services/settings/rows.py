@@ -138,6 +138,9 @@ def _row(session: Session, site: Site, *, for_update: bool) -> SiteAutomationSet
 
 def _write(row: SiteAutomationSettings, settings: SiteSettings, *, site: Site, now: datetime) -> None:
     plain: dict[str, Any] = settings.model_dump(mode="json")
+    if row.content_author_profile != plain["content"]["author_profile"]:
+        # Other words than those of the profile that was chosen: they are the site's own.
+        row.content_author_profile_id = None
     for group, names in COLUMNS.items():
         for name, column in names.items():
             setattr(row, column, plain[group][name])

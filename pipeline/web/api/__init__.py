@@ -5,6 +5,7 @@ from typing import Final
 from pipeline.web.api import (
     api_keys,
     audit,
+    author_profiles,
     calendar,
     calendar_actions,
     calendar_feed,
@@ -24,6 +25,7 @@ from pipeline.web.api import (
     preferences,
     prompts,
     providers,
+    refunds,
     reports,
     reviews,
     run_events,
@@ -42,8 +44,10 @@ ROUTERS: Final = tuple(
     part.router
     for part in (
         *(settings, runs, sites, content, calendar, reviews, calendar_actions, decisions, credit),
-        *(run_events, ledger, notifications, reports, webhooks, deliveries, prompts),
+        # Before the reports: `/reports/model.csv` is no report by "model.csv".
+        *(exports, run_events, ledger, notifications, reports, webhooks, deliveries, prompts),
         *(calendar_feed, log_in, users, api_keys, audit, models, providers, defaults, preferences),
-        *(keywords, planning, site_changes, versions, images, exports),
+        *(keywords, planning, site_changes, versions, images),
+        *(author_profiles, refunds),
     )
 )

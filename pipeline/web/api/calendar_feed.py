@@ -16,17 +16,20 @@ from pipeline.web.api.parameters import SiteId
 from pipeline.web.operations import Unit, reads, writes
 
 router = APIRouter(prefix="/sites/{site_id}/calendar/feed", tags=[Scope.CALENDAR.value])
+_STATE: Final[dict[str, Any]] = {"site_id": 1, "created_at": "2026-06-03T10:30:00Z", "ends_at": None}
 _ANSWERS: Final = problems(401, 403, 404, 422)
 
 
 class FeedState(BaseModel):
     """Whether a site has a feed."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"site_id": 1, "created_at": "2026-06-03T10:30:00Z"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [_STATE]})
 
     site_id: int
     #: None: it has none.
     created_at: datetime | None
+    #: A key that expires made it, and it ends with the key; None: it stays.
+    ends_at: datetime | None
 
 
 class NewFeed(BaseModel):
@@ -45,7 +48,9 @@ def show(unit: Unit, site_id: SiteId) -> FeedState:
     """Say whether a site has a feed; not where it is."""
     site = sites.get_site(unit.session, account_id=unit.account_id, site_id=site_id)
     row = feeds.feed_of(unit.session, site)
-    return FeedState(site_id=site.id, created_at=None if row is None else row.created_at)
+    if row is None:
+        return FeedState(site_id=site.id, created_at=None, ends_at=None)
+    return FeedState(site_id=site.id, created_at=row.created_at, ends_at=row.ends_at)
 
 
 @router.post("", operation_id="make_calendar_feed", status_code=201, response_model=NewFeed, responses=_ANSWERS)
@@ -53,7 +58,7 @@ def show(unit: Unit, site_id: SiteId) -> FeedState:
 def make(unit: Unit, site_id: SiteId) -> NewFeed:
     """Make the secret address of a site's calendar, or another one: who knows the old one reads nothing any more."""
     site = sites.get_site(unit.session, account_id=unit.account_id, site_id=site_id)
-    token = feeds.make_feed(unit.session, site, now=unit.now)
+    token = feeds.make_feed(unit.session, site, now=unit.now, ends_at=unit.caller.expires_at)
     _record(unit, site, "calendar_feed.made")
     return NewFeed(site_id=site.id, path=feeds.path_of(token))
 
@@ -65,7 +70,7 @@ def revoke(unit: Unit, site_id: SiteId) -> FeedState:
     site = sites.get_site(unit.session, account_id=unit.account_id, site_id=site_id)
     if feeds.revoke(unit.session, site):
         _record(unit, site, "calendar_feed.revoked")
-    return FeedState(site_id=site.id, created_at=None)
+    return FeedState(site_id=site.id, created_at=None, ends_at=None)
 
 
 def _record(unit: Unit, site: Site, action: str, **details: Any) -> None:

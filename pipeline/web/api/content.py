@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from pipeline.core.roles import Scope
 from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.models import Content, Publication
-from pipeline.services import audit, content, publications, sites
+from pipeline.services import audit, content, content_restores, publications, sites
 from pipeline.web.answers import problems
 from pipeline.web.api.parameters import After, ContentId, Limit, SiteId
 from pipeline.web.operations import Unit, reads, writes
@@ -29,6 +29,7 @@ _BRIEF: Final[dict[str, Any]] = {
     "word_count": 1240,
     "images_missing": False,
     "approved_at": "2026-06-03T10:30:00Z",
+    "deleted_at": None,
 }
 _PUBLICATION: Final[dict[str, Any]] = {
     "status": "planned",
@@ -60,6 +61,7 @@ _LINEAGE: Final[dict[str, Any]] = {
     "cluster": {"id": 1, "title": "Standing desks", "status": "planned"},
     "keywords": [{"id": 6, "text": "how to choose a standing desk", "volume": 1760}],
 }
+Deleted = Annotated[bool, Query(description="Those that were deleted and can be restored, of any status, instead.")]
 OfStatus = Annotated[ContentStatus | None, Query(alias="status", description="Only those of this status.")]
 
 
@@ -77,6 +79,8 @@ class ContentSummary(BaseModel):
     word_count: int
     images_missing: bool
     approved_at: datetime | None
+    #: For 30 days it can be restored; None: it is there.
+    deleted_at: datetime | None
 
 
 class PublicationState(BaseModel):
@@ -161,10 +165,19 @@ class ContentLineage(BaseModel):
 )
 @reads(Scope.CONTENT)
 def list_some(
-    unit: Unit, site_id: SiteId, with_status: OfStatus = None, after: After = 0, limit: Limit = 100
+    unit: Unit,
+    site_id: SiteId,
+    *,
+    with_status: OfStatus = None,
+    deleted: Deleted = False,
+    after: After = 0,
+    limit: Limit = 100,
 ) -> dict[str, Any]:
     """List a site's articles in the order they were written."""
     site = sites.get_site(unit.session, account_id=unit.account_id, site_id=site_id)
+    if deleted:
+        page = content_restores.list_deleted(unit.session, site=site, now=unit.now, after_id=after, limit=limit)
+        return {"items": page.items, "next": page.next_id}
     page = content.list_contents(unit.session, site=site, status=with_status, after_id=after, limit=limit)
     return {"items": page.items, "next": page.next_id}
 
@@ -206,6 +219,22 @@ def show(unit: Unit, response: Response, content_id: ContentId) -> ContentDetail
 def lineage(unit: Unit, content_id: ContentId) -> dict[str, Any]:
     """Follow an article back to its keywords."""
     return content.lineage(unit.session, content_id, account_id=unit.account_id).as_json()
+
+
+@router.post(
+    "/content/{content_id}/restore",
+    operation_id="restore_content",
+    response_model=ContentDetails,
+    responses={200: {"headers": CONTENT_ETAG}, **problems(401, 403, 404, 409, 422)},
+)
+@writes(Scope.CONTENT)
+def restore(unit: Unit, response: Response, content_id: ContentId) -> ContentDetails:
+    """Have a deleted article back where its work goes on: mostly in review. It gets no slot by that."""
+    article = content_restores.restore(
+        unit.session, account_id=unit.account_id, content_id=content_id, actor=unit.caller.actor, now=unit.now
+    )
+    response.headers["ETag"] = etag_of(article)
+    return details(unit.session, article)
 
 
 @router.post(

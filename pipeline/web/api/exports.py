@@ -1,46 +1,25 @@
-"""Owns lists that are taken away as CSV: keywords, articles, runs; `.csv` stands behind the address of the list."""
+"""Owns lists that are taken away as CSV: `.csv` stands behind the address of the list."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import APIRouter, Response
-from sqlalchemy.orm import Session
 
-from pipeline.core.roles import Scope
-from pipeline.services import content, keywords, publications, runs, sites
+from pipeline.core.roles import Role, Scope
+from pipeline.services import exports, sites
 from pipeline.web.answers import problems
 from pipeline.web.api.content import OfStatus
 from pipeline.web.api.keywords import OfKeywordStatus
+from pipeline.web.api.ledger import OfKind
 from pipeline.web.api.parameters import Holding, OfSite, SiteId
-from pipeline.web.csv_rows import ANSWER, PORTION, streamed
+from pipeline.web.api.reports import By, Everybody, First, Last, Rows, read_report
+from pipeline.web.csv_rows import ANSWER, streamed
 from pipeline.web.operations import Unit, reads
 
 router = APIRouter()
 _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {200: ANSWER, **problems(401, 403, 404, 422)}
-#: As keyword files name them: what was taken away can be imported again.
-_KEYWORD: Final = {
-    "keyword": "text",
-    **{
-        name: name for name in ("volume", "difficulty", "intent", "country", "status", "cluster_id", "id", "created_at")
-    },
-}
-_ARTICLE: Final = (
-    "id",
-    "title",
-    "slug",
-    "status",
-    "word_count",
-    "images_missing",
-    "version",
-    "approved_at",
-    "created_at",
-)
-_PUBLICATION: Final = ("slot_at", "published_at", "remote_url")
-_RUN: Final = (
-    *("id", "site_id", "status", "origin", "reason", "scheduled_for", "created_at", "started_at", "finished_at"),
-)
+_OF_ACCOUNT: Final[dict[int | str, dict[str, Any]]] = {200: ANSWER, **problems(401, 403, 422)}
 
 
 @router.get(
@@ -54,13 +33,7 @@ _RUN: Final = (
 def of_keywords(unit: Unit, site_id: SiteId, with_status: OfKeywordStatus = None, text: Holding = "") -> Response:
     """Take a site's keywords away as CSV; the file can be imported again."""
     site = sites.get_site(unit.session, account_id=unit.account_id, site_id=site_id)
-
-    def read(session: Session, after: int) -> tuple[Sequence[Mapping[str, Any]], int | None]:
-        page = keywords.list_keywords(session, site=site, status=with_status, text=text, after_id=after, limit=PORTION)
-        named = [{shown: getattr(row, name) for shown, name in _KEYWORD.items()} for row in page.items]
-        return named, page.next_id
-
-    return streamed(unit, f"keywords-{site.id}", tuple(_KEYWORD), read)
+    return streamed(unit, exports.of_keywords(site, status=with_status, text=text))
 
 
 @router.get(
@@ -74,18 +47,7 @@ def of_keywords(unit: Unit, site_id: SiteId, with_status: OfKeywordStatus = None
 def of_content(unit: Unit, site_id: SiteId, with_status: OfStatus = None) -> Response:
     """Take a list of a site's articles away as CSV, each with its address, without its text."""
     site = sites.get_site(unit.session, account_id=unit.account_id, site_id=site_id)
-
-    def read(session: Session, after: int) -> tuple[Sequence[Mapping[str, Any]], int | None]:
-        page = content.list_contents(session, site=site, status=with_status, after_id=after, limit=PORTION)
-        placed = publications.of_contents(session, [row.id for row in page.items])
-        named = [
-            {name: getattr(row, name) for name in _ARTICLE}
-            | {name: getattr(placed.get(row.id), name, None) for name in _PUBLICATION}
-            for row in page.items
-        ]
-        return named, page.next_id
-
-    return streamed(unit, f"content-{site.id}", (*_ARTICLE, *_PUBLICATION), read)
+    return streamed(unit, exports.of_contents(site, status=with_status))
 
 
 @router.get(
@@ -98,12 +60,35 @@ def of_content(unit: Unit, site_id: SiteId, with_status: OfStatus = None) -> Res
 @reads(Scope.RUNS)
 def of_runs(unit: Unit, site_id: OfSite = None) -> Response:
     """Take the account's runs, or one site's, away as CSV, the oldest first."""
-    account_id = unit.account_id
     if site_id is not None:
-        sites.get_site(unit.session, account_id=account_id, site_id=site_id)
+        sites.get_site(unit.session, account_id=unit.account_id, site_id=site_id)
+    return streamed(unit, exports.of_runs(unit.account_id, site_id=site_id))
 
-    def read(session: Session, after: int) -> tuple[Sequence[Mapping[str, Any]], int | None]:
-        page = runs.oldest_first(session, account_id=account_id, site_id=site_id, after_id=after, limit=PORTION)
-        return [{name: getattr(row, name) for name in _RUN} for row in page.items], page.next_id
 
-    return streamed(unit, "runs", _RUN, read)
+@router.get(
+    "/credits/entries.csv",
+    operation_id="export_entries",
+    tags=[Scope.CREDITS.value],
+    response_class=Response,
+    responses=_OF_ACCOUNT,
+)
+@reads(Scope.CREDITS, whole_account=True)
+def of_entries(unit: Unit, kind: OfKind = None) -> Response:
+    """Take every movement of the account's balance away as CSV, the oldest first."""
+    return streamed(unit, exports.of_entries(unit.account_id, kind=kind))
+
+
+@router.get(
+    "/reports/{by}.csv",
+    operation_id="export_report",
+    tags=[Scope.REPORTS.value],
+    response_class=Response,
+    responses=_OF_ACCOUNT,
+)
+@reads(Scope.REPORTS, role=Role.OWNER)
+def of_report(
+    unit: Unit, *, by: By, first: First = None, last: Last = None, limit: Rows = 1_000, everybody: Everybody = False
+) -> Response:
+    """Take the rows of a report away as CSV."""
+    report, with_dollars = read_report(unit, by, first=first, last=last, limit=limit, everybody=everybody)
+    return streamed(unit, exports.of_report(report, with_dollars=with_dollars))

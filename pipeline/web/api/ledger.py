@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from pipeline.core.money import credit_string
 from pipeline.core.roles import Scope
 from pipeline.services import entries
+from pipeline.services.entries import EntryKind
 from pipeline.web.answers import problems
 from pipeline.web.api.parameters import Before, Limit
 from pipeline.web.operations import Unit, reads
@@ -25,16 +25,6 @@ _ENTRY: Final[dict[str, Any]] = {
     "note": "",
     "created_at": "2026-06-03T10:31:12Z",
 }
-
-
-class EntryKind(StrEnum):
-    """What moved the balance."""
-
-    GRANT = "grant"
-    PURCHASE = "purchase"
-    CHARGE = "charge"
-    REFUND = "refund"
-    ADJUSTMENT = "adjustment"
 
 
 class Entry(BaseModel):

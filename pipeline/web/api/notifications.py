@@ -1,4 +1,4 @@
-"""Owns `/notifications`: what the account was told, and that somebody has read it."""
+"""Owns `/notifications`: what the account, or whoever runs the installation, was told, and that somebody read it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.core.alerts import NotificationKind
-from pipeline.core.roles import Scope
+from pipeline.core.errors import ForbiddenError
+from pipeline.core.roles import Role, Scope, includes
 from pipeline.core.states import DeliveryStatus
 from pipeline.models import Delivery, Notification
 from pipeline.services import deliveries, notifications
@@ -95,18 +96,27 @@ class MarkedRead(BaseModel):
 
 
 Unread = Annotated[bool, Query(description="Only what nobody has read yet.")]
+Platform = Annotated[
+    bool, Query(description="Those for whoever runs the installation, instead of an account's: only for them.")
+]
 OfKind = Annotated[NotificationKind | None, Query(description="Only notifications of this kind.")]
 
 
 @router.get("", operation_id="list_notifications", response_model=NotificationPage, responses=problems(401, 403, 422))
 @reads(Scope.NOTIFICATIONS, whole_account=True)
 def list_some(
-    unit: Unit, *, unread: Unread = False, kind: OfKind = None, before: Before = None, limit: Limit = 50
+    unit: Unit,
+    *,
+    unread: Unread = False,
+    kind: OfKind = None,
+    platform: Platform = False,
+    before: Before = None,
+    limit: Limit = 50,
 ) -> dict[str, Any]:
     """List what the account was told, the newest first, each with its deliveries."""
     found = notifications.list_notifications(
         unit.session,
-        account_id=unit.account_id,
+        account_id=_whose(unit, platform=platform),
         include_read=not unread,
         kind=kind,
         before_id=before,
@@ -121,9 +131,10 @@ def list_some(
     "/read", operation_id="read_all_notifications", response_model=MarkedRead, responses=problems(401, 403, 422)
 )
 @writes(Scope.NOTIFICATIONS, whole_account=True)
-def read_all(unit: Unit) -> MarkedRead:
+def read_all(unit: Unit, *, platform: Platform = False) -> MarkedRead:
     """Mark all that the account was told as read."""
-    return MarkedRead(read=notifications.mark_read(unit.session, account_id=unit.account_id, now=unit.now))
+    account_id = _whose(unit, platform=platform)
+    return MarkedRead(read=notifications.mark_read(unit.session, account_id=account_id, now=unit.now))
 
 
 @router.post(
@@ -133,12 +144,20 @@ def read_all(unit: Unit) -> MarkedRead:
     responses=problems(401, 403, 404, 422),
 )
 @writes(Scope.NOTIFICATIONS, whole_account=True)
-def read(unit: Unit, notification_id: NotificationId) -> MarkedRead:
+def read(unit: Unit, notification_id: NotificationId, *, platform: Platform = False) -> MarkedRead:
     """Mark one as read; once more changes nothing."""
-    marked = notifications.mark_read(
-        unit.session, account_id=unit.account_id, notification_id=notification_id, now=unit.now
-    )
+    account_id = _whose(unit, platform=platform)
+    marked = notifications.mark_read(unit.session, account_id=account_id, notification_id=notification_id, now=unit.now)
     return MarkedRead(read=marked)
+
+
+def _whose(unit: Unit, *, platform: bool) -> int | None:
+    """The account whose notifications are asked for; None: they are those of whoever runs the installation."""
+    if not platform:
+        return unit.account_id
+    if not includes(unit.caller.role, Role.PLATFORM_ADMIN):
+        raise ForbiddenError("These are for whoever runs this installation. Leave `platform` out for your account's.")
+    return None
 
 
 def _shown(row: Notification, sent: Sequence[Delivery]) -> dict[str, Any]:

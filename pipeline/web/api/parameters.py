@@ -30,6 +30,8 @@ IdeaId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The idea.", examp
 TaskId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The content task.", examples=[1])]
 ImageId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The image.", examples=[1])]
 ContentId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The article.", examples=[1])]
+CallId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The call.", examples=[640])]
+AuthorProfileId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The author profile.", examples=[2])]
 UserId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The user.", examples=[1])]
 KeyId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The API key.", examples=[1])]
 NotificationId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The notification.", examples=[1])]

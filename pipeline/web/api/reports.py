@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from pipeline.core.errors import ForbiddenError
 from pipeline.core.roles import Role, Scope, includes
 from pipeline.services import cost_reports
-from pipeline.services.cost_reports import MOST_ROWS, Period, ReportBy
+from pipeline.services.cost_reports import MOST_ROWS, Period, Report, ReportBy
 from pipeline.web.answers import problems
 from pipeline.web.operations import Unit, reads
 
@@ -108,10 +108,20 @@ def show(
     unit: Unit, *, by: By, first: First = None, last: Last = None, limit: Rows = 1_000, everybody: Everybody = False
 ) -> dict[str, Any]:
     """Report what calls were charged, by model, stage, site or day."""
+    report, with_dollars = read_report(unit, by, first=first, last=last, limit=limit, everybody=everybody)
+    return report.as_json(with_dollars=with_dollars)
+
+
+def read_report(
+    unit: Unit, by: ReportBy, *, first: date | None, last: date | None, limit: int, everybody: bool
+) -> tuple[Report, bool]:
+    """The report that the caller asks for, and whether our costs are shown to them.
+
+    ForbiddenError where it is about other accounts; InvalidValueError.
+    """
     is_admin = includes(unit.caller.role, Role.PLATFORM_ADMIN)
     if not is_admin and (everybody or by is ReportBy.ACCOUNT):
         raise ForbiddenError("That is about other accounts too: it takes whoever runs this installation.")
     period = Period.of(first, last, now=unit.now)
     account_id = None if everybody else unit.account_id
-    report = cost_reports.cost_report(unit.session, by, account_id=account_id, period=period, limit=limit)
-    return report.as_json(with_dollars=is_admin)
+    return cost_reports.cost_report(unit.session, by, account_id=account_id, period=period, limit=limit), is_admin

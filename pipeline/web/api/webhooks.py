@@ -25,6 +25,7 @@ _WEBHOOK: Final[dict[str, Any]] = {
     "kinds": ["run_failed", "site_failing"],
     "active": True,
     "created_at": "2026-06-03T10:30:00Z",
+    "ends_at": None,
 }
 _TOLD_KINDS: Final = ", ".join(kind.value for kind in ACCOUNT_KINDS)
 
@@ -51,6 +52,8 @@ class WebhookEntry(BaseModel):
     kinds: list[NotificationKind]
     active: bool
     created_at: datetime
+    #: A key that expires made it, and it ends with the key; None: it stays.
+    ends_at: datetime | None
 
 
 class AddedWebhook(WebhookEntry):
@@ -103,7 +106,13 @@ def list_all(unit: Unit) -> dict[str, Any]:
 def add(unit: Unit, new: NewWebhook) -> AddedWebhook:
     """Add an address that notifications are posted to; the answer has its secret, this once."""
     added = webhooks.add(
-        unit.session, account_id=unit.account_id, url=new.url, kinds=new.kinds, home=config().home, now=unit.now
+        unit.session,
+        account_id=unit.account_id,
+        url=new.url,
+        kinds=new.kinds,
+        home=config().home,
+        now=unit.now,
+        ends_at=unit.caller.expires_at,
     )
     _record(unit, added.webhook, "webhook.added")
     entry = WebhookEntry.model_validate(added.webhook)

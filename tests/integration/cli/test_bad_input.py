@@ -7,14 +7,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import func, select, text
 
 from pipeline.config import load_config, use_config
 from pipeline.db.session import Database
-from pipeline.models import Base
+from pipeline.models import Base, Heartbeat
+from pipeline.services.runs import Started
 
 if TYPE_CHECKING:
     from tests.integration.cli.conftest import Igny8
@@ -189,11 +190,37 @@ def test_a_broker_that_is_not_there_is_told(igny8: Igny8, ready: Database, home:
 def test_a_second_run_of_a_site_is_refused_while_one_is_live(igny8: Igny8, ready: Database) -> None:
     igny8("keywords", "add", "Desks", "desk")
     igny8("run", "Desks")
+    alone = igny8("run", "Desks")
+    with ready.transaction() as session:
+        session.add_all(Heartbeat(name=f"{name}:host:1", at=ready.now()) for name in ("beat", "worker"))
 
-    for arguments in (("run", "Desks"), ("run", "Desks", "--wait")):
-        failed = igny8(*arguments)
+    beside_a_stack = igny8("run", "Desks", "--wait")
+
+    for failed in (alone, beside_a_stack):
         assert failed.code == FAILURE
         assert "already has a live run (1)" in failed.err
+
+
+def test_a_live_run_that_nobody_works_on_is_gone_on_with(
+    igny8: Igny8, ready: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int | None] = []
+
+    def see_through(_: Database, started: Started, *, as_json: bool) -> dict[str, Any]:
+        seen.append(started.run_id)
+        return {"status": "completed"}
+
+    monkeypatch.setattr("pipeline.cli.run.see_through", see_through)
+    igny8("keywords", "add", "Desks", "desk")
+    igny8("run", "Desks")
+
+    taken_up = igny8("run", "Desks", "--wait", "--json")
+    igny8("pause", "1")
+    paused = igny8("run", "Desks", "--wait")
+
+    assert (taken_up.code, taken_up.json, seen) == (0, {"status": "completed"}, [1])
+    assert "Run 1 of this site is live, and nobody works on it: going on with that one." in taken_up.err
+    assert (paused.code, "Resume it: igny8 resume 1." in paused.err) == (FAILURE, True)
 
 
 def test_a_database_that_cannot_be_reached_is_told_without_its_password(igny8: Igny8, home: Path) -> None:

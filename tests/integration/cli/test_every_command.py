@@ -27,7 +27,11 @@ ISSUED = {
     "users add", "users list", "users disable", "users enable", "users password", "users sites", "users role",
     "api-keys rotate", "calendar feed", "account export", "account erase",
     "calendar unschedule", "calendar schedule", "calendar undo", "site set",
-    "site delete", "site restore",
+    "site delete", "site restore", "backup", "restore",
+    "content versions", "content restore", "keywords delete", "credits entries",
+    "preferences show", "preferences set",
+    "author-profiles list", "author-profiles show", "author-profiles add", "author-profiles edit",
+    "author-profiles delete", "author-profiles restore", "author-profiles choose",
 }  # fmt: skip
 
 

@@ -179,7 +179,7 @@ def test_a_calendars_address_is_shown_once_and_revoked(ready: Database, igny8: I
     url = igny8("calendar", "feed", "Desks", "--new").out.strip()
     token = url.rpartition("/")[2].removesuffix(".ics")
     with ready.reading() as session:
-        found = feeds.site_of(session, token).name
+        found = feeds.site_of(session, token, now=ready.now()).name
 
     asked = igny8("calendar", "feed", "Desks", "--json")
     igny8("calendar", "feed", "Desks", "--revoke")

@@ -30,7 +30,19 @@ from pipeline.models import (
     UndoRecord,
     UserSetting,
 )
-from pipeline.services import account_erasure, accounts, api_keys, audit, edits, prompts, runs, sites, users, webhooks
+from pipeline.services import (
+    account_erasure,
+    accounts,
+    api_keys,
+    audit,
+    author_profiles,
+    edits,
+    prompts,
+    runs,
+    sites,
+    users,
+    webhooks,
+)
 from pipeline.services import credits as ledger
 from tests.support.builders import make_content, make_keywords
 
@@ -119,6 +131,7 @@ def _account(database: Database) -> int:
             now=now,
         )  # fmt: skip
         make_keywords(session, site=site, texts=["standing desk"])
+        author_profiles.add(session, account_id=account.id, name="Ann", text="Dry.", actor=MARKER, now=now)
         content = make_content(session, site=site, title="How to stand")
         edits.edit(session, content, edits.Changes(title="How to sit"), expected_version=None, actor=MARKER, now=now)
         _people(session, account.id, site, content, now=now)

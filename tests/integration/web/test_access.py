@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from pipeline.core.roles import Role, Scope
 from pipeline.models import ApiKey
 from pipeline.services import api_keys
 from pipeline.web.app import PUBLIC_PATHS
+from pipeline.web.pages import STATIC
 from tests.support.api import Api, make_key, the_app
+from tests.support.console import page_paths
 
 CREDITS = "/api/v1/credits"
 #: What only owners see.
@@ -29,6 +31,8 @@ def _paths(routes: Any, prefix: str = "") -> set[str]:
     for route in routes:
         if isinstance(route, Route):
             found.add(prefix + route.path)
+        elif isinstance(route, Mount):
+            found.add(route.path)
         else:
             found |= _paths(route.original_router.routes, prefix + route.include_context.prefix)
     return found
@@ -46,8 +50,9 @@ def test_nothing_answers_without_a_key_but_what_is_listed_as_public(sqlite_api: 
         (method, path): client.request(method, re.sub(r"\{\w+\}", "1", path)).status_code for method, path in described
     }
 
-    # What the app has is what it describes, the description itself apart, and figures for another kind of reader.
-    assert there == {path for _, path in described} | {"/api/v1/openapi.json", "/metrics"}
+    # What the app has is what it describes, the description itself, figures for machines, and pages for people.
+    others = {"/api/v1/openapi.json", "/metrics", STATIC, *page_paths()}
+    assert there == {path for _, path in described} | others
     assert client.get("/metrics").status_code == 401
     assert {path for (_, path), status in answers.items() if status != 401} == PUBLIC_PATHS - {"/api/v1/openapi.json"}
     assert client.get("/api/v1/openapi.json").status_code == 200
@@ -171,14 +176,16 @@ def test_an_editor_does_what_is_to_be_done(sqlite_api: Api) -> None:
 
 def test_a_key_reaches_the_parts_of_its_scopes_alone(sqlite_api: Api) -> None:
     headers = sqlite_api.key(scopes=(Scope.CREDITS, Scope.SITES))
-    reached = {
-        operation["tags"][0]: _status(sqlite_api, method.upper(), path, headers) != 403
-        for path, operations in sqlite_api.schema["paths"].items()
-        for method, operation in operations.items()
+    operations = [
+        (operation["tags"][0], method.upper(), path)
+        for path, of_path in sqlite_api.schema["paths"].items()
+        for method, operation in of_path.items()
         if "security" in operation
-    }
+    ]
+    reached = {scope for scope, method, path in operations if _status(sqlite_api, method, path, headers) != 403}
 
-    assert reached == {scope.value: scope in {Scope.CREDITS, Scope.SITES} for scope in Scope}
+    assert {scope for scope, _, _ in operations} == {scope.value for scope in Scope}
+    assert reached == {Scope.CREDITS, Scope.SITES}
 
 
 def test_who_is_not_known_learns_nothing_of_what_is_wrong(sqlite_api: Api) -> None:

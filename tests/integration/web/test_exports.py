@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import select
 
+from pipeline.core import csv_text
+from pipeline.core.roles import Role
 from pipeline.core.states import ContentStatus
 from pipeline.models import Keyword, Site
-from pipeline.web import csv_rows
+from pipeline.services import refunds
 from tests.support.api import Api
 from tests.support.builders import make_content, make_keywords
+from tests.support.calls import AT, CREDIT, settled_call
 
 
 def _rows(api: Api, path: str, **query: str) -> list[dict[str, str]]:
@@ -24,7 +28,7 @@ def _rows(api: Api, path: str, **query: str) -> list[dict[str, str]]:
 
 
 def test_keywords_are_taken_away_whole_and_can_be_imported_again(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.web.api.exports.PORTION", 2)
+    monkeypatch.setattr("pipeline.services.exports.PORTION", 2)
     with api.database.transaction() as session:
         make_keywords(session, site=session.get_one(Site, api.mine.site_id), texts=["Café, “quoted”", "b", "c"])
         session.scalars(select(Keyword).where(Keyword.text == "b")).one().volume = 7
@@ -47,13 +51,13 @@ def test_keywords_are_taken_away_whole_and_can_be_imported_again(api: Api, monke
 
 @pytest.mark.parametrize("begins", ["=", "+", "-", "@", "\t", "\r"])
 def test_no_cell_is_a_formula(begins: str) -> None:
-    assert csv_rows.safe(f"{begins}1+1") == f"'{begins}1+1"
+    assert csv_text.safe(f"{begins}1+1") == f"'{begins}1+1"
 
 
 def test_what_is_no_formula_is_left_alone() -> None:
-    assert [csv_rows.safe(value) for value in ("a=1", "", None, -5, 7, ContentStatus.REVIEW)] == [
-        "a=1", "", "", "-5", "7", "review",
-    ]  # fmt: skip
+    values = ("a=1", "", None, -5, 7, ContentStatus.REVIEW, True, Decimal("-1E-12"))
+
+    assert [csv_text.safe(value) for value in values] == ["a=1", "", "", "-5", "7", "review", "true", "-0.000000000001"]
 
 
 def test_a_formula_among_the_titles_is_taken_away_as_a_text(api: Api) -> None:
@@ -68,6 +72,34 @@ def test_a_formula_among_the_titles_is_taken_away_as_a_text(api: Api) -> None:
     ]  # fmt: skip
     assert [bool(row["slot_at"]) for row in rows] == [True, False]
     assert len(_rows(api, f"/sites/{api.mine.site_id}/content.csv", status="review")) == 1
+
+
+def test_movements_of_the_balance_are_taken_away_oldest_first(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.services.exports.PORTION", 1)
+    call_id = settled_call(api, api.mine, charge=137_500)
+    with api.database.transaction() as session:
+        refunds.refund(session, account_id=api.mine.account_id, call_id=call_id, reason="=1+1", actor="cli", now=AT)
+
+    rows = _rows(api, "/credits/entries.csv")
+
+    assert [(row["kind"], row["amount"]) for row in rows[-2:]] == [("charge", "-0.1375"), ("refund", "0.1375")]
+    assert rows[-1]["note"] == "'=1+1"
+    assert [int(row["id"]) for row in rows] == sorted(int(row["id"]) for row in rows)
+    assert len(_rows(api, "/credits/entries.csv", kind="refund")) == 1
+    assert api.client.get("/api/v1/credits/entries.csv", headers=api.key(Role.VIEWER)).status_code == 200
+
+
+def test_a_report_is_taken_away_with_what_concerns_whoever_asks(api: Api) -> None:
+    settled_call(api, api.mine, charge=CREDIT, cost=15_000_000_000)
+    june = {"first": "2026-06-01", "last": "2026-06-30"}
+
+    [of_owner] = _rows(api, "/reports/stage.csv", **june)
+    api.client.headers.update(api.key(Role.PLATFORM_ADMIN))
+    [of_admin] = _rows(api, "/reports/stage.csv", **june)
+
+    assert (of_owner["name"], of_owner["credits"], of_owner["cost_usd"]) == ("Tasks → Content", "1", "")
+    assert (of_admin["revenue_usd"], of_admin["cost_usd"], of_admin["margin_usd"]) == ("0.01", "0.015", "-0.005")
+    assert api.client.get("/api/v1/reports/account.csv", headers=api.key()).status_code == 403
 
 
 def test_runs_are_taken_away(api: Api) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from pipeline.core.alerts import NotificationKind
 from pipeline.core.roles import Role, Scope
+from pipeline.models import CalendarFeed, Webhook
+from pipeline.services import deliveries, notifications
 from tests.support.api import Api, make_key
 
 KEYS, USERS = "/api/v1/api-keys", "/api/v1/users"
@@ -78,3 +83,33 @@ def test_a_key_that_is_held_down_lets_nobody_do_more(
 
     assert (refused.status_code, whole.status_code) == (403, 201 if path == "" else 200)
     assert "Log in, or use a key that is neither" in refused.json()["detail"]
+
+
+def test_what_an_expiring_key_makes_ends_with_it(api: Api) -> None:
+    feed_path = f"/api/v1/sites/{api.mine.site_id}/calendar/feed"
+    headers = api.key(Role.OWNER, expires_days=1)
+    feed = api.client.post(feed_path, headers=headers).json()["path"]
+    added = api.client.post("/api/v1/webhooks", json={"url": "https://hooks.example/"}, headers=headers).json()
+    ends = [added["ends_at"], api.client.get(feed_path).json()["ends_at"]]
+    before = api.client.get(feed).status_code
+
+    later = api.database.now() + timedelta(days=1, minutes=1)
+    with api.database.transaction() as session:
+        for model in (CalendarFeed, Webhook):
+            ended = update(model).where(model.ends_at.is_not(None))
+            session.execute(ended.values(ends_at=api.database.now() - timedelta(minutes=1)))
+        told = notifications.tell(
+            session, NotificationKind.RUN_FAILED, account_id=api.mine.account_id, state_id=9, about=("account", 1),
+            message="Look.", now=api.database.now(),
+        )  # fmt: skip
+        told_to = [way.webhook_id for way in deliveries.of_notifications(session, [told or 0])]
+
+    assert all(datetime.fromisoformat(at) < later for at in ends)
+    assert (before, api.client.get(feed).status_code) == (200, 404)
+    assert told_to == [api.mine.webhook_id]
+
+
+def test_what_a_key_that_stays_makes_stays(sqlite_api: Api) -> None:
+    added = sqlite_api.client.post("/api/v1/webhooks", json={"url": "https://hooks.example/"}).json()
+
+    assert added["ends_at"] is None

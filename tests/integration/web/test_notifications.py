@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from pipeline.config import load_config, use_config
 from pipeline.core.alerts import NotificationKind
+from pipeline.core.roles import Role
 from pipeline.core.states import DeliveryStatus
 from pipeline.models import AuditEvent, Delivery, Webhook
 from pipeline.services import deliveries, notifications
@@ -61,6 +62,25 @@ def test_all_of_mine_are_read_at_once_and_none_of_anothers(api: Api) -> None:
     assert api.client.post(f"{PATH}/read").json() == {"read": 2}
     unread = api.client.get(PATH, params={"unread": True}, headers=api.other.headers).json()["items"]
     assert [entry["id"] for entry in unread] == [api.other.notification_id]
+
+
+def test_what_concerns_the_installation_is_for_whoever_runs_it(api: Api) -> None:
+    with api.database.transaction() as session:
+        told = notifications.tell(
+            session, NotificationKind.BOOKS_WRONG, account_id=None, state_id=1, about=("account", 1), message="Look.",
+            now=api.database.now(),
+        )  # fmt: skip
+    paths = [("GET", PATH), ("POST", f"{PATH}/read"), ("POST", f"{PATH}/{told}/read")]
+    of_platform, admin = {"platform": True}, api.key(Role.PLATFORM_ADMIN)
+
+    refused = [api.client.request(*path, params=of_platform).status_code for path in paths]
+    listed = api.client.get(PATH, params=of_platform, headers=admin).json()["items"]
+    marked = api.client.post(f"{PATH}/{told}/read", params=of_platform, headers=admin).json()
+
+    assert refused == [403, 403, 403]
+    assert [(entry["id"], entry["kind"]) for entry in listed] == [(told, "books_wrong")]
+    assert marked == {"read": 1}
+    assert [entry["id"] for entry in api.client.get(PATH, headers=admin).json()["items"]] == [api.mine.notification_id]
 
 
 def test_a_webhook_is_added_with_a_secret_that_is_shown_once(api: Api) -> None:

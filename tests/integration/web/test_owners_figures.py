@@ -2,49 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from pipeline.core.roles import Role
-from pipeline.core.states import CallStatus
-from pipeline.models import AiCall, StageRun
-from pipeline.services import credits as ledger
 from pipeline.services import refunds
-from pipeline.services.credits import CallHandle, Settlement
-from tests.support.api import Api, Tenant
-
-CREDIT = 1_000_000
-AT = datetime(2026, 6, 3, 12, tzinfo=UTC)
-
-
-def _call(api: Api, tenant: Tenant, *, charge: int, cost: int = 0) -> int:
-    """A settled call of stage 4 of the tenant's run."""
-    with api.database.transaction() as session:
-        of_run = select(StageRun).where(StageRun.run_id == tenant.run_id, StageRun.number == 4)
-        stage_run = session.scalars(of_run).one()
-        if tenant is api.other:  # Only the first account was welcomed with credits.
-            ledger.grant(session, account_id=tenant.account_id, amount_ucr=charge, key="grant:other", now=AT)
-            stage_run.cap = charge
-            session.flush()
-        held = ledger.hold(
-            session, account_id=tenant.account_id, stage_run_id=stage_run.id, full_ucr=charge, least_ucr=charge
-        )
-        assert isinstance(held, ledger.Held)
-        row = AiCall(
-            account_id=tenant.account_id, stage_run_id=stage_run.id, key=f"key {charge}", step="ask", lane=1,
-            status=CallStatus.DISPATCHED, held_amount=charge, price={}, model="writer",
-        )  # fmt: skip
-        session.add(row)
-        session.flush()
-        ledger.settle(session, CallHandle.of(row), Settlement("answer", charge, cost, 10, 5), now=AT)
-    return row.id
+from tests.support.api import Api
+from tests.support.calls import AT, CREDIT, settled_call
 
 
 def test_the_ledger_is_listed_page_by_page_the_newest_first(api: Api) -> None:
-    call_id = _call(api, api.mine, charge=CREDIT // 2)
+    call_id = settled_call(api, api.mine, charge=CREDIT // 2)
     with api.database.transaction() as session:
         refunds.refund(session, account_id=api.mine.account_id, call_id=call_id, reason="useless", actor="cli", now=AT)
 
@@ -60,7 +29,7 @@ def test_the_ledger_is_listed_page_by_page_the_newest_first(api: Api) -> None:
 
 
 def test_the_ledger_of_another_is_not_shown(api: Api) -> None:
-    _call(api, api.other, charge=CREDIT)
+    settled_call(api, api.other, charge=CREDIT)
 
     assert {entry["kind"] for entry in api.client.get("/api/v1/credits/entries").json()["items"]} == {"grant"}
     assert len(api.client.get("/api/v1/credits/entries", headers=api.other.headers).json()["items"]) == 2
@@ -81,8 +50,8 @@ def _report(api: Api, by: str, *, role: Role = Role.OWNER, **query: Any) -> Any:
     ],
 )
 def test_an_owner_sees_what_calls_were_charged_and_not_what_they_cost(api: Api, by: str, key: str, name: str) -> None:
-    _call(api, api.mine, charge=3 * CREDIT // 2, cost=10**10)
-    _call(api, api.other, charge=CREDIT)
+    settled_call(api, api.mine, charge=3 * CREDIT // 2, cost=10**10)
+    settled_call(api, api.other, charge=CREDIT)
 
     found = _report(api, by)
 
@@ -102,8 +71,8 @@ def test_what_is_about_other_accounts_takes_whoever_runs_the_installation(
 
 
 def test_whoever_runs_the_installation_sees_costs_and_every_account(api: Api) -> None:
-    _call(api, api.mine, charge=2 * CREDIT, cost=5 * 10**9)
-    _call(api, api.other, charge=CREDIT)
+    settled_call(api, api.mine, charge=2 * CREDIT, cost=5 * 10**9)
+    settled_call(api, api.other, charge=CREDIT)
 
     mine = _report(api, "model", role=Role.PLATFORM_ADMIN)
     all_of_them = _report(api, "account", role=Role.PLATFORM_ADMIN, everybody=True)
@@ -119,3 +88,48 @@ def test_days_that_are_no_time_are_refused(sqlite_api: Api) -> None:
     refused = _report(sqlite_api, "model", last="2026-05-01")
 
     assert (refused["status"], [fault["field"] for fault in refused["faults"]]) == (422, ["first"])
+
+
+def _refund(api: Api, call_id: int, *, role: Role = Role.PLATFORM_ADMIN, **query: Any) -> Any:
+    path, body = f"/api/v1/calls/{call_id}/refund", {"reason": " The answer\nwas useless. "}
+    return api.client.post(path, json=body, params=query, headers=api.key(role))
+
+
+def test_a_call_is_given_back_once_however_often_it_is_asked_for(api: Api) -> None:
+    call_id = _call_of(api)
+
+    answers = [_refund(api, call_id).json() for _ in range(2)]
+
+    assert [(answer["is_new"], answer["refunded"], answer["balance"]) for answer in answers] == [
+        (True, "0.5", "10000"),
+        (False, "0.5", "10000"),
+    ]
+    entries = api.client.get("/api/v1/credits/entries", params={"kind": "refund"}).json()["items"]
+    assert [(entry["call_id"], entry["note"]) for entry in entries] == [(call_id, "The answer was useless.")]
+
+
+def test_another_accounts_call_is_given_back_where_the_account_is_named(api: Api) -> None:
+    call_id = settled_call(api, api.other, charge=CREDIT)
+
+    alone = _refund(api, call_id)
+    named = _refund(api, call_id, account="another")
+    nobodys = _refund(api, call_id, account="nobody")
+
+    assert [answer.status_code for answer in (alone, named, nobodys)] == [404, 200, 404]
+    assert named.json()["balance"] == "1"
+    assert len(api.client.get("/api/v1/credits/entries", headers=api.other.headers).json()["items"]) == 3
+
+
+def test_refunds_are_for_whoever_runs_the_installation_and_say_why(sqlite_api: Api) -> None:
+    call_id = _call_of(sqlite_api)
+    path, headers = f"/api/v1/calls/{call_id}/refund", sqlite_api.key(Role.PLATFORM_ADMIN)
+
+    unexplained = sqlite_api.client.post(path, json={"reason": " "}, headers=headers)
+
+    assert _refund(sqlite_api, call_id, role=Role.OWNER).status_code == 403
+    assert [fault["field"] for fault in unexplained.json()["faults"]] == ["reason"]
+    assert _refund(sqlite_api, sqlite_api.mine.call_id).status_code == 409
+
+
+def _call_of(api: Api) -> int:
+    return settled_call(api, api.mine, charge=CREDIT // 2)

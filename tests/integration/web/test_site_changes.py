@@ -156,6 +156,8 @@ def test_nothing_of_a_deleted_site_is_shown_but_what_it_cost(api: Api) -> None:
     assert {path: api.client.get(path).status_code for path in gone} == dict.fromkeys(gone, 404)
     assert api.client.get("/api/v1/sites").json()["items"] == []
     assert api.client.post(_path(api, "/runs")).status_code == 404
+    assert api.client.get("/api/v1/runs").json()["items"] == []
+    assert len(api.client.get("/api/v1/runs.csv").text.splitlines()) == 1
     assert api.client.get(f"/api/v1/runs/{mine.run_id}").json()["status"] == "cancelled"
     assert api.client.post(f"/api/v1/runs/{mine.run_id}/retry").status_code == 404
 

@@ -188,6 +188,7 @@ class TestRefusals:
             ({"days": [["mon"]]}, "['mon'] is not a day"),
             ({"days": "mon"}, "'mon' is no list of days"),
             ({"timezone": "Europe/Berln"}, "'Europe/Berln' is not a known time zone. Did you mean Europe/Berlin"),
+            ({"timezone": "Factory"}, "'Factory' is not a known time zone. Use an IANA name"),
             ({"timezone": "Mars"}, "'Mars' is not a known time zone. Use an IANA name"),
             ({"timezone": None}, "None is not a known time zone"),
             ({"timezone": "../zones"}, "'../zones' is not a known time zone"),

@@ -1,0 +1,71 @@
+"""Owns `/account/…`: people, keys, and what was used; the account's owners see them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query
+
+from pipeline.core.roles import Role, Scope
+from pipeline.services import api_keys, entries, settings, site_access, users
+from pipeline.services import credits as ledger
+from pipeline.services.cost_reports import Period, ReportBy, cost_report
+from pipeline.web.pages.views import Page, View, page
+
+router = APIRouter()
+_ENTRIES_SHOWN: Final = 50
+_ROLES: Final = (Role.OWNER, Role.EDITOR, Role.VIEWER)
+_BY: Final = (ReportBy.DAY, ReportBy.MODEL, ReportBy.STAGE, ReportBy.SITE)
+
+Before = Annotated[int | None, Query(ge=1)]
+By = Annotated[str, Query(max_length=16)]
+
+
+@router.get("/account/settings", include_in_schema=False)
+@page(Scope.ACCESS, role=Role.OWNER)
+def show(view: View) -> Page:
+    """Show who is let in, by log-in or key, and what the account decides for its sites."""
+    people = users.list_users(view.session, account_id=view.account_id)
+    return Page(
+        "account.html",
+        {
+            "people": [
+                (user, users.role_of(user), _reach(view, user.id, narrowed=user.is_narrowed)) for user in people
+            ],
+            "keys": [
+                (key, api_keys.role_of(key)) for key in api_keys.list_keys(view.session, account_id=view.account_id)
+            ],
+            "roles": _ROLES,
+            "decided": settings.decided_for(view.session, view.account_id),
+            "zone": view.shell.site.timezone if view.shell.site else "UTC",
+        },
+    )
+
+
+@router.get("/account/usage", include_in_schema=False)
+@page(Scope.REPORTS, role=Role.OWNER)
+def usage(view: View, by: By = "day", before: Before = None) -> Page:
+    """Show what was used in the last thirty days, and the movements of the balance."""
+    wanted = ReportBy(by) if by in list(_BY) else ReportBy.DAY
+    period = Period.of(None, None, now=view.now)
+    found = entries.list_entries(view.session, account_id=view.account_id, before_id=before, limit=_ENTRIES_SHOWN + 1)
+    return Page(
+        "usage.html",
+        {
+            "by": wanted,
+            "ways": _BY,
+            "report": cost_report(view.session, wanted, account_id=view.account_id, period=period, limit=100),
+            "balance": ledger.balance(view.session, view.account_id),
+            "entries": found[:_ENTRIES_SHOWN],
+            "more": found[_ENTRIES_SHOWN - 1].id if len(found) > _ENTRIES_SHOWN else None,
+            "zone": view.shell.site.timezone if view.shell.site else "UTC",
+        },
+    )
+
+
+def _reach(view: View, user_id: int, *, narrowed: bool) -> list[str] | None:
+    """Names of the sites that are there for somebody; None: every one."""
+    if not narrowed:
+        return None
+    ids = site_access.sites_of_user(view.session, user_id)
+    return [site.name for site in view.shell.sites if site.id in ids]

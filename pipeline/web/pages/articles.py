@@ -1,0 +1,81 @@
+"""Owns `/writer/…`: a site's articles, what waits for somebody's yes, and one article as its readers will see it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query
+from markupsafe import Markup
+
+from pipeline.core.roles import Role, Scope
+from pipeline.core.states import ContentStatus
+from pipeline.models import Site
+from pipeline.services import calendar, content, images
+from pipeline.web.pages.views import Page, View, page
+
+router = APIRouter()
+_SHOWN: Final = 50
+
+After = Annotated[int, Query(ge=0)]
+OfStatus = Annotated[str, Query(max_length=32)]
+
+
+@router.get("/writer/content", include_in_schema=False)
+@page(Scope.CONTENT)
+def show(view: View, status: OfStatus = "", after: After = 0) -> Page:
+    """List the chosen site's articles."""
+    wanted = ContentStatus(status) if status in list(ContentStatus) else None
+    return _listed(view, wanted, after=after, is_review=False)
+
+
+@router.get("/writer/review", include_in_schema=False)
+@page(Scope.CONTENT)
+def review(view: View, after: After = 0) -> Page:
+    """List what waits for somebody's yes."""
+    return _listed(view, ContentStatus.REVIEW, after=after, is_review=True)
+
+
+@router.get("/writer/content/{content_id:int}", include_in_schema=False)
+@page(Scope.CONTENT)
+def article(view: View, content_id: int) -> Page:
+    """Show an article as it will be read, where it came from, and what may be done with it."""
+    found = content.get_content(view.session, account_id=view.account_id, content_id=content_id)
+    site = view.session.get_one(Site, found.site_id)
+    return Page(
+        "article.html",
+        {
+            "site": site,
+            "article": found,
+            # Sanitised when it was kept, and again by every edit.
+            "body": Markup(found.body_html),  # noqa: S704
+            "images": images.list_images(view.session, found),
+            "lineage": content.lineage(view.session, found.id, account_id=view.account_id),
+            "next_slot": calendar.predicted_slot(view.session, site, now=view.now),
+        },
+        site=site,
+    )
+
+
+@router.get("/writer/content/{content_id:int}/edit", include_in_schema=False)
+@page(Scope.CONTENT, role=Role.EDITOR)
+def edit(view: View, content_id: int) -> Page:
+    """Let somebody change what an article says."""
+    found = content.get_content(view.session, account_id=view.account_id, content_id=content_id)
+    return Page("article_edit.html", {"article": found}, site=view.session.get_one(Site, found.site_id))
+
+
+def _listed(view: View, status: ContentStatus | None, *, after: int, is_review: bool) -> Page:
+    site = view.chosen_site()
+    found = content.list_contents(view.session, site=site, status=status, after_id=after, limit=_SHOWN)
+    values: dict[str, Any] = {
+        "site": site,
+        "articles": found.items,
+        "next_id": found.next_id,
+        "after": after,
+        "status": status.value if status else "",
+        "statuses": list(ContentStatus),
+        "counts": content.count_by_status(view.session, site=site),
+        "is_review": is_review,
+        "next_slot": calendar.predicted_slot(view.session, site, now=view.now) if is_review else None,
+    }
+    return Page("articles.html", values, site=site)

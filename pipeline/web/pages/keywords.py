@@ -1,0 +1,57 @@
+"""Owns `/planner/keywords` and `/account/notifications`: lists that people page through."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query
+
+from pipeline.core.roles import Scope
+from pipeline.core.states import KeywordStatus
+from pipeline.services import keywords
+from pipeline.services.notifications import list_notifications
+from pipeline.web.pages.views import Page, View, page
+
+router = APIRouter()
+_SHOWN: Final = 50
+
+After = Annotated[int, Query(ge=0)]
+Before = Annotated[int | None, Query(ge=1)]
+Holding = Annotated[str, Query(max_length=200)]
+#: A form sends an empty text where nothing was chosen.
+OfStatus = Annotated[str, Query(max_length=32)]
+
+
+@router.get("/planner/keywords", include_in_schema=False)
+@page(Scope.KEYWORDS)
+def show(view: View, text: Holding = "", status: OfStatus = "", after: After = 0) -> Page:
+    """List the chosen site's keywords."""
+    site = view.chosen_site()
+    wanted = KeywordStatus(status) if status in list(KeywordStatus) else None
+    found = keywords.list_keywords(view.session, site=site, status=wanted, text=text, after_id=after, limit=_SHOWN)
+    return Page(
+        "keywords.html",
+        {
+            "site": site,
+            "keywords": found.items,
+            "next_id": found.next_id,
+            "text": text,
+            "status": status if wanted else "",
+            "after": after,
+            "statuses": list(KeywordStatus),
+            "counts": keywords.count_by_status(view.session, site=site),
+        },
+        site=site,
+    )
+
+
+@router.get("/account/notifications", include_in_schema=False)
+@page(Scope.NOTIFICATIONS, whole_account=True)
+def notifications(view: View, before: Before = None) -> Page:
+    """List what the account was told."""
+    found = list_notifications(
+        view.session, account_id=view.account_id, include_read=True, before_id=before, limit=_SHOWN + 1
+    )
+    more = found[_SHOWN - 1].id if len(found) > _SHOWN else None
+    zone = view.shell.site.timezone if view.shell.site else "UTC"
+    return Page("notifications.html", {"notifications": found[:_SHOWN], "more": more, "zone": zone})

@@ -1,0 +1,70 @@
+"""Owns `/planner/clusters`, `/planner/ideas`, `/writer/tasks`: what is made of keywords on the way to articles."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query
+from sqlalchemy import func, select
+
+from pipeline.core.roles import Scope
+from pipeline.core.states import ClusterStatus, ContentTaskStatus, IdeaStatus
+from pipeline.models import Cluster, ContentTask, Idea, Keyword, Site
+from pipeline.models.base import Base
+from pipeline.services.planning import list_planned
+from pipeline.web.pages.views import Page, View, page
+
+router = APIRouter()
+_SHOWN: Final = 50
+
+After = Annotated[int, Query(ge=0)]
+Holding = Annotated[str, Query(max_length=200)]
+OfStatus = Annotated[str, Query(max_length=32)]
+
+
+@router.get("/planner/clusters", include_in_schema=False)
+@page(Scope.KEYWORDS)
+def clusters(view: View, text: Holding = "", status: OfStatus = "", after: After = 0) -> Page:
+    """List the chosen site's clusters."""
+    site = view.chosen_site()
+    found = _listed(view, Cluster, ClusterStatus, site=site, text=text, status=status, after=after)
+    ids = [row.id for row in found["rows"]]
+    counted = select(Keyword.cluster_id, func.count()).where(Keyword.cluster_id.in_(ids)).group_by(Keyword.cluster_id)
+    return Page("clusters.html", {**found, "counts": dict(view.session.execute(counted).all())}, site=site)
+
+
+@router.get("/planner/ideas", include_in_schema=False)
+@page(Scope.KEYWORDS)
+def ideas(view: View, text: Holding = "", status: OfStatus = "", after: After = 0) -> Page:
+    """List the chosen site's ideas."""
+    site = view.chosen_site()
+    return Page(
+        "ideas.html", _listed(view, Idea, IdeaStatus, site=site, text=text, status=status, after=after), site=site
+    )
+
+
+@router.get("/writer/tasks", include_in_schema=False)
+@page(Scope.KEYWORDS)
+def tasks(view: View, status: OfStatus = "", after: After = 0) -> Page:
+    """List what the chosen site's writer has before it."""
+    site = view.chosen_site()
+    return Page(
+        "tasks.html", _listed(view, ContentTask, ContentTaskStatus, site=site, status=status, after=after), site=site
+    )
+
+
+def _listed(
+    view: View, model: type[Base], statuses: type[StrEnum], *, site: Site, status: str, after: int, text: str = ""
+) -> dict[str, Any]:
+    wanted = statuses(status) if status in list(statuses) else None
+    found = list_planned(view.session, model, site=site, status=wanted, text=text, after_id=after, limit=_SHOWN)
+    return {
+        "site": site,
+        "rows": found.items,
+        "next_id": found.next_id,
+        "text": text,
+        "status": status if wanted else "",
+        "after": after,
+        "statuses": list(statuses),
+    }

@@ -1,0 +1,122 @@
+"""Owns `/automation/…`: what would run now, runs that were, and one run watched live."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query
+from sqlalchemy import select
+
+from pipeline.core.catalog import STAGES
+from pipeline.core.roles import Scope
+from pipeline.core.states import LIVE_RUNS, RunStatus, StageRunStatus
+from pipeline.models import Run, Site, StageRun
+from pipeline.services import calendar, decisions, reports, runs, settings
+from pipeline.services.run_items import lines_of
+from pipeline.web.pages.views import Page, View, page
+
+router = APIRouter()
+ITEMS_SHOWN: Final = 30
+_RUNS_SHOWN: Final = 25
+_DECISIONS_SHOWN: Final = 10
+_FINISHED: Final = ("done", "failed", "skipped", "released")
+
+Before = Annotated[int | None, Query(ge=1)]
+
+
+@router.get("/automation/overview", include_in_schema=False)
+@page(Scope.RUNS)
+def overview(view: View) -> Page:
+    """Show what waits at the chosen site, when it runs next, and let it run now."""
+    site = view.chosen_site()
+    schedule = settings.row_of(view.session, site)
+    return Page(
+        "overview.html",
+        {
+            "site": site,
+            "stages": STAGES,
+            "waiting": runs.count_waiting(view.session, site.id),
+            "matrix": settings.settings_of(schedule).stages,
+            "schedule": schedule,
+            "live_id": runs.live_run_id(view.session, site.id),
+            "ahead": calendar.forecast(view.session, site, now=view.now),
+            "next_slot": calendar.predicted_slot(view.session, site, now=view.now),
+            "runs": runs.list_runs(view.session, account_id=view.account_id, site_id=site.id, limit=5),
+            "decisions": decisions.list_decisions(
+                view.session, account_id=view.account_id, site_id=site.id, limit=_DECISIONS_SHOWN
+            ),
+        },
+        site=site,
+    )
+
+
+@router.get("/automation/runs", include_in_schema=False)
+@page(Scope.RUNS)
+def history(view: View, before: Before = None, every: bool = False) -> Page:  # noqa: FBT001, FBT002 - a query parameter
+    """List the runs of the chosen site, or of all."""
+    site = view.chosen_site()
+    found = runs.list_runs(
+        view.session,
+        account_id=view.account_id,
+        site_id=None if every else site.id,
+        before_id=before,
+        limit=_RUNS_SHOWN + 1,
+    )
+    zones = {each.id: each for each in view.shell.sites}
+    more = found[_RUNS_SHOWN - 1].id if len(found) > _RUNS_SHOWN else None
+    return Page(
+        "history.html", {"site": site, "runs": found[:_RUNS_SHOWN], "sites": zones, "more": more, "every": every}
+    )
+
+
+@router.get("/automation/runs/{run_id:int}", include_in_schema=False)
+@page(Scope.RUNS)
+def show(view: View, run_id: int) -> Page:
+    """Show a run; it is watched while it lives."""
+    run, site = _found(view, run_id)
+    return Page("run.html", {"site": site, "run": run, **_parts(view, run, site)}, site=site)
+
+
+@router.get("/automation/runs/{run_id:int}/parts", include_in_schema=False)
+@page(Scope.RUNS)
+def parts(view: View, run_id: int) -> Page:
+    """Show what of a run may differ from before, without what stands around it."""
+    run, site = _found(view, run_id)
+    return Page("run_parts.html", {"site": site, "run": run, **_parts(view, run, site)}, site=site)
+
+
+def _found(view: View, run_id: int) -> tuple[Run, Site]:
+    run = runs.get_run(view.session, account_id=view.account_id, run_id=run_id)
+    return run, view.session.get_one(Site, run.site_id)
+
+
+def _parts(view: View, run: Run, site: Site) -> dict[str, Any]:
+    rows = view.session.scalars(select(StageRun).where(StageRun.run_id == run.id).order_by(StageRun.number)).all()
+    report = reports.run_report(view.session, run.id)
+    spent, held = sum(row.spent for row in rows), sum(row.held for row in rows)
+    current = next((row for row in rows if row.status is StageRunStatus.RUNNING), None)
+    lines = lines_of(view.session, rows, most=ITEMS_SHOWN)
+    return {
+        "rows": [
+            {
+                "row": row,
+                "told": told,
+                "finished": sum(told[name] for name in _FINISHED),
+                "lines": lines[row.id],
+                "took": None if row.admitted_at is None else (row.finished_at or view.now) - row.admitted_at,
+            }
+            for row, told in zip(rows, report["stages"], strict=True)
+        ],
+        "current": current,
+        "working_on": [line for line in lines[current.id] if line.status.value == "leased"] if current else [],
+        "is_live": run.status in LIVE_RUNS,
+        "is_paused": run.status is RunStatus.PAUSED,
+        "spent_ucr": spent,
+        "held_ucr": held,
+        "left_ucr": max(0, run.available - spent - held),
+        "elapsed": None if run.started_at is None else (run.finished_at or view.now) - run.started_at,
+        "articles": next(told for told in report["stages"] if told["key"] == "tasks_to_content"),
+        "failed": sum(told["failed"] for told in report["stages"]),
+        "ended": sum(1 for row in rows if row.finished_at is not None),
+        "next_slot": calendar.predicted_slot(view.session, site, now=view.now),
+    }

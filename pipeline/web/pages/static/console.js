@@ -1,0 +1,102 @@
+// Shared by every page: theme, dialogs, toasts, and how a change is sent.
+(() => {
+  const root = document.documentElement;
+  const $ = (selector, within = document) => within.querySelector(selector);
+
+  window.icon = (name) => `<svg class="icon" aria-hidden="true" width="20" height="20"><use href="/static/icons.svg#${name}"/></svg>`;
+
+  window.toast = (text, undo) => {
+    const toast = document.createElement('div');
+    toast.className = 'toast-it';
+    toast.innerHTML = window.icon('check') + '<span></span>';
+    $('span', toast).textContent = text;
+    if (undo) {
+      const button = document.createElement('button');
+      button.type = 'button';
+      button.textContent = 'Undo';
+      button.addEventListener('click', () => { undo(); toast.remove(); });
+      toast.append(button);
+    }
+    $('#toasts').replaceChildren(toast);
+    setTimeout(() => toast.remove(), 10000);
+  };
+
+  // What the API answers: {ok, status, headers, body}; a problem's sentence is in body.detail.
+  window.ask = async (method, url, body, headers = {}) => {
+    const sent = { method, headers: { Accept: 'application/json', ...headers }, credentials: 'same-origin' };
+    if (method !== 'GET') sent.headers['X-CSRF-Token'] = document.body.dataset.csrf || '';
+    if (body instanceof FormData || body instanceof Blob) sent.body = body;
+    else if (body !== undefined) {
+      sent.headers['Content-Type'] = 'application/json';
+      sent.body = JSON.stringify(body);
+    }
+    let answer;
+    try {
+      answer = await fetch(url, sent);
+    } catch {
+      return { ok: false, status: 0, headers: new Headers(), body: { detail: 'The server did not answer. What you entered is still here: try again.' } };
+    }
+    if (answer.status === 401 && document.body.dataset.csrf) {
+      location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+    }
+    const text = await answer.text();
+    let told = {};
+    try { told = text ? JSON.parse(text) : {}; } catch { told = { detail: text.slice(0, 300) }; }
+    return { ok: answer.ok, status: answer.status, headers: answer.headers, body: told };
+  };
+
+  const setTheme = (theme) => {
+    root.dataset.bsTheme = theme;
+    $('[data-theme-toggle]')?.setAttribute('aria-label', `Switch to ${theme === 'dark' ? 'light' : 'dark'} theme`);
+    document.cookie = `igny8_theme=${theme};path=/;max-age=31536000;samesite=lax`;
+  };
+  if (!/(^|; )igny8_theme=/.test(document.cookie) && matchMedia('(prefers-color-scheme: dark)').matches) setTheme('dark');
+
+  document.addEventListener('click', async (event) => {
+    const on = (selector) => event.target.closest(selector);
+    if (on('[data-theme-toggle]')) setTheme(root.dataset.bsTheme === 'dark' ? 'light' : 'dark');
+    const opener = on('[data-open]');
+    if (opener) document.getElementById(opener.dataset.open).showModal();
+    if (on('[data-log-out]')) {
+      await window.ask('POST', '/api/v1/logout');
+      location.assign('/login');
+    }
+    const act = on('[data-act]');
+    if (act) await perform(act);
+  });
+
+  // A button that does one thing: data-act="POST /api/v1/…", then the page is read again.
+  const perform = async (button) => {
+    const [method, url] = button.dataset.act.split(' ');
+    button.disabled = true;
+    const body = button.dataset.body ? JSON.parse(button.dataset.body) : undefined;
+    const answer = await window.ask(method, url, body);
+    button.disabled = false;
+    if (!answer.ok) { window.refuse(answer.body.detail); return; }
+    if (button.dataset.then) location.assign(button.dataset.then.replace('{run_id}', answer.body.run_id ?? ''));
+    else location.reload();
+  };
+
+  // An error stands where it can be read again, not in a toast.
+  window.refuse = (text) => {
+    let notice = $('#refused');
+    if (!notice) {
+      notice = document.createElement('div');
+      notice.id = 'refused';
+      notice.className = 'notice notice-failed';
+      notice.setAttribute('role', 'alert');
+      notice.innerHTML = `<div class="notice-ic">${window.icon('alert')}</div><div class="notice-in"><h3>That was not done</h3><p></p></div>`;
+      ($('.page') || $('main')).prepend(notice);
+    }
+    $('p', notice).textContent = text;
+    notice.scrollIntoView({ block: 'nearest' });
+  };
+
+  window.addEventListener('keydown', (event) => {
+    if (event.key === 'Escape') document.querySelectorAll('.model').forEach((model) => model.classList.add('tip-closed'));
+  });
+  document.addEventListener('pointerover', (event) => {
+    const model = event.target.closest?.('.model');
+    if (model && !model.contains(event.relatedTarget)) model.classList.remove('tip-closed');
+  });
+})();

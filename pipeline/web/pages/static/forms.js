@@ -1,0 +1,51 @@
+// Small forms that are one request: data-send="METHOD URL", fields by name, data-then is where it leads,
+// data-show names what of the answer is shown once. An empty field that is not required is left out.
+(() => {
+  const numbers = (field) => field.type === 'number' && field.value !== '';
+  const value = (field) => {
+    if (field.type === 'checkbox') return field.dataset.kind === 'on' && !field.checked ? null : field.checked;
+    if (numbers(field)) return Number(field.value);
+    return field.value;
+  };
+  const bodyOf = (form) => {
+    const body = {};
+    for (const field of form.elements) {
+      if (!field.name) continue;
+      const found = value(field);
+      if (found === null || (found === '' && !field.required)) continue;
+      if (field.dataset.list !== undefined) body[field.name] = found.split(',').map((one) => one.trim()).filter(Boolean);
+      else body[field.name] = found;
+    }
+    return body;
+  };
+  const showOnce = (form, secret) => {
+    const told = document.createElement('div');
+    told.className = 'stack';
+    told.innerHTML = '<p>This is shown once. Keep it now.</p><p><code class="secret"></code></p><div class="dlg-act"><button class="btn btn-primary" type="button">I have it</button></div>';
+    told.querySelector('code').textContent = secret;
+    told.querySelector('button').addEventListener('click', () => location.reload());
+    form.querySelectorAll('.stack, .dlg-act').forEach((part) => part.remove());
+    form.append(told);
+    told.querySelector('button').focus();
+  };
+
+  document.querySelectorAll('form[data-send]').forEach((form) => {
+    const said = form.querySelector('[data-error]');
+    form.querySelector('[data-close]')?.addEventListener('click', () => form.closest('dialog').close());
+    form.addEventListener('submit', async (event) => {
+      event.preventDefault();
+      said.textContent = '';
+      const [method, url] = form.dataset.send.split(' ');
+      const button = form.querySelector('[type=submit]');
+      button.disabled = true;
+      const headers = form.dataset.etag ? { 'If-Match': form.dataset.etag } : {};
+      const answer = await window.ask(method, url, bodyOf(form), headers);
+      button.disabled = false;
+      if (answer.ok && form.dataset.show) { showOnce(form, answer.body[form.dataset.show]); return; }
+      if (answer.ok) { location.assign(form.dataset.then.replace('{id}', answer.body.id ?? '')); return; }
+      const fault = answer.body.faults?.find((one) => form.elements[one.field]);
+      said.textContent = answer.body.detail;
+      (fault ? form.elements[fault.field] : form.elements[0]).focus();
+    });
+  });
+})();
