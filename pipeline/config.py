@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from pipeline.core.errors import Fault, InvalidValueError
-from pipeline.core.refusals import refusal
+from pipeline.core.shapes import refusal
 from pipeline.core.values import Count, Days, Minutes, Port, Proxies, Seconds
 
 PREFIX: Final = "IGNY8_"

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from pipeline.contract import AnswerRejected, Message, Produced, Question, Stage, Subjects
 from pipeline.core.answers import Answer, Many
-from pipeline.core.declining import is_refusal
 from pipeline.core.html import plain_line
 from pipeline.core.normal import keyword_key, title_key
 from pipeline.core.prompts import data_message, render, site_data
+from pipeline.core.refusals import is_refusal
 from pipeline.core.states import ClusterStatus, move
 from pipeline.core.words import nearest_by_words, stand_in
 from pipeline.models import Cluster, Content, Idea, IdeaKeyword, Keyword, Site

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 
 from pipeline.contract import AnswerRejected, Message, Produced, Question, Stage, Subjects
 from pipeline.core.answers import Answer, Many
-from pipeline.core.declining import is_refusal
 from pipeline.core.html import Body, UnusableBodyError, plain_line, read, sanitised
 from pipeline.core.normal import keyword_key, title_key
 from pipeline.core.prompts import data_message, render, site_data
+from pipeline.core.refusals import is_refusal
 from pipeline.core.states import ContentTaskStatus, move
 from pipeline.core.words import count_words, one_line, stand_in
 from pipeline.models import Content, ContentTask, Idea, IdeaKeyword, Keyword, Site

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pipeline.core.errors import Fault
-from pipeline.core.refusals import refusal
+from pipeline.core.shapes import refusal
 
 LOCAL_TIME: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}$"
 DOLLARS: Final = r"^[0-9]{1,7}(\.[0-9]{1,9})?$"

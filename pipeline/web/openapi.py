@@ -55,8 +55,8 @@ def _completed(found: dict[str, Any], *, public: Collection[str]) -> dict[str, A
     for path, operation in _operations(found):
         if path not in public:
             operation["security"] = [{_KEY: []}, {_LOG_IN: []}]
-            # Whoever is known is counted.
-            operation["responses"] |= {str(status): told for status, told in problems(429).items()}
+            # Whoever is known is counted, and may send a parameter that there is not.
+            operation["responses"] |= {str(status): told for status, told in problems(422, 429).items()}
     return found
 
 

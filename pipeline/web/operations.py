@@ -24,6 +24,7 @@ from pipeline.db.session import Database
 from pipeline.services import api_keys, log_ins, site_access, sites
 from pipeline.services.callers import Caller
 from pipeline.web import cookies
+from pipeline.web.queries import refuse_unknown
 from pipeline.web.rates import Rates
 from pipeline.web.strangers import Strangers, address_of, secret_of
 
@@ -174,6 +175,7 @@ def _unit(request: Request, needs: Needs) -> Iterator[Unit]:
     now = database.now()
     with database.transaction() if needs.writes else database.reading() as session:
         caller = _admit(session, request, needs, now=now)
+        refuse_unknown(request.query_params, request.scope.get("route"))
         if caller.is_unmarked:
             _mark(database, session, caller, writes=needs.writes, now=now)
         if caller.site_ids is not None:

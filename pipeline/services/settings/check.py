@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from pipeline.core.errors import Fault, InvalidValueError
 from pipeline.core.matrix import SiteSettings
-from pipeline.core.refusals import refusal
+from pipeline.core.shapes import refusal
 from pipeline.core.walltime import shown
 from pipeline.services.settings.fields import FIELDS, Field
 

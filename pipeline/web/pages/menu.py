@@ -47,7 +47,7 @@ _SECTIONS: Final = (
             Entry(
                 "Thinker",
                 "bulb",
-                leaves=(("Prompts", "/thinker/prompts"),),
+                leaves=(("Prompts", "/thinker/prompts"), ("Author Profiles", "/thinker/author-profiles")),
                 module=Module.THINKER,
                 whole_account=True,
             ),

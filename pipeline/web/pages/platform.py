@@ -1,4 +1,4 @@
-"""Owns `/settings/ai-models`, for those who run the installation, and `/thinker/prompts`, for an account's owners."""
+"""Owns `/settings/ai-models`, for those who run the installation, and `/thinker/…`: prompts and author profiles."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from pipeline.core.roles import Role, Scope
-from pipeline.services import model_registry, prompts, providers
+from pipeline.services import author_profiles, model_registry, prompts, providers
 from pipeline.services.prompts import PromptedStage
 from pipeline.web.pages.views import Page, View, page
 
@@ -42,4 +42,15 @@ def show_prompts(view: View, stage: Which = "") -> Page:
             "versions": prompts.list_versions(view.session, chosen, account_id=view.account_id, limit=10),
             "zone": view.shell.site.timezone if view.shell.site else "UTC",
         },
+    )
+
+
+@router.get("/thinker/author-profiles", include_in_schema=False)
+@page(Scope.PROMPTS, whole_account=True)
+def show_authors(view: View) -> Page:
+    """Show whom the account's sites may write as, and let another be chosen for the site that is looked at."""
+    rows = author_profiles.list_profiles(view.session, account_id=view.account_id)
+    return Page(
+        "authors.html",
+        {"profiles": rows, "writing": author_profiles.sites_of(view.session, [row.id for row in rows])},
     )

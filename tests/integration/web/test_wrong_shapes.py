@@ -91,6 +91,18 @@ def test_no_fault_is_told_in_the_validators_words(sqlite_api: Api, wrong: Any) -
             },
         ),
         (
+            "DELETE",
+            "/api/v1/sites/1?draft=keep",
+            None,
+            {"field": "draft", "message": "there is no such parameter here. Did you mean drafts?"},
+        ),
+        (
+            "GET",
+            "/api/v1/credits?colour=blue",
+            None,
+            {"field": "colour", "message": "there is no such parameter here. Leave it out."},
+        ),
+        (
             "GET",
             "/api/v1/runs?limit=0",
             None,

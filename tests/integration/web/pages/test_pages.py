@@ -18,7 +18,13 @@ from tests.support.console import addresses, browser, page_paths, stranger
 #: It shows nothing of anybody, and the other leads elsewhere.
 _NO_PAGES = {"/login", "/switch"}
 #: What of the account is not told to who reaches some sites only.
-_OF_THE_ACCOUNT = {"/account/settings", "/account/usage", "/account/notifications", "/thinker/prompts"}
+_OF_THE_ACCOUNT = {
+    "/account/settings",
+    "/account/usage",
+    "/account/notifications",
+    "/thinker/prompts",
+    "/thinker/author-profiles",
+}
 _OF_THE_PLATFORM = {"/settings/ai-models"}
 
 
