@@ -89,8 +89,9 @@ def exchange(*, seconds: float, most_bytes: int) -> Iterator[Exchange]:
 
 def client() -> httpx2.Client:
     """A client for any number of threads; it works inside an `exchange` only."""
-    return httpx2.Client(
-        transport=_Transport(),
+    transport = _Transport()
+    made = httpx2.Client(
+        transport=transport,
         timeout=None,
         follow_redirects=False,
         trust_env=False,
@@ -98,6 +99,9 @@ def client() -> httpx2.Client:
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         headers={"accept-encoding": "identity"},
     )
+    # A provider that is opened anew, with another key, leaves its old client to whoever still waits for an answer.
+    weakref.finalize(made, transport.close)
+    return made
 
 
 class _Transport(httpx2.BaseTransport):
@@ -111,8 +115,6 @@ class _Transport(httpx2.BaseTransport):
             keepalive_expiry=_KEPT_SECONDS,
             network_backend=_Backend(),
         )
-        # An adapter that nobody has any more, such as one of an old key, leaves no connection open.
-        weakref.finalize(self, self._pool.close)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         current, url = _CURRENT.get(), request.url
