@@ -20,8 +20,8 @@ from pipeline.ai.port import (
 from pipeline.ai.refusals import Speaker, refusal_of, shown
 from pipeline.ai.wire import Exchange, exchange
 
-#: The longest answers with their envelope: JSON may write one character as six.
-MOST_TEXT_BYTES: Final = 4_000_000
+#: Far more than any model writes, so that what is merely absurd is settled and judged as an answer.
+MOST_TEXT_BYTES: Final = 8_000_000
 #: An image in base64 with its envelope.
 MOST_IMAGE_BYTES: Final = 42_000_000
 #: Objects, arrays and what they hold: each takes dozens of times its bytes once it is read.
@@ -32,14 +32,23 @@ _MOST_TOKENS: Final = 100_000_000
 
 def ask(send: Callable[[], bytes], *, speaker: Speaker, seconds: float, most_bytes: int) -> tuple[Any, Exchange]:
     """Send once and read the answer as JSON; `send` uses a client of `wire`. Raises a `ProviderError`, nothing else."""
+    body, failure = b"", None
     with exchange(seconds=seconds, most_bytes=most_bytes) as attempt:
         try:
             body = send()
         except Exception as error:  # noqa: BLE001 - whatever an SDK does, the call's outcome has to be told
-            raise _failure(attempt, error, speaker, seconds) from None
+            failure = _failure(attempt, error, speaker, seconds)
+    if failure is not None:
+        # Not from the SDK's error, which holds the request and with it the key.
+        raise failure
     if attempt.refused is not None:
         raise refusal_of(speaker, attempt.refused, attempt.headers, body)
     return _document(body, speaker), attempt
+
+
+def sendable(text: str) -> str:
+    """The text as it can be sent: halves of characters, such as a model may have answered, become question marks."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def tokens(count: Any) -> int | None:
@@ -82,8 +91,8 @@ def _failure(attempt: Exchange, error: Exception, speaker: Speaker, seconds: flo
         return refusal_of(speaker, attempt.refused, attempt.headers, _body_of(error))
     if attempt.too_much:
         return UnreadableAnswerError(
-            f"{speaker.name} answered with more than {attempt.most_bytes:,} bytes, which nobody reads: "
-            "it may have been billed."
+            f"{speaker.name} answered with more than {attempt.most_bytes:,} bytes, or in more pieces, than anybody "
+            "reads: it may have been billed."
         )
     if attempt.sent:
         why = (

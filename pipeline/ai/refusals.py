@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -26,8 +26,6 @@ from pipeline.ai.port import (
 )
 
 _MOST_CHARACTERS: Final = 300
-#: A refusal that is longer is read no further than its status.
-_MOST_BYTES: Final = 100_000
 #: No provider is left alone for longer, whatever it says.
 _MOST_WAIT_SECONDS: Final = 86_400.0
 #: As many characters in a row are taken for a piece of the key.
@@ -36,7 +34,7 @@ _KEY_PIECE: Final = 8
 #: Words in codes and types of errors, without case and separators, in the order in which they are asked for.
 _BY_WORD: Final[tuple[tuple[tuple[str, ...], type[ProviderError]], ...]] = (
     (("insufficientquota", "insufficientcredit", "insufficientbalance", "billing", "payment"), QuotaExhaustedError),
-    (("apikey", "authentication", "unauthorized", "permission", "forbidden"), KeyRefusedError),
+    (("apikey", "authentication", "unauthorized", "permission"), KeyRefusedError),
     (("modelnotfound", "notfounderror", "invalidmodel", "unknownmodel"), NotThereError),
     (("ratelimit", "toomanyrequests", "throttl"), ThrottledError),
     (
@@ -50,6 +48,7 @@ _OUT_OF_FUNDS: Final = re.compile(
     r"reached your specified api usage limits|billing hard limit",
     re.IGNORECASE,
 )
+_TOO_LARGE: Final = re.compile(r"request too large", re.IGNORECASE)
 _BY_STATUS: Final[Mapping[int, type[ProviderError]]] = {
     401: KeyRefusedError,
     402: QuotaExhaustedError,
@@ -96,7 +95,7 @@ class Speaker:
     """Who refuses, and the key that must not be repeated."""
 
     name: str
-    api_key: str | None
+    api_key: str | None = field(repr=False)
     #: Which model it was asked for.
     model: str = "NAME"
 
@@ -185,6 +184,9 @@ def _kind_of_status(status: int, told: Told) -> type[ProviderError]:
     by_word = _kind_of_words(told)
     if by_word is QuotaExhaustedError:
         return by_word
+    if _TOO_LARGE.match(told.message):
+        # Asked to be smaller, not to come later.
+        return RequestRefusedError
     if status < HTTPStatus.BAD_REQUEST:
         return NotThereError
     return _BY_STATUS.get(status) or by_word or RequestRefusedError
@@ -208,7 +210,7 @@ def _about_the_row(told: Told) -> str | None:
 
 def _document(body: bytes) -> Any:
     try:
-        return json.loads(body) if len(body) <= _MOST_BYTES else None
+        return json.loads(body)
     except (ValueError, RecursionError):
         return None
 
