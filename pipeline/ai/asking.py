@@ -32,11 +32,15 @@ _MOST_TOKENS: Final = 100_000_000
 
 def ask(send: Callable[[], bytes], *, speaker: Speaker, seconds: float, most_bytes: int) -> tuple[Any, Exchange]:
     """Send once and read the answer as JSON; `send` uses a client of `wire`. Raises a `ProviderError`, nothing else."""
+    body, failure = b"", None
     with exchange(seconds=seconds, most_bytes=most_bytes) as attempt:
         try:
             body = send()
         except Exception as error:  # noqa: BLE001 - whatever an SDK does, the call's outcome has to be told
-            raise _failure(attempt, error, speaker, seconds) from None
+            failure = _failure(attempt, error, speaker, seconds)
+    if failure is not None:
+        # Not from the SDK's error, which holds the request and with it the key.
+        raise failure
     if attempt.refused is not None:
         raise refusal_of(speaker, attempt.refused, attempt.headers, body)
     return _document(body, speaker), attempt

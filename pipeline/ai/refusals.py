@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -34,7 +34,7 @@ _KEY_PIECE: Final = 8
 #: Words in codes and types of errors, without case and separators, in the order in which they are asked for.
 _BY_WORD: Final[tuple[tuple[tuple[str, ...], type[ProviderError]], ...]] = (
     (("insufficientquota", "insufficientcredit", "insufficientbalance", "billing", "payment"), QuotaExhaustedError),
-    (("apikey", "authentication", "unauthorized", "permission", "forbidden"), KeyRefusedError),
+    (("apikey", "authentication", "unauthorized", "permission"), KeyRefusedError),
     (("modelnotfound", "notfounderror", "invalidmodel", "unknownmodel"), NotThereError),
     (("ratelimit", "toomanyrequests", "throttl"), ThrottledError),
     (
@@ -48,6 +48,7 @@ _OUT_OF_FUNDS: Final = re.compile(
     r"reached your specified api usage limits|billing hard limit",
     re.IGNORECASE,
 )
+_TOO_LARGE: Final = re.compile(r"request too large", re.IGNORECASE)
 _BY_STATUS: Final[Mapping[int, type[ProviderError]]] = {
     401: KeyRefusedError,
     402: QuotaExhaustedError,
@@ -94,7 +95,7 @@ class Speaker:
     """Who refuses, and the key that must not be repeated."""
 
     name: str
-    api_key: str | None
+    api_key: str | None = field(repr=False)
     #: Which model it was asked for.
     model: str = "NAME"
 
@@ -183,6 +184,9 @@ def _kind_of_status(status: int, told: Told) -> type[ProviderError]:
     by_word = _kind_of_words(told)
     if by_word is QuotaExhaustedError:
         return by_word
+    if _TOO_LARGE.match(told.message):
+        # Asked to be smaller, not to come later.
+        return RequestRefusedError
     if status < HTTPStatus.BAD_REQUEST:
         return NotThereError
     return _BY_STATUS.get(status) or by_word or RequestRefusedError

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
 
@@ -104,19 +105,23 @@ def client() -> httpx2.Client:
     return made
 
 
+@cache
+def _trust() -> ssl.SSLContext:
+    """Whom this machine trusts: read once, since it is hundreds of certificates."""
+    return ssl.create_default_context()
+
+
 class _Transport(httpx2.BaseTransport):
     """What httpx2's own does, over connections that know the exchange they work for."""
 
     def __init__(self) -> None:
         self._pool = httpcore2.ConnectionPool(
-            ssl_context=ssl.create_default_context(),
+            ssl_context=_trust(),
             max_connections=None,
             max_keepalive_connections=_KEPT_CONNECTIONS,
             keepalive_expiry=_KEPT_SECONDS,
             network_backend=_Backend(),
         )
-        # An adapter that nobody has any more, such as one of an old key, leaves no connection open.
-        weakref.finalize(self, self._pool.close)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         current, url = _CURRENT.get(), request.url

@@ -27,7 +27,6 @@ from pipeline.engine.contexts import StageContext
 from pipeline.engine.gates import adapter as _adapter
 from pipeline.engine.lanes import Grip
 from pipeline.engine.questions import Prepared
-from pipeline.engine.slices import stopping
 from pipeline.models import AiCall
 from pipeline.services import credits as ledger
 from pipeline.services.credits import Held, Refused
@@ -126,7 +125,7 @@ def ask(
     for attempt in retrying:
         with attempt:
             if failed is not None:
-                renewed = None if stopping.is_set() else again(current, failed.error)
+                renewed = again(current, failed.error)
                 if renewed is None:
                     failed.is_final = True
                     raise failed

@@ -81,10 +81,9 @@ def _site(database: Database, driver: Driver, *, texts: str, images: str) -> int
 
 
 @pytest.mark.usefixtures("seven_stages")
-@pytest.mark.parametrize(("texts", "images"), [("openai", "runware"), ("anthropic", "openai")])
-def test_a_run_with_faults_books_what_the_journal_billed(
-    database: Database, server: ProviderServer, texts: str, images: str
-) -> None:
+def test_a_run_with_faults_books_what_the_journal_billed(database: Database, server: ProviderServer) -> None:
+    # Each pair on one database: what adapters say is the same on both.
+    texts, images = ("openai", "runware") if database.is_sqlite else ("anthropic", "openai")
     driver = Driver(database)
     for name in {texts, images}:
         _reached(name, getattr(server, name), driver, database)

@@ -105,7 +105,7 @@ def _name(fault: Fault) -> str:
         (Fault(status=401, code="invalid_api_key", message=f"Incorrect API key provided: {KEY}."), "--api-key-stdin"),
         (Fault(status=403, code="permission_denied"), "--api-key-stdin"),
         (Fault(status=429, code="insufficient_quota", headers={"Retry-After": "1"}), "billing page of openai"),
-        (Fault(status=404, code="model_not_found"), "no such model"),
+        (Fault(status=404, code="model_not_found"), "refuses the model"),
     ],
     ids=["401", "403", "quota", "404"],
 )

@@ -119,6 +119,7 @@ def test_every_table_of_an_account_is_exported_or_left_out_for_a_reason() -> Non
         "heartbeats",
         "housekeeping_positions",
         "integration_providers",
+        "provider_breakers",
         "system_ai_settings",
     }
 

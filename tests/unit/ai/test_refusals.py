@@ -59,6 +59,7 @@ def _refused(status: int, document: Any, headers: dict[str, str] | None = None) 
         (429, _openai("rate_limit_exceeded"), ThrottledError),
         (429, _anthropic("rate_limit_error"), ThrottledError),
         (429, b"", ThrottledError),
+        (429, _openai("rate_limit_exceeded", "Request too large for gpt-4.1 on tokens per min."), RequestRefusedError),
         (500, _openai(None), UnavailableError),
         (500, _openai("insufficient_quota"), UnavailableError),
         (503, b"upstream", UnavailableError),

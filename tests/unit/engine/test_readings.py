@@ -48,6 +48,7 @@ anything = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
     texts, st.sampled_from(["stop", "length", "refusal", "filter", "other"]) | anything, anything, anything, anything
 )
 @example("\ud800", "stop", None, None, None)
+@example("{}", "stop", 10**30, 10**30, 10**30)
 @example('{"words": [{"word": "\\ud83d"}]}', "stop", 1, 1, 1)
 def test_any_answer_is_stored_and_charged_and_read_or_refused(
     text: Any, finish: Any, input_tokens: Any, output_tokens: Any, cost: Any
@@ -93,6 +94,13 @@ def test_a_stored_answer_is_read_like_a_fresh_one() -> None:
 def test_no_more_than_can_be_read_is_kept() -> None:
     assert len(as_stored("x" * (MOST_CHARACTERS + 1), "stop")) == MOST_CHARACTERS + len("oversize\n")
     assert as_stored("x" * MOST_CHARACTERS, "stop").startswith("stop\n")
+
+
+def test_of_a_list_the_first_fault_is_told_and_a_million_are_not_even_looked_for() -> None:
+    with pytest.raises(UselessAnswerError) as useless:
+        read_text(QUESTION, as_stored('{"words": [{}, {}, {"word": 1}]}', "stop"))
+
+    assert str(useless.value) == "words.0.word: Field required"
 
 
 def test_a_fault_is_one_line_without_what_cannot_be_kept() -> None:
