@@ -50,8 +50,11 @@ class AnthropicProvider:
             api_key=api_key or _PLACEHOLDER,
             base_url=base_url or _ADDRESS,
             max_retries=0,
+            open_telemetry=False,
             http_client=client(),
         )
+        # The SDK looks into the environment for these; nothing but the provider's record counts.
+        self._client._custom_headers = {}  # noqa: SLF001 - there is no other way to be without them
 
     def close(self) -> None:
         """Give up its connections; it is asked no more."""

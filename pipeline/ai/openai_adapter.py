@@ -49,8 +49,9 @@ class OpenAIProvider:
             max_retries=0,
             http_client=client(),
         )
-        # The SDK looks into the environment for them; nothing but the provider's record counts.
+        # The SDK looks into the environment for these; nothing but the provider's record counts.
         self._client.organization = self._client.project = None
+        self._client._custom_headers = {}  # noqa: SLF001 - there is no other way to be without them
 
     def close(self) -> None:
         """Give up its connections; it is asked no more."""

@@ -103,7 +103,10 @@ def test_a_server_without_keys_is_sent_a_placeholder_and_nothing_of_the_environm
 
     for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"):
         monkeypatch.setenv(name, "of-somebody-else")
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    for name in ("OPENAI_CUSTOM_HEADERS", "ANTHROPIC_CUSTOM_HEADERS"):
+        monkeypatch.setenv(name, "Authorization: of-somebody-else\nX-More: of-somebody-else")
+    for name in ("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
 
     provider("openai", base_url=server.openai).complete_text(text())
     provider("anthropic", base_url=server.anthropic).complete_text(text())
