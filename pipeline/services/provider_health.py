@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from pipeline.models import ProviderBreaker
 
+#: For how long a failure is told that no call followed.
+_NEWS: Final = timedelta(days=1)
 State = Literal["failing", "open", "half_open"]
 
 
@@ -41,16 +43,17 @@ class Trouble:
         when = {
             "failing": "",
             "open": f"; asked again at {self.next_try_at:%H:%M:%S} UTC" if self.next_try_at else "",
-            "half_open": "; tried now",
+            "half_open": "; the next call tries it",
         }
         calls = "1 call" if self.failures == 1 else f"{self.failures} calls in a row"
         return f"{calls} failed{since}{when[self.state]} ({self.error})"
 
 
 def troubles(session: Session, *, now: datetime) -> list[Trouble]:
-    """Every model whose last call failed, by provider and name; none where all answer."""
+    """Every model whose last call failed, by provider and name. One that nobody asked for a day is no news."""
     failing = or_(ProviderBreaker.failures > 0, ProviderBreaker.open_until.is_not(None))
-    query = select(ProviderBreaker).where(failing).order_by(ProviderBreaker.provider, ProviderBreaker.model)
+    lately = func.coalesce(ProviderBreaker.open_until, ProviderBreaker.failing_since) > now - _NEWS
+    query = select(ProviderBreaker).where(failing, lately).order_by(ProviderBreaker.provider, ProviderBreaker.model)
     return [_trouble(row, now) for row in session.scalars(query)]
 
 

@@ -122,11 +122,14 @@ def test_a_pace_is_given_and_what_fails_is_told_by_list_and_doctor(ready: Databa
         until = ready.now() + timedelta(minutes=1)
         breaker = ProviderBreaker(provider="openai", model="m", failures=5, openings=1, open_until=until, error="503")
         session.add(breaker)
+        long_ago = {"open_until": until - timedelta(days=2), "failing_since": until - timedelta(days=2)}
+        session.add(ProviderBreaker(provider="openai", model="old", failures=5, openings=1, **long_ago))
 
     sentence = "openai m: 5 calls in a row failed; asked again at"
     assert sentence in " ".join(igny8("providers", "list").out.split())
     found = next(check for check in igny8("doctor", "--json").json["checks"] if check["name"] == "providers")
     assert (found["ok"], found["detail"].startswith(sentence)) == (True, True)
+    assert "old" not in found["detail"]
     assert "try by themselves" in found["remedy"]
 
 

@@ -63,7 +63,9 @@ def test_every_metric_stands_there_with_its_label(sqlite_database: Database) -> 
 
     with sqlite_database.transaction() as session:
         session.add(Heartbeat(name="worker:host:1", at=sqlite_database.now()))
-        session.add(ProviderBreaker(provider="openai", model="m", failures=1, openings=0))
+        session.add(
+            ProviderBreaker(provider="openai", model="m", failures=1, openings=0, failing_since=sqlite_database.now())
+        )
     families = text_string_to_metric_families(exposition(sqlite_database).decode())
     assert documented == {family.name: ", ".join(family.samples[0].labels) for family in families}
 
