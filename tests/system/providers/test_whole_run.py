@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -147,6 +148,14 @@ def test_the_cost_of_answered_calls_is_the_journals_sum_less_what_was_lost(outco
 
     assert lost
     assert booked == journal - lost
+
+
+def test_the_report_says_what_was_answered_and_lost_and_what_it_cost(outcome: Outcome) -> None:
+    live = outcome.costs["live"]
+
+    assert live["answered"] == sum(line.call.status is CallStatus.SETTLED for line in outcome.lines)
+    assert live["lost"] == sum(line.is_lost for line in outcome.lines)
+    assert Decimal(live["cost_usd"]) * 10**12 == sum(line.cost for line in outcome.lines if not line.is_lost)
 
 
 def _expected(met: Met | None) -> CallStatus:
