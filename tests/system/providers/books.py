@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pipeline.core.states import CallStatus
 from pipeline.models import AiCall
@@ -20,6 +20,7 @@ from tests.system.providers.servers import Served
 
 _PICODOLLARS: Final = 10**12
 _DONE: Final = 200
+Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True)
@@ -46,18 +47,12 @@ class Line:
 
 
 def paired(
-    asked: Sequence[Asked], calls: Iterable[AiCall], served: Iterable[Served], key_of: Callable[[AiCall, str], str]
+    asked: Sequence[Asked], calls: Iterable[AiCall], served: Iterable[Served], key_of: Callable[[AiCall], str]
 ) -> list[Line]:
     """Every request with its call and the server's entry. AssertionError where one has none, or has two."""
-    by_id: dict[str, list[Served]] = defaultdict(list)
-    for entry in served:
-        by_id[entry.request_id].append(entry)
-    calls_of: dict[str, list[AiCall]] = defaultdict(list)
-    for call in sorted(calls, key=lambda call: call.id):
-        calls_of[key_of(call, str(call.price["provider"]))].append(call)
-    requests_of: dict[str, list[Asked]] = defaultdict(list)
-    for request in asked:
-        requests_of[sent_key(request)].append(request)
+    by_id = grouped(served, lambda entry: entry.request_id)
+    calls_of = grouped(calls, key_of)
+    requests_of = grouped(asked, sent_key)
     assert {key: len(found) for key, found in requests_of.items()} == {k: len(found) for k, found in calls_of.items()}
     assert {request_id: len(found) for request_id, found in by_id.items()} == {one.request_id: 1 for one in asked}
     return [
@@ -65,6 +60,14 @@ def paired(
         for key, requests in requests_of.items()
         for request, call in zip(requests, calls_of[key], strict=True)
     ]
+
+
+def grouped(things: Iterable[Thing], key_of: Callable[[Thing], str]) -> dict[str, list[Thing]]:
+    """Things by their key, in the order in which they came."""
+    found: dict[str, list[Thing]] = defaultdict(list)
+    for thing in things:
+        found[key_of(thing)].append(thing)
+    return found
 
 
 def sent_key(asked: Asked) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.system.providers import servers
 from tests.system.providers.servers import Aimock, Mountebank
+from tests.system.providers.whole_runs import StandIns
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +29,9 @@ def mountebank() -> Iterator[Mountebank]:
     """mountebank; a test makes the server it needs."""
     with servers.mountebank() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def servers_of_both(_aimock: Aimock, mountebank: Mountebank) -> StandIns:
+    """Both, for a whole run."""
+    return StandIns(_aimock, mountebank)
