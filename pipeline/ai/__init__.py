@@ -6,7 +6,7 @@ Never: the database, credits.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline.ai.port import Provider
 from pipeline.core.errors import NotReadyError
@@ -17,7 +17,7 @@ class Connection:
     """How to reach a provider: None means the adapter's own address, or that no key is set."""
 
     base_url: str | None
-    api_key: str | None
+    api_key: str | None = field(repr=False)
 
 
 def _offline(_connection: Connection) -> Provider:
@@ -26,8 +26,29 @@ def _offline(_connection: Connection) -> Provider:
     return OfflineProvider()
 
 
+def _openai(connection: Connection) -> Provider:
+    from pipeline.ai.openai_adapter import OpenAIProvider
+
+    return OpenAIProvider(base_url=connection.base_url, api_key=connection.api_key)
+
+
+def _anthropic(connection: Connection) -> Provider:
+    from pipeline.ai.anthropic_adapter import AnthropicProvider
+
+    return AnthropicProvider(base_url=connection.base_url, api_key=connection.api_key)
+
+
+def _runware(connection: Connection) -> Provider:
+    from pipeline.ai.runware_adapter import RunwareProvider
+
+    return RunwareProvider(base_url=connection.base_url, api_key=connection.api_key)
+
+
 ADAPTERS: dict[str, Callable[[Connection], Provider]] = {
     "offline": _offline,
+    "openai": _openai,
+    "anthropic": _anthropic,
+    "runware": _runware,
 }
 
 

@@ -6,9 +6,10 @@ Never: the database, credits, retries. An adapter makes exactly one wire attempt
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from pipeline.core.capabilities import Capabilities
 from pipeline.core.errors import PipelineError
 
 Role = Literal["system", "user", "assistant"]
@@ -39,6 +40,8 @@ class TextRequest:
     timeout_seconds: float
     #: The key of the call's row, for providers that take an idempotency key.
     call_key: str
+    #: What the model takes and gives.
+    capabilities: Capabilities = field(default_factory=Capabilities)
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,10 @@ class NoAdapterError(ProviderError):
     """Nobody here knows how to ask that provider: choose a model of another one. Nothing was sent."""
 
 
+class NotThereError(NoAdapterError):
+    """The AI provider has no such model, or not for this key: choose another one. Nothing was billed."""
+
+
 class QuotaExhaustedError(ProviderError):
     """The account at the AI provider has no quota left: add funds or raise its limit at the provider."""
 
@@ -128,3 +135,7 @@ class UnavailableError(RetryableError):
 
 class OutcomeUnknownError(ProviderError):
     """The request was sent and no answer came back: it may have been billed."""
+
+
+class UnreadableAnswerError(OutcomeUnknownError):
+    """The AI provider answered with something that is no answer of its API: it may have been billed."""

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.core import money
+from pipeline.core.capabilities import Capabilities
 from pipeline.core.catalog import ModelType
 
 
@@ -43,6 +44,8 @@ class Price:
     cost_per_image: Decimal = Decimal(0)
     #: `"1024x1024/high"` -> its own price; without an entry the model's own counts.
     by_format: Mapping[str, ImagePrice] = field(default_factory=dict)
+    #: What the model takes and gives: frozen with its price.
+    capabilities: Capabilities = field(default_factory=Capabilities)
 
     @property
     def known(self) -> bool:
@@ -97,6 +100,7 @@ class Price:
             "cost_per_1k_output": str(self.cost_per_1k_output),
             "cost_per_image": str(self.cost_per_image),
             "by_format": {k: [v.credits_per_image, str(v.cost_per_image)] for k, v in self.by_format.items()},
+            "capabilities": self.capabilities.as_json(),
         }
 
     @classmethod
@@ -117,6 +121,7 @@ class Price:
             cost_per_1k_output=Decimal(data["cost_per_1k_output"]),
             cost_per_image=Decimal(data["cost_per_image"]),
             by_format={k: ImagePrice(v[0], Decimal(v[1])) for k, v in data["by_format"].items()},
+            capabilities=Capabilities.from_json(data.get("capabilities")),
         )
 
 

@@ -99,7 +99,7 @@ def prepare(question: Question | ImageQuestion, asking: Asking) -> Prepared:
     schema = schema_of(question.answer)
     key = asking.key([(m.role, m.content) for m in question.messages])
     limit = max(settings.ai.max_tokens or question.max_output_tokens, question.useful_output_tokens)
-    most = min(question.max_output_tokens, limit)
+    most = price.capabilities.longest_answer(min(question.max_output_tokens, limit))
     request = TextRequest(
         model=price.model,
         messages=question.messages,
@@ -109,6 +109,7 @@ def prepare(question: Question | ImageQuestion, asking: Asking) -> Prepared:
         temperature=settings.ai.temperature,
         timeout_seconds=asking.timeout_seconds,
         call_key=key,
+        capabilities=price.capabilities,
     )
     prompt = worst_prompt_tokens([m.content for m in question.messages]) + len(_schema_text(question.answer).encode())
     full = price.token_charge_ucr(prompt + most)

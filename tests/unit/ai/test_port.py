@@ -28,7 +28,9 @@ def test_offline_is_opened_by_its_name() -> None:
 
 
 def test_unknown_provider_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(NotReadyError, match=r"no AI provider called 'oracle'.*Known providers: offline"):
+    with pytest.raises(
+        NotReadyError, match=r"no AI provider called 'oracle'.*Known providers: anthropic, offline, openai, runware"
+    ):
         provider("oracle")
 
 
@@ -51,7 +53,7 @@ def test_wait_survives_the_way_between_processes() -> None:
 
 
 def test_naming_the_providers_loads_none_of_them() -> None:
-    heavy = ("PIL", "rapidfuzz", "snowballstemmer", "slugify", "pipeline.ai.offline")
+    heavy = ("PIL", "rapidfuzz", "snowballstemmer", "slugify", "openai", "anthropic", "httpx2", "pipeline.ai.offline")
     program = f"import sys, pipeline.ai; print([name for name in {heavy!r} if name in sys.modules])"
 
     shown = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)

@@ -12,6 +12,7 @@ _OPENS = {"socket", "ssl", "http.client", "urllib.request", "smtplib", "ftplib",
 #: Module -> whose address it reaches.
 ALLOWED = {
     "pipeline/net.py": "tenants', checked and pinned",
+    "pipeline/ai/wire.py": "the operator's AI providers (igny8 providers set)",
     "pipeline/engine/mail.py": "the operator's server (IGNY8_SMTP_URL)",
     "pipeline/asgi.py": "none: it listens",
     "pipeline/services/heartbeats.py": "none: the name of this machine",

@@ -1,0 +1,115 @@
+"""Owns Anthropic's messages, asked by the official SDK: texts only.
+
+Usage is read from the raw answer: what was read from a cache or written to one is input too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from anthropic import Anthropic
+
+from pipeline.ai.asking import MOST_TEXT_BYTES, ask, field, tokens
+from pipeline.ai.port import (
+    Finish,
+    ImageReply,
+    ImageRequest,
+    NoAdapterError,
+    TextReply,
+    TextRequest,
+    UnreadableAnswerError,
+)
+from pipeline.ai.refusals import Speaker, refusal_within
+from pipeline.ai.wire import client
+from pipeline.core.schemas import strict_schema, told_schema
+
+_ADDRESS: Final = "https://api.anthropic.com"
+_PLACEHOLDER: Final = "none"
+_FINISHES: Final[Mapping[object, Finish]] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "refusal": "refusal",
+}
+_CACHED: Final = ("cache_read_input_tokens", "cache_creation_input_tokens")
+
+
+class AnthropicProvider:
+    """Anthropic's API at one address with one key."""
+
+    name = "anthropic"
+
+    def __init__(self, *, base_url: str | None, api_key: str | None) -> None:
+        """Without an address it is Anthropic's own."""
+        self._speaker = Speaker(self.name, api_key)
+        self._client = Anthropic(
+            api_key=api_key or _PLACEHOLDER,
+            base_url=base_url or _ADDRESS,
+            max_retries=0,
+            http_client=client(),
+        )
+
+    def complete_text(self, request: TextRequest) -> TextReply:
+        """Ask for one message. Raises a `ProviderError`."""
+        asked = _body(request)
+
+        def send() -> bytes:
+            raw = self._client.messages.with_raw_response.create(
+                **asked,
+                timeout=request.timeout_seconds,
+                extra_headers={"Idempotency-Key": request.call_key},
+            )
+            return raw.http_response.content
+
+        document, attempt = ask(
+            send, speaker=self._speaker, seconds=request.timeout_seconds, most_bytes=MOST_TEXT_BYTES
+        )
+        if document.get("type") == "error" or "error" in document:
+            raise refusal_within(self._speaker, document, attempt.headers)
+        if "content" not in document and "usage" not in document:
+            raise UnreadableAnswerError(f"{self.name} answered without content: it may have been billed.")
+        return _reply(document)
+
+    def draw_image(self, request: ImageRequest) -> ImageReply:
+        """Anthropic draws nothing: NoAdapterError."""
+        raise NoAdapterError(f"{self.name} has no image models ({request.model}). Choose one of another provider.")
+
+
+def _body(request: TextRequest) -> dict[str, Any]:
+    able, schema = request.capabilities, strict_schema(request.schema)
+    told = [message.content for message in request.messages if message.role == "system"]
+    body: dict[str, Any] = {
+        "model": request.model,
+        "max_tokens": request.max_output_tokens,
+        "messages": [{"role": m.role, "content": m.content} for m in request.messages if m.role != "system"],
+    }
+    if able.has_json_schema:
+        body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
+    else:
+        told.append(told_schema(schema))
+    if told:
+        body["system"] = "\n\n".join(told)
+    if able.has_temperature and request.temperature is not None:
+        # The SDK knows no temperature any more; models that take one still do.
+        body["extra_body"] = {"temperature": min(request.temperature, 1.0)}
+    return body
+
+
+def _reply(document: Any) -> TextReply:
+    blocks = document.get("content")
+    texts = [field(block, "text") for block in blocks if field(block, "type") == "text"] if _is_list(blocks) else []
+    usage = document.get("usage")
+    counts = [tokens(field(usage, "input_tokens")), *(tokens(field(usage, name) or 0) for name in _CACHED)]
+    known = [count for count in counts if count is not None]
+    return TextReply(
+        text="".join(text for text in texts if isinstance(text, str)),
+        input_tokens=sum(known) if len(known) == len(counts) else None,
+        output_tokens=tokens(field(usage, "output_tokens")),
+        finish=_FINISHES.get(document.get("stop_reason"), "other"),
+    )
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list)

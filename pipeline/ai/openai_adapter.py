@@ -1,0 +1,139 @@
+"""Owns OpenAI and every server that speaks its API (Ollama, vLLM, …), asked by the official SDK.
+
+Texts by chat completions, images by the images API, always in base64: no address that an answer names is ever visited.
+Usage is read from the raw answer, since the SDK's own models lose it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from openai import OpenAI
+
+from pipeline.ai.asking import MOST_IMAGE_BYTES, MOST_TEXT_BYTES, ask, field, tokens
+from pipeline.ai.images import decoded, nearest
+from pipeline.ai.port import (
+    Finish,
+    ImageReply,
+    ImageRequest,
+    TextReply,
+    TextRequest,
+    UnreadableAnswerError,
+)
+from pipeline.ai.refusals import Speaker, refusal_within
+from pipeline.ai.wire import Exchange, client
+from pipeline.core.schemas import strict_schema, told_schema
+
+_ADDRESS: Final = "https://api.openai.com/v1"
+#: Servers without keys want one all the same.
+_PLACEHOLDER: Final = "none"
+_FINISHES: Final[Mapping[object, Finish]] = {"stop": "stop", "length": "length", "content_filter": "filter"}
+#: Models that draw these sizes alone.
+_FIXED_SIZES: Final = ((1_024, 1_024), (1_536, 1_024), (1_024, 1_536))
+_QUALITIES: Final = {"standard": "medium", "hd": "high"}
+
+
+class OpenAIProvider:
+    """OpenAI's API at one address with one key."""
+
+    name = "openai"
+
+    def __init__(self, *, base_url: str | None, api_key: str | None) -> None:
+        """Without an address it is OpenAI's own, without a key the server is one that wants none."""
+        self._speaker = Speaker(self.name, api_key)
+        self._client = OpenAI(
+            api_key=api_key or _PLACEHOLDER,
+            base_url=base_url or _ADDRESS,
+            max_retries=0,
+            http_client=client(),
+        )
+        # The SDK looks into the environment for them; nothing but the provider's record counts.
+        self._client.organization = self._client.project = None
+
+    def complete_text(self, request: TextRequest) -> TextReply:
+        """Ask for one chat completion. Raises a `ProviderError`."""
+        asked = _text_body(request)
+
+        def send() -> bytes:
+            raw = self._client.chat.completions.with_raw_response.create(
+                **asked,
+                timeout=request.timeout_seconds,
+                extra_headers={"Idempotency-Key": request.call_key},
+            )
+            return raw.http_response.content
+
+        document, attempt = ask(
+            send, speaker=self._speaker, seconds=request.timeout_seconds, most_bytes=MOST_TEXT_BYTES
+        )
+        self._must_be_an_answer(document, attempt, "choices")
+        return _text_reply(document)
+
+    def draw_image(self, request: ImageRequest) -> ImageReply:
+        """Ask for one image. Raises a `ProviderError`."""
+        asked = _image_body(request)
+
+        def send() -> bytes:
+            raw = self._client.images.with_raw_response.generate(
+                **asked,
+                timeout=request.timeout_seconds,
+                extra_headers={"Idempotency-Key": request.call_key},
+            )
+            return raw.http_response.content
+
+        document, attempt = ask(
+            send, speaker=self._speaker, seconds=request.timeout_seconds, most_bytes=MOST_IMAGE_BYTES
+        )
+        self._must_be_an_answer(document, attempt, "data")
+        return ImageReply(decoded(field(document, "data", 0, "b64_json")))
+
+    def _must_be_an_answer(self, document: Any, attempt: Exchange, part: str) -> None:
+        if part in document or "usage" in document:
+            return
+        if "error" in document:
+            raise refusal_within(self._speaker, document, attempt.headers)
+        raise UnreadableAnswerError(f"{self.name} answered without {part}: it may have been billed.")
+
+
+def _text_body(request: TextRequest) -> dict[str, Any]:
+    able, schema = request.capabilities, strict_schema(request.schema)
+    messages = [{"role": message.role, "content": message.content} for message in request.messages]
+    if able.has_json_schema:
+        named = {"name": request.schema_name, "schema": schema, "strict": True}
+        answer: dict[str, Any] = {"type": "json_schema", "json_schema": named}
+    else:
+        messages.insert(0, {"role": "system", "content": told_schema(schema)})
+        answer = {"type": "json_object"}
+    body: dict[str, Any] = {"model": request.model, "messages": messages, "response_format": answer}
+    body[able.max_tokens_name] = request.max_output_tokens
+    if able.has_temperature and request.temperature is not None:
+        body["temperature"] = request.temperature
+    return body
+
+
+def _text_reply(document: Any) -> TextReply:
+    choice = field(document, "choices", 0)
+    text, refused = field(choice, "message", "content"), field(choice, "message", "refusal")
+    finish = _FINISHES.get(field(choice, "finish_reason"), "other")
+    if isinstance(refused, str) and refused:
+        text, finish = refused, "refusal"
+    return TextReply(
+        text=text if isinstance(text, str) else "",
+        input_tokens=tokens(field(document, "usage", "prompt_tokens")),
+        output_tokens=tokens(field(document, "usage", "completion_tokens")),
+        finish=finish,
+    )
+
+
+def _image_body(request: ImageRequest) -> dict[str, Any]:
+    body: dict[str, Any] = {"model": request.model, "prompt": request.prompt, "n": 1}
+    if request.model.startswith(("gpt-image", "chatgpt-image")):
+        is_first = request.model.startswith(("gpt-image-1", "chatgpt-image"))
+        width, height = nearest(request, _FIXED_SIZES) if is_first else (request.width, request.height)
+        body |= {"quality": _QUALITIES.get(request.quality, request.quality), "output_format": "jpeg"}
+    else:
+        width, height = request.width, request.height
+        body |= {"quality": request.quality, "response_format": "b64_json"}
+        if request.style in {"vivid", "natural"}:
+            body["style"] = request.style
+    return {**body, "size": f"{width}x{height}"}
