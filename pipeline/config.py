@@ -88,6 +88,16 @@ class Config(BaseModel):
     call_hard_limit_seconds: Seconds = 180
     #: Pause of a lane whose hold has to wait for other holds.
     held_wait_seconds: Seconds = 2
+    #: Wire attempts of a question before its items are given back.
+    call_attempts: Annotated[int, Field(ge=1, le=10)] = 3
+    #: Longest pause before a call that a worker waits out; for a longer one the items are given back.
+    call_wait_seconds: Seconds = 5
+    #: Failures in a row after which a model of a provider is left alone.
+    breaker_failures: Count = 5
+    #: For how long, the first time.
+    breaker_seconds: Seconds = 30
+    #: For how long at most.
+    breaker_max_seconds: Seconds = 600
     #: How long a stage waits for a provider that is down.
     provider_wait_max_seconds: Seconds = 7200
     #: When the broker hands an unacknowledged message out again.
@@ -201,6 +211,7 @@ _ORDERED: Final = (
     ("lease_renew_seconds", "lease_seconds"),
     ("resend_seconds", "resend_max_seconds"),
     ("call_timeout_seconds", "call_hard_limit_seconds"),
+    ("breaker_seconds", "breaker_max_seconds"),
 )
 
 

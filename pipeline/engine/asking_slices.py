@@ -18,7 +18,7 @@ from pipeline.core.catalog import Calls
 from pipeline.core.errors import PipelineError
 from pipeline.engine import failures, gateway, questions, recovery, results
 from pipeline.engine import items as stage_items
-from pipeline.engine.gateway import Answered, CallFailed, Dispatched, Stored
+from pipeline.engine.gateway import Answered, Barred, CallFailed, Dispatched, Stored
 from pipeline.engine.items import Item
 from pipeline.engine.lanes import LaneTaken
 from pipeline.engine.leases import keeper
@@ -66,7 +66,7 @@ class AskingSlice(Slice):
                 follow(self.grip)
                 return renewed
 
-            return gateway.ask(work.asked, again=again)
+            return gateway.ask(self.database, work.asked, again=again)
 
     def _hold_again(self, failed: Dispatched, error: PipelineError) -> Dispatched | None:
         """Void a call the provider refused for seconds, and hold for the next; None where that hold is refused."""
@@ -74,6 +74,8 @@ class AskingSlice(Slice):
         def renew(session: Session, now: datetime) -> Dispatched | None:
             grip = self.advance(session, closed=0, now=now)
             ledger.void(session, failed.call, error=error.message, now=now)
+            if self.is_called_off:
+                return None
             held = gateway.reserve(session, self.context, grip, failed.prepared, now=now)
             return held if isinstance(held, Dispatched) else None
 
@@ -275,8 +277,10 @@ class AskingSlice(Slice):
             self._note_answer(session)
         return Work(items, held) if isinstance(held, Dispatched) else self._refused(session, items, held, now=now)
 
-    def _refused(self, session: Session, items: list[Item], refused: Refused, *, now: datetime) -> Outcome:
+    def _refused(self, session: Session, items: list[Item], refused: Refused | Barred, *, now: datetime) -> Outcome:
         stage_items.release(session, self.context.stage_run_id, items)
+        if isinstance(refused, Barred):
+            return failures.barred(self, session, refused.error, now=now)
         ending = failures.ending_of(refused)
         if ending is None:
             return self.wait_until(session, now + timedelta(seconds=config().held_wait_seconds))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -12,10 +13,10 @@ from pipeline.ai.port import (
     OutcomeUnknownError,
     QuotaExhaustedError,
     RequestRefusedError,
-    ThrottledError,
-    UnavailableError,
+    RetryableError,
 )
 from pipeline.config import config
+from pipeline.core.errors import PipelineError
 from pipeline.core.money import shown
 from pipeline.core.states import StageRunStatus
 from pipeline.db.session import Database
@@ -24,12 +25,15 @@ from pipeline.engine import recovery
 from pipeline.engine.gateway import Answered, CallFailed
 from pipeline.engine.items import Item
 from pipeline.engine.outcomes import Outcome
+from pipeline.engine.pace import OverPaceError
 from pipeline.engine.slices import Slice
 from pipeline.services import credits as ledger
 from pipeline.services.credits import Refusal, Refused
 
 #: How long a provider that is down and names no time is left alone.
 _DOWN_SECONDS = 30.0
+#: By how much of its wait a lane comes later than it may, at most.
+_JITTER_MOST = 0.1
 
 
 def resolve(lane: Slice, session: Session, items: list[Item], failed: CallFailed, *, now: datetime) -> Outcome | None:
@@ -46,11 +50,48 @@ def resolve(lane: Slice, session: Session, items: list[Item], failed: CallFailed
         return None
     stage_items.release(session, context.stage_run_id, items)
     ledger.void(session, failed.call, error=error.message, now=now)
+    return barred(lane, session, error, now=now, not_before=failed.not_before)
+
+
+def barred(
+    lane: Slice, session: Session, error: PipelineError, *, now: datetime, not_before: datetime | None = None
+) -> Outcome:
+    """What becomes of a lane that may not ask now, its items released: the stage ends, or it waits.
+
+    `not_before`: until when the breaker is open; None: it is not.
+    """
+    if isinstance(error, OverPaceError):
+        return lane.wait_until(session, max(error.until, now))
     if isinstance(error, NoAdapterError | KeyRefusedError | QuotaExhaustedError):
-        recovery.end_early(session, context.stage_run_id, StageRunStatus.FAILED, error.message)
+        reason = f"{error.message.removesuffix('.')}. {_remedy(_provider(lane), error)}".rstrip()
+        recovery.end_early(session, lane.context.stage_run_id, StageRunStatus.FAILED, reason)
         return lane.close_lane(session, now=now)
-    wait = error.retry_after_seconds if isinstance(error, ThrottledError | UnavailableError) else None
-    return _provider_down(lane, session, wait_seconds=wait or _DOWN_SECONDS, said=error.message, now=now)
+    asked = error.retry_after_seconds if isinstance(error, RetryableError) else None
+    seconds = asked or _DOWN_SECONDS
+    if not_before is not None:
+        seconds = max(seconds, (not_before - now).total_seconds())
+    return _provider_down(lane, session, wait_seconds=seconds * (1 + _jitter()), said=error.message, now=now)
+
+
+def _remedy(provider: str, error: PipelineError) -> str:
+    """What a person does about a provider that wants another key, or money."""
+    if isinstance(error, KeyRefusedError):
+        return (
+            f"Give {provider} a key that it accepts (igny8 providers set {provider} --api-key-stdin, or "
+            "PUT /api/v1/providers), then run again."
+        )
+    if isinstance(error, QuotaExhaustedError):
+        return f"Add funds or raise the limit on the billing page of {provider}, then run again."
+    return ""
+
+
+def _provider(lane: Slice) -> str:
+    return "the provider" if lane.context.price is None else lane.context.price.provider
+
+
+def _jitter() -> float:
+    """A little more than nothing: lanes that wait for the same instant do not all come at once."""
+    return random.random() * _JITTER_MOST  # noqa: S311 - it spreads load and guards nothing
 
 
 def _provider_down(lane: Slice, session: Session, *, wait_seconds: float, said: str, now: datetime) -> Outcome:
@@ -58,7 +99,7 @@ def _provider_down(lane: Slice, session: Session, *, wait_seconds: float, said: 
     since = recovery.outage_since(session, lane.context.stage_run_id) or now
     given_up_at = since + timedelta(seconds=config().provider_wait_max_seconds)
     if now >= given_up_at:
-        reason = f"the provider has not answered since {since:%d %b %H:%M} UTC ({said})"
+        reason = f"{_provider(lane)} has not answered since {since:%d %b %H:%M} UTC ({said})"
         recovery.end_early(session, lane.context.stage_run_id, StageRunStatus.PROVIDER_UNAVAILABLE, reason)
         return lane.close_lane(session, now=now)
     recovery.note_outage(session, lane.context.stage_run_id, since=since)

@@ -8,7 +8,7 @@ from pipeline.models.base import Base
 from pipeline.models.calendar import CalendarSlot, SiteCalendar, UndoRecord
 from pipeline.models.credits import AiCall, CreditEntry
 from pipeline.models.feeds import CalendarFeed
-from pipeline.models.integrations import IntegrationProvider
+from pipeline.models.integrations import IntegrationProvider, ProviderBreaker
 from pipeline.models.log_ins import LogIn, LogInAttempts
 from pipeline.models.media import Image, ImagePrompt
 from pipeline.models.notifications import Delivery, Notification, Webhook
@@ -57,6 +57,7 @@ __all__ = [
     "LogInAttempts",
     "Notification",
     "Prompt",
+    "ProviderBreaker",
     "Publication",
     "Run",
     "Site",

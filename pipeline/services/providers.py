@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipeline.core.errors import Fault, InvalidValueError, NotReadyError
-from pipeline.core.providers import MASK, ProviderName
+from pipeline.core.providers import AI_PROVIDERS, MASK, ProviderName
 from pipeline.models import IntegrationProvider
 from pipeline.net import checked_url
 from pipeline.secrets import decrypted, encrypted
@@ -35,10 +35,23 @@ class ProviderChange:
 
 
 @dataclass(frozen=True)
+class Record:
+    """What is kept of how a provider is reached, its key as it is encrypted; equal while nobody changed it."""
+
+    name: str
+    #: Encrypted; None: none was given.
+    api_key: bytes | None = field(repr=False)
+    base_url: str | None
+    is_sandbox: bool
+    is_enabled: bool
+
+
+@dataclass(frozen=True)
 class Access:
     """How a provider is reached, for whoever asks it."""
 
-    api_key: str = field(repr=False)
+    #: None: a server of our own (`base_url`) that wants none.
+    api_key: str | None = field(repr=False)
     #: None: the provider's own.
     base_url: str | None
     is_sandbox: bool
@@ -78,15 +91,28 @@ def set_provider(
 
 
 def access_of(session: Session, name: ProviderName, *, home: Path) -> Access:
-    """How the provider is reached. NotReadyError where it is switched off or has no key."""
+    """How the provider is reached. NotReadyError where it is switched off, or has neither key nor address."""
     row = session.scalar(select(IntegrationProvider).where(IntegrationProvider.name == name.value))
-    if row is None or row.api_key is None:
-        raise NotReadyError(
-            f"There is no key for {name.value}. Give it one: igny8 providers set {name.value} --api-key-stdin"
-        )
-    if not row.is_enabled:
-        raise NotReadyError(f"{name.value} is switched off. Switch it on: igny8 providers set {name.value} --enable")
-    return Access(decrypted(row.api_key, home=home), row.base_url, row.is_sandbox)
+    record = None if row is None else Record(row.name, row.api_key, row.base_url, row.is_sandbox, row.is_enabled)
+    return opened(name, record, home=home)
+
+
+def opened(name: ProviderName, record: Record | None, *, home: Path) -> Access:
+    """How the provider with that record (None: it has none) is reached. NotReadyError as `access_of`."""
+    why_not = refusal(name, record)
+    if record is None or why_not is not None:
+        raise NotReadyError(why_not)
+    key = None if record.api_key is None else decrypted(record.api_key, home=home)
+    return Access(key, record.base_url, record.is_sandbox)
+
+
+def refusal(name: ProviderName, record: Record | None) -> str | None:
+    """Why the provider cannot be asked, with the remedy; None: it can. A server of our own needs no key."""
+    if record is None or (record.api_key is None and (record.base_url is None or name not in AI_PROVIDERS)):
+        return f"There is no key for {name.value}. Give it one: igny8 providers set {name.value} --api-key-stdin"
+    if not record.is_enabled:
+        return f"{name.value} is switched off. Switch it on: igny8 providers set {name.value} --enable"
+    return None
 
 
 def shown_key(row: IntegrationProvider) -> str | None:

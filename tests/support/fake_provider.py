@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
@@ -41,6 +42,10 @@ class FakeProvider:
         self.journal: list[tuple[str, ...]] = []
         #: Which models texts were asked of, and how freely they were to answer.
         self.asked: set[tuple[str, float | None]] = set()
+        #: What happens to the next calls, one each, whatever they are about; None: nothing.
+        self.script: deque[Exception | None] = deque()
+        #: Told of each call before anything else happens.
+        self.on_call: Callable[[], None] = lambda: None
         self._journal_file = journal_file
         self._seen: Counter[str] = Counter()
 
@@ -68,6 +73,10 @@ class FakeProvider:
         if self._journal_file is not None:
             with self._journal_file.open("a") as file:
                 file.write(f"{key}\n")
+        self.on_call()
+        happens = self.script.popleft() if self.script else None
+        if happens is not None:
+            raise happens
 
     def _misbehave(self, text: str) -> None:
         for mode, error in _ERRORS.items():

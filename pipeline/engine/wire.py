@@ -1,0 +1,91 @@
+"""Owns one wire attempt: by the provider's gate, to its adapter, to what its answer costs.
+
+Never: a second attempt; a hold.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+import structlog
+
+from pipeline.ai.port import ImageRequest, OutcomeUnknownError, Provider, ProviderError
+from pipeline.config import config
+from pipeline.db.session import Database
+from pipeline.engine import gates
+from pipeline.engine.breaker import BreakerOpenError
+from pipeline.engine.calls import Answered, CallFailed, Dispatched
+from pipeline.engine.media import ImageRejectedError, MediaStore
+from pipeline.engine.pace import OverPaceError
+from pipeline.engine.questions import Prepared, image_settlement, settlement_of
+from pipeline.engine.slices import stopping
+
+_BYTES_PER_TOKEN: Final = 4
+_log = structlog.get_logger()
+
+
+def nap(seconds: float) -> None:
+    """Wait, though not when the process is asked to stop."""
+    stopping.wait(seconds)
+
+
+def attempt(database: Database, dispatched: Dispatched) -> Answered:
+    """One wire attempt, by the gate. CallFailed says of the breaker too."""
+    gate, tokens = dispatched.gate, _likely_tokens(dispatched.prepared)
+    try:
+        wait = gates.take_place(database, gate, tokens=tokens)
+        if wait:
+            nap(wait)
+            _refuse_to_hurry(database, dispatched)
+        probing = gates.enter(database, gate)
+    except (OverPaceError, BreakerOpenError) as error:
+        raise CallFailed(dispatched.call, error) from None
+    try:
+        answered = _send(dispatched)
+    except CallFailed as problem:
+        problem.not_before = gates.note_error(database, gate, problem.error, probing=probing)
+        raise
+    gates.note_answer(database, gate, taken=tokens, used=answered.tokens)
+    return answered
+
+
+def _refuse_to_hurry(database: Database, dispatched: Dispatched) -> None:
+    """A wait that was cut short by the end of the process ends without a call."""
+    if stopping.is_set():
+        raise OverPaceError(dispatched.gate.target.provider, database.now())
+
+
+def _likely_tokens(prepared: Prepared) -> int:
+    """What providers are likely to count for a question before they have answered it."""
+    if isinstance(prepared.request, ImageRequest):
+        return 0
+    return -(-prepared.prompt_tokens // _BYTES_PER_TOKEN) + prepared.request.max_output_tokens
+
+
+def _send(dispatched: Dispatched) -> Answered:
+    prepared, gate = dispatched.prepared, dispatched.gate
+    try:
+        adapter = gates.adapter(gate.target.provider, gate.record)
+        if isinstance(prepared.request, ImageRequest):
+            return _draw(dispatched, adapter, prepared.request)
+        reply = adapter.complete_text(prepared.request)
+    except ProviderError as error:
+        raise CallFailed(dispatched.call, error) from None
+    except Exception as error:
+        # An adapter reports nothing else. Where one does all the same, nobody knows what became of the request.
+        _log.exception("wire.adapter_broke", provider=gate.target.provider, model=gate.target.model)
+        raise CallFailed(dispatched.call, OutcomeUnknownError(f"the adapter broke: {type(error).__name__}")) from error
+    settlement = settlement_of(prepared, reply)
+    return Answered(settlement.answer, dispatched.call, settlement)
+
+
+def _draw(dispatched: Dispatched, adapter: Provider, request: ImageRequest) -> Answered:
+    reply = adapter.draw_image(request)
+    try:
+        kept = MediaStore(config().home / "media").store(reply.data)
+        answer = json.dumps({"sha256": kept.sha256, "mime": kept.mime, "width": kept.width, "height": kept.height})
+    except ImageRejectedError as error:
+        answer = json.dumps({"rejected": error.message})
+    settlement = image_settlement(dispatched.prepared, answer, reply.cost_picodollars)
+    return Answered(answer, dispatched.call, settlement)
