@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 import time
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -73,13 +74,17 @@ def exchange(*, seconds: float, most_bytes: int) -> Iterator[Exchange]:
 
 def client() -> httpx2.Client:
     """A client for any number of threads; it works inside an `exchange` only."""
-    return httpx2.Client(
-        transport=_Transport(),
+    transport = _Transport()
+    made = httpx2.Client(
+        transport=transport,
         timeout=None,
         follow_redirects=False,
         trust_env=False,
         headers={"accept-encoding": "identity"},
     )
+    # A provider that is opened anew, with another key, leaves its old client to whoever still waits for an answer.
+    weakref.finalize(made, transport.close)
+    return made
 
 
 class _Transport(httpx2.BaseTransport):

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from pipeline.cli.edge import ACTOR, account_of, reading, ready_database
 from pipeline.cli.options import DEFAULT_ACCOUNT, JsonOption
 from pipeline.cli.output import document, note, say, table
+from pipeline.core.capabilities import MAX_TOKENS_NAMES
 from pipeline.core.catalog import ModelType
 from pipeline.core.errors import Fault, InvalidValueError
 from pipeline.models import AiModel
@@ -46,6 +47,20 @@ OutputCostOption = Annotated[
     str | None, typer.Option("--cost-output", metavar="X", help="US dollars we pay for 1,000 tokens of an answer.")
 ]
 ImageCostOption = Annotated[str | None, typer.Option("--cost-image", metavar="X", help="US dollars we pay an image.")]
+TemperatureOption = Annotated[
+    bool | None, typer.Option("--temperature/--no-temperature", help="Whether it takes a temperature.")
+]
+SchemaOption = Annotated[
+    bool | None,
+    typer.Option("--json-schema/--no-json-schema", help="Whether it keeps to a JSON schema; else its prompt has it."),
+]
+TokensNameOption = Annotated[
+    str | None,
+    typer.Option("--max-tokens-name", metavar="X", help=f"{' or '.join(MAX_TOKENS_NAMES)}, as its server wants it."),
+]
+LongestOption = Annotated[
+    int | None, typer.Option("--output-token-limit", metavar="N", help="Its longest answer; 0: nobody said.")
+]
 FreeOption = Annotated[bool, typer.Option("--free", help="It costs customers nothing.")]
 
 
@@ -76,11 +91,14 @@ def change(
     cost_output: OutputCostOption = None,
     cost_image: ImageCostOption = None,
     free: FreeOption = False,
+    temperature: TemperatureOption = None,
+    json_schema: SchemaOption = None,
+    max_tokens_name: TokensNameOption = None,
+    output_token_limit: LongestOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Add a model, or change it; what is left out stays as it is. Runs under way keep their prices."""
-    costs = {"--cost-input": cost_input, "--cost-output": cost_output, "--cost-image": cost_image}
-    dollars = _dollars(costs)
+    dollars = _dollars({"--cost-input": cost_input, "--cost-output": cost_output, "--cost-image": cost_image})
     wanted = ModelChange(
         provider=provider,
         model_type=model_type,
@@ -93,6 +111,10 @@ def change(
         cost_per_1k_input=dollars["--cost-input"],
         cost_per_1k_output=dollars["--cost-output"],
         cost_per_image=dollars["--cost-image"],
+        has_temperature=temperature,
+        has_json_schema=json_schema,
+        max_tokens_name=max_tokens_name,
+        output_token_limit=output_token_limit,
     )
     _set(name, wanted, as_json=as_json)
 

@@ -14,7 +14,7 @@ from pipeline.config import config
 from pipeline.core.errors import Fault, InvalidValueError
 from pipeline.core.providers import ProviderName
 from pipeline.models import IntegrationProvider
-from pipeline.services import audit, providers
+from pipeline.services import audit, provider_health, providers
 from pipeline.services.providers import MAX_KEY_CHARACTERS, ProviderChange
 
 app = typer.Typer()
@@ -31,23 +31,52 @@ UrlOption = Annotated[
 SandboxOption = Annotated[
     bool | None, typer.Option("--sandbox/--live", help="Only play, or in earnest.", show_default=False)
 ]
+RequestsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--requests-per-minute",
+        metavar="N",
+        help="Most requests a minute of all workers; 0: any number.",
+        show_default=False,
+    ),
+]
+TokensOption = Annotated[
+    int | None,
+    typer.Option(
+        "--tokens-per-minute",
+        metavar="N",
+        help="Most tokens a minute of all workers; 0: any number.",
+        show_default=False,
+    ),
+]
 EnabledOption = Annotated[bool | None, typer.Option("--enable/--disable", help="Whether it is asked at all.")]
 
 
 @app.command("list")
 def list_all(*, as_json: JsonOption = False) -> None:
-    """List the providers: whether each has a key, where it is asked, whether it only plays."""
+    """List the providers: whether each has a key, where it is asked, its pace, and which models fail now."""
     database = ready_database()
+    now = database.now()
     with database.reading() as session:
-        found = providers.list_providers(session, now=database.now())
+        found = providers.list_providers(session, now=now)
+        troubles = provider_health.troubles(session, now=now)
     if as_json:
-        document([providers.described(row) for row in found])
+        document([{**providers.described(row), "troubles": provider_health.told(troubles, row.name)} for row in found])
         return
     rows = [
-        (row.name, "yes" if row.api_key else "", row.base_url, _mode(row), "yes" if row.is_enabled else "no")
+        (
+            row.name,
+            "yes" if row.api_key else "",
+            row.base_url,
+            _mode(row),
+            "yes" if row.is_enabled else "no",
+            _pace(row),
+        )
         for row in found
     ]
-    table(["provider", "key", "address", "mode", "enabled"], rows)
+    table(["provider", "key", "address", "mode", "enabled", "pace"], rows)
+    for each in troubles:
+        say(f"{each.provider} {each.model}: {each.sentence}.")
 
 
 @app.command("set")
@@ -59,13 +88,33 @@ def change(
     base_url: UrlOption = None,
     sandbox: SandboxOption = None,
     enabled: EnabledOption = None,
+    requests_per_minute: RequestsOption = None,
+    tokens_per_minute: TokensOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Give a provider its key, its address, its mode; what is left out stays as it is."""
+    """Give a provider its key, its address, its mode, its pace; what is left out stays as it is."""
     if with_key and forget_key:
         raise InvalidValueError([Fault("--api-key-stdin", "give a key or forget it, not both.")])
     key = _read_key() if with_key else "" if forget_key else None
-    wanted = ProviderChange(api_key=key, base_url=base_url, is_sandbox=sandbox, is_enabled=enabled)
+    wanted = ProviderChange(
+        api_key=key,
+        base_url=base_url,
+        is_sandbox=sandbox,
+        is_enabled=enabled,
+        requests_per_minute=requests_per_minute,
+        tokens_per_minute=tokens_per_minute,
+    )
+    row = _save(name, wanted, key_given=with_key)
+    if as_json:
+        document(providers.described(row))
+        return
+    key_told = "a key" if row.api_key else "no key"
+    address = row.base_url or "its own address"
+    say(f"{row.name} has {key_told}, is asked at {address}, mode {_mode(row)}{_told_pace(row)}.")
+
+
+def _save(name: ProviderName, wanted: ProviderChange, *, key_given: bool) -> IntegrationProvider:
+    """Change it, and note in the audit trail that it was."""
     database = ready_database()
     now = database.now()
     with database.transaction() as session:
@@ -79,13 +128,9 @@ def change(
             subject_kind="provider",
             subject_id=row.id,
             now=now,
-            details={"name": row.name, "key_given": with_key, "base_url": row.base_url},
+            details={"name": row.name, "key_given": key_given, "base_url": row.base_url},
         )
-    if as_json:
-        document(providers.described(row))
-        return
-    key_told = "a key" if row.api_key else "no key"
-    say(f"{row.name} has {key_told}, is asked at {row.base_url or 'its own address'}, mode {_mode(row)}.")
+    return row
 
 
 def _read_key() -> str:
@@ -98,3 +143,13 @@ def _read_key() -> str:
 
 def _mode(row: IntegrationProvider) -> str:
     return "sandbox" if row.is_sandbox else "live"
+
+
+def _pace(row: IntegrationProvider) -> str:
+    """Its pace in a cell."""
+    limits = [(row.requests_per_minute, "requests"), (row.tokens_per_minute, "tokens")]
+    return ", ".join(f"{limit:,} {what}/min" for limit, what in limits if limit)
+
+
+def _told_pace(row: IntegrationProvider) -> str:
+    return f", at most {_pace(row)}" if _pace(row) else ""

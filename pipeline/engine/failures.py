@@ -76,12 +76,10 @@ def barred(
 def _remedy(provider: str, error: PipelineError) -> str:
     """What a person does about a provider that wants another key, or money."""
     if isinstance(error, KeyRefusedError):
-        return (
-            f"Give {provider} a key that it accepts (igny8 providers set {provider} --api-key-stdin, or "
-            "PUT /api/v1/providers), then run again."
-        )
+        command = f"igny8 providers set {provider} --api-key-stdin"
+        return f"Give {provider} a key that it accepts ({command}, or PUT /api/v1/providers), then run again."
     if isinstance(error, QuotaExhaustedError):
-        return f"Add funds or raise the limit on the billing page of {provider}, then run again."
+        return f"See the billing page of {provider}; once there are funds, run again."
     return ""
 
 

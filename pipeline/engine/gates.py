@@ -18,7 +18,14 @@ from sqlalchemy import and_, bindparam, literal, select
 from sqlalchemy.orm import Session
 
 from pipeline.ai import provider
-from pipeline.ai.port import NoAdapterError, OutcomeUnknownError, Provider, RetryableError, UnavailableError
+from pipeline.ai.port import (
+    NoAdapterError,
+    NotThereError,
+    OutcomeUnknownError,
+    Provider,
+    RetryableError,
+    UnavailableError,
+)
 from pipeline.config import config
 from pipeline.core.errors import NotReadyError, PipelineError
 from pipeline.core.pricing import Price
@@ -116,8 +123,8 @@ def note_answer(database: Database, gate: Gate, *, taken: int, used: int | None)
 
 def note_error(database: Database, gate: Gate, error: PipelineError, *, probing: bool) -> datetime | None:
     """A call brought no answer; until when the breaker is open now, None: it is not."""
-    if isinstance(error, NoAdapterError):
-        return None
+    if isinstance(error, NoAdapterError) and not isinstance(error, NotThereError):
+        return None  # It was not asked.
     if not isinstance(error, UnavailableError | OutcomeUnknownError):
         note_answer(database, gate, taken=0, used=None)
         return None

@@ -113,7 +113,7 @@ def prepare(question: Question | ImageQuestion, asking: Asking) -> Prepared:
     )
     prompt = worst_prompt_tokens([m.content for m in question.messages]) + len(_schema_text(question.answer).encode())
     full = price.token_charge_ucr(prompt + most)
-    least = price.token_charge_ucr(prompt + question.useful_output_tokens)
+    least = price.token_charge_ucr(prompt + min(question.useful_output_tokens, most))
     return Prepared(question, asking.step, key, request, price, prompt, full, least)
 
 

@@ -26,6 +26,7 @@ from pipeline.local.broker import answers, server_binary
 from pipeline.local.findings import Check, Probe, is_missing, opened
 from pipeline.local.locks import running_stack
 from pipeline.local.ports import free_port, is_free
+from pipeline.local.providers import check_providers
 from pipeline.local.signs_of_life import check_due_work, check_heartbeats
 from pipeline.local.stack import hide_password
 from pipeline.services.invariants import violations
@@ -198,5 +199,6 @@ PROBES: Final[tuple[tuple[str, Probe], ...]] = (
     ("migrations", check_migrations),
     ("books", check_books),
     ("heartbeats", check_heartbeats),
+    ("providers", check_providers),
     ("due", check_due_work),
 )

@@ -6,9 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, Numeric, String, text
+from sqlalchemy import CheckConstraint, Index, Numeric, String, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
+from pipeline.core.capabilities import MAX_TOKENS_NAMES
 from pipeline.core.catalog import ModelType
 from pipeline.models.base import Base, Id, Json, word_check
 
@@ -29,6 +30,8 @@ class AiModel(Base):
         CheckConstraint("tokens_per_credit > 0", name="tokens_per_credit"),
         CheckConstraint("credits_per_image >= 0", name="credits_per_image"),
         CheckConstraint("cost_per_1k_input >= 0 AND cost_per_1k_output >= 0 AND cost_per_image >= 0", name="costs"),
+        word_check("max_tokens_name", MAX_TOKENS_NAMES),
+        CheckConstraint("output_token_limit > 0", name="output_token_limit"),
         CheckConstraint("NOT (is_testing AND is_default)", name="testing_or_default"),
         CheckConstraint(_PRICED_AS_ITS_TYPE, name="priced_as_its_type"),
         Index("uq_ai_models_testing", "model_type", unique=True, sqlite_where=_TESTING, postgresql_where=_TESTING),
@@ -55,5 +58,12 @@ class AiModel(Base):
     credits_per_image: Mapped[int | None]
     #: "WxH/quality" -> {"credits_per_image", "cost_per_image"}, where they differ from the model's own.
     image_prices: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    #: What the model takes and gives: see `core.capabilities`.
+    has_temperature: Mapped[bool] = mapped_column(default=True, server_default=true())
+    has_json_schema: Mapped[bool] = mapped_column(default=True, server_default=true())
+    max_tokens_name: Mapped[str] = mapped_column(
+        String(32), default=MAX_TOKENS_NAMES[0], server_default=text(f"'{MAX_TOKENS_NAMES[0]}'")
+    )
+    output_token_limit: Mapped[int | None]
     #: Since when it is not asked any more; NULL while it is active.
     retired_at: Mapped[datetime | None]

@@ -5,7 +5,7 @@ A fixed number of statements, whatever there is. Never: a figure that the databa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -28,7 +28,9 @@ from pipeline.models import (
     StageRun,
 )
 from pipeline.models.base import table_of
+from pipeline.services import provider_health
 from pipeline.services.credits import OPEN_CALLS
+from pipeline.services.provider_health import Trouble
 
 #: A process that showed no sign for so long is not counted as living.
 LIVING: Final = timedelta(seconds=120)
@@ -74,6 +76,8 @@ class Metrics:
     held_ucr: int
     due: Mapping[str, DueWork]
     processes: Mapping[str, Living]
+    #: Models of providers whose last calls failed.
+    troubles: Sequence[Trouble]
 
 
 def read_metrics(session: Session, *, now: datetime) -> Metrics:
@@ -90,6 +94,7 @@ def read_metrics(session: Session, *, now: datetime) -> Metrics:
         held_ucr=int(held),
         due=_due(session, now),
         processes=_processes(session, now),
+        troubles=provider_health.troubles(session, now=now),
     )
 
 

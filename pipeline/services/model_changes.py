@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from pipeline.core.capabilities import MAX_TOKENS_NAMES
 from pipeline.core.catalog import ModelType
 from pipeline.core.errors import Fault
 from pipeline.models import AiModel
@@ -19,14 +20,18 @@ MAX_CREDITS_PER_IMAGE: Final = 1_000_000
 MAX_COST: Final = 1_000_000
 MAX_DECIMALS: Final = 9
 MAX_IMAGE_PRICES: Final = 100
+MAX_OUTPUT_TOKENS: Final = 10_000_000
 _FORMAT: Final = re.compile(r"[1-9][0-9]{0,4}x[1-9][0-9]{0,4}/[\w.-]{1,50}")
+#: What is said of text models alone.
+CAPABILITIES: Final = ("has_temperature", "has_json_schema", "max_tokens_name", "output_token_limit")
 _OF_TYPE: Final[Mapping[ModelType, tuple[str, ...]]] = {
-    ModelType.TEXT: ("tokens_per_credit", "cost_per_1k_input", "cost_per_1k_output"),
+    ModelType.TEXT: ("tokens_per_credit", "cost_per_1k_input", "cost_per_1k_output", *CAPABILITIES),
     ModelType.IMAGE: ("credits_per_image", "cost_per_image", "image_prices"),
 }
 _LEAST_AND_MOST: Final = {
     "tokens_per_credit": (1, MAX_TOKENS_PER_CREDIT),
     "credits_per_image": (0, MAX_CREDITS_PER_IMAGE),
+    "output_token_limit": (0, MAX_OUTPUT_TOKENS),
 }
 _COSTS: Final = ("cost_per_1k_input", "cost_per_1k_output", "cost_per_image")
 
@@ -48,6 +53,11 @@ class ModelChange:
     cost_per_image: Decimal | None = None
     #: "WxH/quality" -> {"credits_per_image", "cost_per_image"}; the whole of them.
     image_prices: Mapping[str, Mapping[str, Any]] | None = None
+    has_temperature: bool | None = None
+    has_json_schema: bool | None = None
+    max_tokens_name: str | None = None
+    #: 0 forgets it.
+    output_token_limit: int | None = None
 
 
 def faults_of(name: str, change: ModelChange, model: AiModel | None, *, providers: Collection[str]) -> list[Fault]:
@@ -107,6 +117,9 @@ def _amounts(change: ModelChange) -> Iterator[Fault]:
         value = getattr(change, field)
         if value is not None and not least <= value <= most:
             yield Fault(field, f"{value} is not allowed. Use a whole number from {least:,} to {most:,}.")
+    named = change.max_tokens_name
+    if named is not None and named not in MAX_TOKENS_NAMES:
+        yield Fault("max_tokens_name", f"{named[:50]!r} is not known. Use {' or '.join(MAX_TOKENS_NAMES)}.")
     for field in _COSTS:
         value = getattr(change, field)
         if value is not None and not _is_cost(value):

@@ -19,13 +19,14 @@ from pipeline.ai import ADAPTERS
 from pipeline.core.catalog import ModelType
 from pipeline.core.errors import ConflictError, InvalidValueError, NotFoundError
 from pipeline.core.normal import display_text
-from pipeline.core.providers import AI_PROVIDERS
+from pipeline.core.providers import AI_PROVIDERS, ProviderName
 from pipeline.models import AiModel
-from pipeline.services.model_changes import ModelChange, faults_of
+from pipeline.services.model_changes import CAPABILITIES, ModelChange, faults_of
 from pipeline.services.settings.system import lock_system
 
 _COSTS: Final = ("cost_per_1k_input", "cost_per_1k_output", "cost_per_image")
 _PRICED: Final = ("tokens_per_credit", "credits_per_image", *_COSTS, "image_prices")
+_KEPT: Final = (*_PRICED, *(name for name in CAPABILITIES if name != "output_token_limit"))
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,7 @@ def set_model(session: Session, name: str, change: ModelChange, *, now: datetime
     faults = faults_of(name, change, model, providers={*ADAPTERS, *AI_PROVIDERS})
     if faults:
         raise InvalidValueError(faults)
-    model = model or AiModel(name=name, provider=change.provider, is_active=False, is_testing=False, is_default=False)
-    if model.model_type is None:
-        model.model_type = ModelType(change.model_type or "").value
+    model = model or _blank(name, change)
     is_testing, is_default = _places(model, change)
     displaced = _displaced(session, model, is_testing=is_testing, is_default=is_default, now=now)
     model.is_testing, model.is_default = is_testing, is_default
@@ -83,6 +82,15 @@ def retire(session: Session, name: str, *, now: datetime) -> AiModel:
     _refuse_the_default(model)
     model.is_active, model.retired_at = False, now
     session.flush()
+    return model
+
+
+def _blank(name: str, change: ModelChange) -> AiModel:
+    # Anthropic's models of today refuse a temperature; an older one that takes it is told so.
+    has_temperature = change.provider != ProviderName.ANTHROPIC
+    kind = ModelType(change.model_type or "").value
+    model = AiModel(name=name, provider=change.provider, model_type=kind, has_temperature=has_temperature)
+    model.is_active = model.is_testing = model.is_default = False
     return model
 
 
@@ -131,10 +139,12 @@ def _refuse_the_default(model: AiModel) -> None:
 def _write(model: AiModel, change: ModelChange) -> None:
     model.provider = change.provider or model.provider
     model.display_name = display_text(change.display_name or "") or model.display_name or model.name
-    given = {field: getattr(change, field) for field in _PRICED}
+    given = {field: getattr(change, field) for field in _KEPT}
     for field, value in given.items():
         if value is not None:
             setattr(model, field, value)
+    if change.output_token_limit is not None:
+        model.output_token_limit = change.output_token_limit or None
     has_price = any(given[field] is not None for field in ("tokens_per_credit", "credits_per_image"))
     # A price given to a free model is meant to be charged.
     model.is_free = (model.is_free or False) and not has_price if change.is_free is None else change.is_free
@@ -154,6 +164,7 @@ def described(model: AiModel) -> dict[str, Any]:
         "type": model.model_type,
         **{name: getattr(model, name) for name in prices},
         **{name: cost_string(getattr(model, name)) for name in _COSTS},
+        **{name: getattr(model, name) if model.model_type == ModelType.TEXT else None for name in CAPABILITIES},
     }
 
 

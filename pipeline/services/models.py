@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from pipeline.core.capabilities import Capabilities
 from pipeline.core.catalog import ModelType
 from pipeline.core.errors import NotReadyError
 from pipeline.core.money import CREDIT_VALUE_MICRODOLLARS, microdollars
@@ -59,6 +60,12 @@ def price_of(model: AiModel, *, credit_value_usd: Decimal | None = None) -> Pric
         cost_per_1k_output=model.cost_per_1k_output or Decimal(0),
         cost_per_image=model.cost_per_image or Decimal(0),
         by_format={name: _image_price(entry, model) for name, entry in model.image_prices.items()},
+        capabilities=Capabilities(
+            has_temperature=model.has_temperature,
+            has_json_schema=model.has_json_schema,
+            max_tokens_name=model.max_tokens_name,
+            output_token_limit=model.output_token_limit,
+        ),
     )
 
 

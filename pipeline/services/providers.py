@@ -22,6 +22,9 @@ from pipeline.net import checked_url
 from pipeline.secrets import decrypted, encrypted
 
 MAX_KEY_CHARACTERS: Final = 4_000
+#: The most that a pace may be; 0 takes it away.
+MAX_REQUESTS_PER_MINUTE: Final = 1_000_000
+MAX_TOKENS_PER_MINUTE: Final = 1_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +35,9 @@ class ProviderChange:
     base_url: str | None = None
     is_sandbox: bool | None = None
     is_enabled: bool | None = None
+    #: 0: any number.
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,8 +82,9 @@ def set_provider(
     """Change a provider's record. InvalidValueError names every fault; none of them repeats the key."""
     key, faults = _checked_key(change.api_key)
     base_url, more = _checked_base_url(change.base_url)
-    if faults or more:
-        raise InvalidValueError([*faults, *more])
+    faults += [*more, *_faults_of_pace(change)]
+    if faults:
+        raise InvalidValueError(faults)
     row = _locked(session, name, now)
     if key is not None:
         row.api_key = encrypted(key, home=home) if key else None
@@ -85,6 +92,11 @@ def set_provider(
         row.base_url = base_url or None
     row.is_sandbox = row.is_sandbox if change.is_sandbox is None else change.is_sandbox
     row.is_enabled = row.is_enabled if change.is_enabled is None else change.is_enabled
+    for limit in ("requests_per_minute", "tokens_per_minute"):
+        given = getattr(change, limit)
+        if given is not None and (given or None) != getattr(row, limit):
+            setattr(row, limit, given or None)
+            row.next_call_us = None  # What was taken at another pace keeps nobody waiting.
     row.updated_at = now
     session.flush()
     return row
@@ -122,7 +134,7 @@ def shown_key(row: IntegrationProvider) -> str | None:
 
 def described(row: IntegrationProvider) -> dict[str, Any]:
     """A provider as commands and the API show it: a mask for its key."""
-    names = ("base_url", "is_sandbox", "is_enabled", "updated_at")
+    names = ("base_url", "is_sandbox", "is_enabled", "requests_per_minute", "tokens_per_minute", "updated_at")
     return {"name": row.name, "api_key": shown_key(row), **{name: getattr(row, name) for name in names}}
 
 
@@ -158,3 +170,13 @@ def _checked_base_url(url: str | None) -> tuple[str | None, list[Fault]]:
         return checked_url(url), []
     except InvalidValueError as error:
         return None, [Fault("base_url", error.message)]
+
+
+def _faults_of_pace(change: ProviderChange) -> list[Fault]:
+    most = {"requests_per_minute": MAX_REQUESTS_PER_MINUTE, "tokens_per_minute": MAX_TOKENS_PER_MINUTE}
+    given = {name: getattr(change, name) for name in most}
+    return [
+        Fault(name, f"{value:,} is not allowed: give a number from 1 to {most[name]:,}, or 0 for any number.")
+        for name, value in given.items()
+        if value is not None and not 0 <= value <= most[name]
+    ]

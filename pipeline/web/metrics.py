@@ -6,7 +6,7 @@ They are about every account, so that no API key opens them: whoever asks sends 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -23,6 +23,7 @@ from pipeline.core.money import UCR_PER_CREDIT
 from pipeline.db.session import Database
 from pipeline.secrets import METRICS_TOKEN, ensure_secrets, read_secrets
 from pipeline.services.metrics import Metrics, read_metrics
+from pipeline.services.provider_health import Trouble
 from pipeline.web.errors import problem
 
 PATH: Final = "/metrics"
@@ -75,10 +76,23 @@ class _Collector(Collector):
         yield _family(
             "igny8_processes", "Processes that showed a sign of life within two minutes.", "kind", living.items()
         )
+        yield from _of_models(found.troubles)
         signs = {kind: each.age_seconds for kind, each in found.processes.items() if each.age_seconds is not None}
         yield _family(
             "igny8_sign_of_life_age_seconds", "Since the latest sign of life of a kind.", "kind", signs.items()
         )
+
+
+def _of_models(troubles: Sequence[Trouble]) -> Iterator[Metric]:
+    """Models that answer have no line."""
+    labels = ["provider", "model"]
+    failures = GaugeMetricFamily("igny8_provider_failures", "Calls of a model that failed in a row.", labels=labels)
+    is_open = GaugeMetricFamily("igny8_provider_open", "1: a model is left alone because it fails.", labels=labels)
+    for each in troubles:
+        failures.add_metric([each.provider, each.model], each.failures)
+        is_open.add_metric([each.provider, each.model], each.state != "failing")
+    yield failures
+    yield is_open
 
 
 def _family(name: str, text: str, label: str, values: Iterable[tuple[str, float]]) -> GaugeMetricFamily:

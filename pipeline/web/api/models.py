@@ -17,6 +17,7 @@ from pipeline.services.model_changes import (
     MAX_CREDITS_PER_IMAGE,
     MAX_IMAGE_PRICES,
     MAX_NAME_CHARACTERS,
+    MAX_OUTPUT_TOKENS,
     MAX_TOKENS_PER_CREDIT,
     ModelChange,
 )
@@ -40,6 +41,10 @@ _EXAMPLE: Final[dict[str, Any]] = {
     "cost_per_1k_input": "0.002",
     "cost_per_1k_output": "0.008",
     "cost_per_image": None,
+    "has_temperature": True,
+    "has_json_schema": True,
+    "max_tokens_name": "max_completion_tokens",
+    "output_token_limit": 32768,
     "retired_at": None,
 }
 
@@ -54,6 +59,11 @@ Dollars = Annotated[
 ]
 Tokens = Annotated[int, Field(ge=1, le=MAX_TOKENS_PER_CREDIT, description="Tokens that cost a customer one credit.")]
 Credits = Annotated[int, Field(ge=0, le=MAX_CREDITS_PER_IMAGE, description="Credits that one image costs a customer.")]
+
+
+LongestAnswer = Annotated[
+    int, Field(ge=0, le=MAX_OUTPUT_TOKENS, description="Tokens of its longest answer; 0 forgets them.")
+]
 
 
 class ImageFormatPrice(BaseModel):
@@ -87,6 +97,11 @@ class Model(BaseModel):
     cost_per_1k_input: str | None
     cost_per_1k_output: str | None
     cost_per_image: str | None
+    #: What it takes and gives; null for images.
+    has_temperature: bool | None
+    has_json_schema: bool | None
+    max_tokens_name: str | None
+    output_token_limit: int | None
     retired_at: datetime | None
 
 
@@ -131,6 +146,10 @@ class ModelToSet(BaseModel):
     cost_per_1k_output: Dollars | None = None
     cost_per_image: Dollars | None = None
     image_prices: Annotated[dict[str, ImageFormatPrice], Field(max_length=MAX_IMAGE_PRICES)] | None = None
+    has_temperature: bool | None = None
+    has_json_schema: bool | None = None
+    max_tokens_name: Annotated[str, Field(max_length=32, description="As its server wants it.")] | None = None
+    output_token_limit: LongestAnswer | None = None
     #: As they were read: they change nothing.
     id: int | None = None
     retired_at: datetime | None = None
@@ -198,6 +217,10 @@ def _change_of(given: ModelToSet) -> ModelChange:
         cost_per_1k_input=_decimal(given.cost_per_1k_input),
         cost_per_1k_output=_decimal(given.cost_per_1k_output),
         cost_per_image=_decimal(given.cost_per_image),
+        has_temperature=given.has_temperature,
+        has_json_schema=given.has_json_schema,
+        max_tokens_name=given.max_tokens_name,
+        output_token_limit=given.output_token_limit,
         image_prices=None
         if prices is None
         else {name: price.model_dump(exclude_none=True) for name, price in prices.items()},

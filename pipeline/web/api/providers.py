@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pipeline.config import config
 from pipeline.core.providers import MASK, ProviderName
 from pipeline.core.roles import Role, Scope
+from pipeline.models import IntegrationProvider
 from pipeline.net import MOST_URL_CHARACTERS
-from pipeline.services import audit, providers
-from pipeline.services.providers import ProviderChange
+from pipeline.services import audit, provider_health, providers
+from pipeline.services.providers import MAX_REQUESTS_PER_MINUTE, MAX_TOKENS_PER_MINUTE, ProviderChange
 from pipeline.web.answers import problems
 from pipeline.web.operations import Unit, reads, writes
 
@@ -24,8 +25,36 @@ _EXAMPLE: Final[dict[str, Any]] = {
     "base_url": None,
     "is_sandbox": False,
     "is_enabled": True,
+    "requests_per_minute": 500,
+    "tokens_per_minute": None,
     "updated_at": "2026-06-03T10:30:00Z",
+    "troubles": [],
 }
+_TROUBLE: Final[dict[str, Any]] = {
+    "model": "gpt-4.1",
+    "state": "open",
+    "failures": 5,
+    "failing_since": "2026-06-03T10:30:00Z",
+    "next_try_at": "2026-06-03T10:31:00Z",
+    "error": "the provider answered 503",
+}
+
+
+class Trouble(BaseModel):
+    """A model of the provider whose last calls failed."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_TROUBLE]})
+
+    model: str
+    #: `failing`: it is still asked; `open`: it is left alone; `half_open`: one call is tried.
+    state: Literal["failing", "open", "half_open"]
+    #: In a row.
+    failures: int
+    failing_since: datetime | None
+    #: None: it is asked now.
+    next_try_at: datetime | None
+    #: What was said last.
+    error: str | None
 
 
 class Provider(BaseModel):
@@ -41,7 +70,12 @@ class Provider(BaseModel):
     #: Whether it only plays.
     is_sandbox: bool
     is_enabled: bool
+    #: The most that all workers together send; None: any number.
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
     updated_at: datetime
+    #: Its models whose last calls failed.
+    troubles: list[Trouble]
 
 
 class Providers(BaseModel):
@@ -74,23 +108,37 @@ class ProviderToSet(BaseModel):
     ) = None
     is_sandbox: bool | None = None
     is_enabled: bool | None = None
+    requests_per_minute: (
+        Annotated[int, Field(ge=0, le=MAX_REQUESTS_PER_MINUTE, description="The most of all workers; 0: any number.")]
+        | None
+    ) = None
+    tokens_per_minute: (
+        Annotated[int, Field(ge=0, le=MAX_TOKENS_PER_MINUTE, description="The most of all workers; 0: any number.")]
+        | None
+    ) = None
+    troubles: Annotated[list[Any] | None, Field(description="Read-only: sent back, it is ignored.")] = None
     updated_at: Annotated[datetime | None, Field(description="Read-only: sent back, it is ignored.")] = None
 
 
 @router.get("", operation_id="list_providers", response_model=Providers, responses=problems(401, 403))
 @reads(Scope.PROVIDERS, role=Role.PLATFORM_ADMIN)
 def list_all(unit: Unit) -> dict[str, Any]:
-    """List every provider: whether it has a key, where it is asked, whether it only plays."""
-    return {"items": [providers.described(row) for row in providers.list_providers(unit.session, now=unit.now)]}
+    """List every provider: whether it has a key, where it is asked, its pace, and which models fail now."""
+    return {"items": [_shown(unit, row) for row in providers.list_providers(unit.session, now=unit.now)]}
 
 
 @router.put("", operation_id="set_provider", response_model=Provider, responses=problems(401, 403, 409, 413, 422))
 @writes(Scope.PROVIDERS, role=Role.PLATFORM_ADMIN)
 def change(unit: Unit, given: ProviderToSet) -> dict[str, Any]:
-    """Give a provider its key, its address, its mode. What was read may be sent back: the mask changes nothing."""
+    """Give a provider its key, address, mode and pace. What was read may be sent back: the mask changes nothing."""
     key = None if given.api_key is None else given.api_key.get_secret_value()
     wanted = ProviderChange(
-        api_key=key, base_url=given.base_url, is_sandbox=given.is_sandbox, is_enabled=given.is_enabled
+        api_key=key,
+        base_url=given.base_url,
+        is_sandbox=given.is_sandbox,
+        is_enabled=given.is_enabled,
+        requests_per_minute=given.requests_per_minute,
+        tokens_per_minute=given.tokens_per_minute,
     )
     row = providers.set_provider(unit.session, given.name, wanted, home=config().home, now=unit.now)
     audit.record(
@@ -103,4 +151,9 @@ def change(unit: Unit, given: ProviderToSet) -> dict[str, Any]:
         now=unit.now,
         details={"name": row.name, "key_given": key not in {None, MASK}, "base_url": row.base_url},
     )
-    return providers.described(row)
+    return _shown(unit, row)
+
+
+def _shown(unit: Unit, row: IntegrationProvider) -> dict[str, Any]:
+    troubles = provider_health.troubles(unit.session, now=unit.now)
+    return {**providers.described(row), "troubles": provider_health.told(troubles, row.name)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli.app import app
 from pipeline.db.session import Database
-from pipeline.models import AuditEvent, IntegrationProvider
+from pipeline.models import AuditEvent, IntegrationProvider, ProviderBreaker
 from pipeline.secrets import decrypted, keyring, read_secrets
 from pipeline.services import key_changes
 from tests.integration.cli.conftest import Igny8
@@ -99,6 +100,23 @@ def test_a_providers_key_comes_from_standard_input_and_is_shown_nowhere(
     assert decrypted(kept or b"", home=home) == PLANTED
     assert PLANTED not in str(details)
     assert all(PLANTED.encode() not in path.read_bytes() for path in home.rglob("*") if path.is_file())
+
+
+def test_a_pace_is_given_and_what_fails_is_told_by_list_and_doctor(ready: Database, igny8: Igny8) -> None:
+    told = igny8("providers", "set", "openai", "--requests-per-minute", "60", "--tokens-per-minute", "9000").out
+    assert "at most 60 requests/min, 9,000 tokens/min" in " ".join(told.split())
+    refused = igny8("providers", "set", "openai", "--tokens-per-minute", "-1")
+    assert (refused.code, "give a number from 1 to" in " ".join(refused.err.split())) == (2, True)
+    with ready.transaction() as session:
+        until = ready.now() + timedelta(minutes=1)
+        breaker = ProviderBreaker(provider="openai", model="m", failures=5, openings=1, open_until=until, error="503")
+        session.add(breaker)
+
+    sentence = "openai m: 5 calls in a row failed; asked again at"
+    assert sentence in " ".join(igny8("providers", "list").out.split())
+    found = next(check for check in igny8("doctor", "--json").json["checks"] if check["name"] == "providers")
+    assert (found["ok"], found["detail"].startswith(sentence)) == (True, True)
+    assert "try by themselves" in found["remedy"]
 
 
 def test_a_key_that_is_no_key_is_refused_without_being_repeated(ready: Database, home: Path) -> None:

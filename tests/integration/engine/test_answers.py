@@ -128,7 +128,7 @@ def test_a_refused_key_ends_the_stage_with_the_remedy_and_the_next_one_runs(data
 
     stages = world.stages(run_id)
     assert stages[1].status is StageRunStatus.FAILED
-    remedy = {"key": "igny8 providers set fake --api-key-stdin", "quota": "Add funds or raise the limit"}[mode]
+    remedy = {"key": "igny8 providers set fake --api-key-stdin", "quota": "See the billing page of fake"}[mode]
     assert remedy in (stages[1].reason or "")
     assert _statuses(world, run_id, 1) == ["released", "released"]
     assert stages[3].status is StageRunStatus.COMPLETED

@@ -12,8 +12,10 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from pipeline.core import money
+from pipeline.core.capabilities import Capabilities
 from pipeline.core.catalog import ModelType
 from pipeline.core.errors import ConflictError, InvalidValueError, NotFoundError, NotReadyError
+from pipeline.core.pricing import Price
 from pipeline.db.session import Database
 from pipeline.models import AiModel, Site
 from pipeline.models.base import table_of
@@ -300,3 +302,38 @@ def test_whoever_makes_a_default_at_the_same_time_waits_for_the_others(made: Dat
     assert len(text_models) == 12
     asked = _asked(made, ModelType.TEXT, use_testing=False)
     assert [model.name for model in text_models if model.is_default] == [asked]
+
+
+def test_what_a_model_takes_and_gives_is_frozen_with_its_price(made: Database, now: datetime) -> None:
+    able = {"has_temperature": False, "has_json_schema": False, "max_tokens_name": "max_tokens"}
+    _set(made, "own", now, **OPENAI, tokens_per_credit=10, is_default=True, **able, output_token_limit=4_096)
+
+    with made.reading() as session:
+        price = models.price_for(session, ModelType.TEXT, use_testing=False)
+
+    assert price.capabilities == Capabilities(**able, output_token_limit=4_096)
+    assert Price.from_json(price.as_json()) == price
+
+
+def test_a_model_of_anthropic_takes_no_temperature_unless_somebody_says_so(made: Database, now: datetime) -> None:
+    claude = {"provider": "anthropic", "model_type": ModelType.TEXT, "tokens_per_credit": 10}
+
+    _set(made, "new", now, **claude)
+    _set(made, "old", now, **claude, has_temperature=True)
+    _set(made, "new", now, output_token_limit=5)
+    _set(made, "new", now, output_token_limit=0)
+
+    assert (_model(made, "new").has_temperature, _model(made, "new").output_token_limit) == (False, None)
+    assert _model(made, "old").has_temperature
+
+
+def test_capabilities_are_those_of_texts_and_named_as_servers_name_them(made: Database, now: datetime) -> None:
+    wrong = {"max_tokens_name": "most", "output_token_limit": 10_000_001}
+
+    with pytest.raises(InvalidValueError) as text_refused:
+        _set(made, "gpt", now, **OPENAI, **wrong)
+    with pytest.raises(InvalidValueError) as image_refused:
+        _set(made, "painter", now, **PAINTER, has_temperature=True)
+
+    assert {fault.field for fault in text_refused.value.faults} == set(wrong)
+    assert [fault.field for fault in image_refused.value.faults] == ["has_temperature"]

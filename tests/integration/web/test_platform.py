@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import select
 from pipeline.config import config
 from pipeline.core.providers import MASK
 from pipeline.core.roles import Role, Scope
-from pipeline.models import AuditEvent, IntegrationProvider
+from pipeline.models import AuditEvent, IntegrationProvider, ProviderBreaker
 from pipeline.secrets import decrypted
 from tests.integration.web.test_access import OF_THE_PLATFORM
 from tests.support.api import Api
@@ -132,6 +133,31 @@ def test_a_providers_key_goes_in_and_never_comes_out(api: Api) -> None:
     assert decrypted(kept or b"", home=config().home) == PLANTED
     assert [entry["key_given"] for entry in details] == [True, False]
     assert PLANTED not in str(details)
+
+
+def test_a_pace_is_kept_and_models_that_fail_are_told(api: Api) -> None:
+    headers = _admin(api)
+    with api.database.transaction() as session:
+        until = api.database.now() + timedelta(minutes=1)
+        breaker = ProviderBreaker(
+            provider="openai", model="m", failures=5, openings=1, open_until=until, error="it answered 503"
+        )
+        session.add(breaker)
+    sent = {"name": "openai", "requests_per_minute": 60, "tokens_per_minute": 9_000}
+    api.client.put(PROVIDERS, json=sent, headers=headers)
+
+    listed = api.client.get(PROVIDERS, headers=headers).json()["items"]
+    row = next(row for row in listed if row["name"] == "openai")
+    back = api.client.put(PROVIDERS, json={**row, "tokens_per_minute": 0}, headers=headers)
+
+    assert (row["requests_per_minute"], row["tokens_per_minute"]) == (60, 9_000)
+    told = row["troubles"][0]
+    assert (told["model"], told["state"], told["failures"], told["error"]) == ("m", "open", 5, "it answered 503")
+    assert told["next_try_at"] is not None
+    assert [row["troubles"] for row in listed if row["name"] != "openai"] == [[]] * 5
+    assert (back.json()["requests_per_minute"], back.json()["tokens_per_minute"]) == (60, None)
+    refused = api.client.put(PROVIDERS, json={"name": "openai", "requests_per_minute": -1}, headers=headers)
+    assert refused.status_code == 422
 
 
 def test_a_key_is_forgotten_by_an_empty_text(sqlite_api: Api) -> None:

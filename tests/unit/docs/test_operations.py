@@ -13,7 +13,7 @@ from pipeline.core.catalog import STAGES, Calls
 from pipeline.db.session import Database
 from pipeline.engine.app import app
 from pipeline.local.doctor import PROBES
-from pipeline.models import Heartbeat
+from pipeline.models import Heartbeat, ProviderBreaker
 from pipeline.web.metrics import exposition
 from tests.support.documents import document, named_rows, rows, sections, unticked
 from tests.support.sources import ROOT
@@ -63,8 +63,9 @@ def test_every_metric_stands_there_with_its_label(sqlite_database: Database) -> 
 
     with sqlite_database.transaction() as session:
         session.add(Heartbeat(name="worker:host:1", at=sqlite_database.now()))
+        session.add(ProviderBreaker(provider="openai", model="m", failures=1, openings=0))
     families = text_string_to_metric_families(exposition(sqlite_database).decode())
-    assert documented == {family.name: next(iter(family.samples[0].labels), "") for family in families}
+    assert documented == {family.name: ", ".join(family.samples[0].labels) for family in families}
 
 
 def test_every_stage_stands_in_the_architecture() -> None:

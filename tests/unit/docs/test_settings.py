@@ -112,7 +112,10 @@ def test_every_module_is_a_setting_of_account_and_system() -> None:
 @pytest.mark.parametrize(
     ("section", "change", "others"),
     # Those that are read only are no settings.
-    [("Models", ModelToSet, {"id", "retired_at", "is_active"}), ("Providers", ProviderToSet, {"name", "updated_at"})],
+    [
+        ("Models", ModelToSet, {"id", "retired_at", "is_active"}),
+        ("Providers", ProviderToSet, {"name", "updated_at", "troubles"}),
+    ],
 )
 def test_every_field_of_a_model_and_of_a_provider_stands_there(
     section: str, change: type[BaseModel], others: set[str]
