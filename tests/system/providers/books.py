@@ -77,9 +77,21 @@ def sent_key(asked: Asked) -> str:
     return asked.headers["idempotency-key"]
 
 
-def _line(asked: Asked, call: AiCall, served: Served) -> Line:
+def cost_of(asked: Asked, served: Served | None) -> int:
+    """What the server made of a request costs, in picodollars: nothing where it made nothing."""
+    if served is None or served.status != _DONE:
+        return 0
     usage = _usage(served)
-    return Line(asked, call, served, _cost(asked, served, usage), usage)
+    if usage is not None:
+        return usage[0] * INPUT_PICODOLLARS + usage[1] * OUTPUT_PICODOLLARS
+    if asked.provider == "runware":
+        images = (served.answer or {}).get("data", ())
+        return int(sum((Decimal(image["cost"]) for image in images), Decimal(0)) * _PICODOLLARS)
+    return IMAGE_PICODOLLARS
+
+
+def _line(asked: Asked, call: AiCall, served: Served) -> Line:
+    return Line(asked, call, served, cost_of(asked, served), _usage(served))
 
 
 def _usage(served: Served) -> tuple[int, int] | None:
@@ -91,15 +103,3 @@ def _usage(served: Served) -> tuple[int, int] | None:
         said.get("prompt_tokens", said.get("input_tokens")),
         said.get("completion_tokens", said.get("output_tokens")),
     )
-
-
-def _cost(asked: Asked, served: Served, usage: tuple[int, int] | None) -> int:
-    if served.status != _DONE:
-        return 0
-    if usage is not None:
-        return usage[0] * INPUT_PICODOLLARS + usage[1] * OUTPUT_PICODOLLARS
-    if asked.provider == "runware":
-        return int(
-            sum((Decimal(image["cost"]) for image in (served.answer or {}).get("data", ())), Decimal(0)) * _PICODOLLARS
-        )
-    return IMAGE_PICODOLLARS

@@ -101,7 +101,11 @@ def _handler(director: Director) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            data = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            data = self.rfile.read(length)
+            if len(data) < length:  # its sender was killed in the middle of it: nobody was asked.
+                self.close_connection = True
+                return
             _, provider, rest = self.path.split("/", 2)
             headers = {name.lower(): value for name, value in self.headers.items()}
             asked = director.note(provider, headers, json.loads(data))
