@@ -15,6 +15,10 @@ from tests.system.providers.servers import Aimock
 LATE_SECONDS: Final = 4
 #: US dollars that the stand-in for Runware says its images cost, in turn.
 IMAGE_COSTS: Final = ("0.0013", "0.0026", "0.00064", "0.0038", "0.0019")
+#: Tokens in and out.
+Usage = tuple[int, int]
+#: What a server says was used for the request of that number, and what really was.
+Told = Callable[[int, Usage], Usage]
 _FAULT_HEADER: Final = "X-Fault"
 _NO_IMAGE: Final = "PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciLz4="  # an empty SVG
 _CONTEXT: Final = "X-AIMock-Context"
@@ -25,9 +29,14 @@ _CHAOS: Final = {
 }
 
 
-def openai(server: Aimock) -> Prepare:
+def honest(_number: int, usage: Usage) -> Usage:
+    """The truth."""
+    return usage
+
+
+def openai(server: Aimock, usage: Told) -> Prepare:
     """Texts and images as OpenAI gives them."""
-    chat = _texts(server, questions.openai_question, ("prompt_tokens", "completion_tokens"))
+    chat = _texts(server, questions.openai_question, ("prompt_tokens", "completion_tokens"), usage)
 
     def prepare(asked: Asked) -> Mapping[str, str]:
         return _image(server, asked) if "prompt" in asked.body else chat(asked)
@@ -35,9 +44,9 @@ def openai(server: Aimock) -> Prepare:
     return prepare
 
 
-def anthropic(server: Aimock) -> Prepare:
+def anthropic(server: Aimock, usage: Told) -> Prepare:
     """Texts as Anthropic gives them."""
-    return _texts(server, questions.anthropic_question, ("input_tokens", "output_tokens"))
+    return _texts(server, questions.anthropic_question, ("input_tokens", "output_tokens"), usage)
 
 
 def runware(asked: Asked) -> Mapping[str, str]:
@@ -64,11 +73,14 @@ def runware_stubs() -> Sequence[Mapping[str, Any]]:
     ]
 
 
-def _texts(server: Aimock, read: Callable[[Mapping[str, Any]], TextRequest], names: tuple[str, str]) -> Prepare:
+def _texts(
+    server: Aimock, read: Callable[[Mapping[str, Any]], TextRequest], names: tuple[str, str], usage: Told
+) -> Prepare:
     def prepare(asked: Asked) -> Mapping[str, str]:
         reply = questions.answer_to(read(asked.body))
-        usage = dict(zip(names, (reply.input_tokens, reply.output_tokens), strict=True))
-        response = {"content": reply.text, "usage": usage, "finishReason": reply.finish}
+        told = usage(asked.number, (reply.input_tokens or 0, reply.output_tokens or 0))
+        used = dict(zip(names, told, strict=True))
+        response: dict[str, Any] = {"content": reply.text, "usage": used, "finishReason": reply.finish}
         shape = _shape(asked.met)
         if shape == "truncation":
             response |= {"content": reply.text[: len(reply.text) // 2], "finishReason": "length"}

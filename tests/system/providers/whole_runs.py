@@ -43,6 +43,7 @@ class StandIns:
 
     aimock: Aimock
     mountebank: Mountebank
+    usage: stand_ins.Told = stand_ins.honest
 
     @contextmanager
     def directed(self, deck: Deck | None) -> Iterator[tuple[Director, Imposter]]:
@@ -52,8 +53,8 @@ class StandIns:
             director = stack.enter_context(directing(deck))
             imposter = stack.enter_context(self.mountebank.imposter(stand_ins.runware_stubs()))
             director.routes = {
-                "openai": Route(self.aimock.url, stand_ins.openai(self.aimock)),
-                "anthropic": Route(self.aimock.url, stand_ins.anthropic(self.aimock)),
+                "openai": Route(self.aimock.url, stand_ins.openai(self.aimock, self.usage)),
+                "anthropic": Route(self.aimock.url, stand_ins.anthropic(self.aimock, self.usage)),
                 "runware": Route(imposter.url, stand_ins.runware),
             }
             yield director, imposter
