@@ -12,7 +12,7 @@ from tests.system.providers.faults import Fault, Met
 from tests.system.providers.servers import Aimock
 
 #: How long a server keeps an answer back that shall come too late.
-LATE_SECONDS: Final = 4
+LATE_SECONDS: Final = 8
 #: US dollars that the stand-in for Runware says its images cost, in turn.
 IMAGE_COSTS: Final = ("0.0013", "0.0026", "0.00064", "0.0038", "0.0019")
 #: Tokens in and out.

@@ -85,7 +85,7 @@ class StandIns:
 
 def installation_of(home: Path, url: str, **variables: str) -> Installation:
     """An installation that does not wait long for an answer."""
-    patience = {"IGNY8_CALL_TIMEOUT_SECONDS": str(stand_ins.LATE_SECONDS - 2), "IGNY8_CALL_HARD_LIMIT_SECONDS": "60"}
+    patience = {"IGNY8_CALL_TIMEOUT_SECONDS": str(stand_ins.LATE_SECONDS - 3), "IGNY8_CALL_HARD_LIMIT_SECONDS": "60"}
     return Installation(home, {"IGNY8_DATABASE_URL": url, **patience, **variables})
 
 
