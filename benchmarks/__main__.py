@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 
-from benchmarks import allocation, api, beat, calendar_slots, demo, engine_loop, keyword_import
+from benchmarks import allocation, api, beat, calendar_slots, demo, engine_loop, keyword_import, providers
 from benchmarks.figures import Figure, note, print_figure
 
 BENCHMARKS: dict[str, Callable[..., Iterator[Figure]]] = {
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Callable[..., Iterator[Figure]]] = {
     "allocation": allocation.figures,
     "beat": beat.figures,
     "api": api.figures,
+    "providers": providers.figures,
     "demo": demo.figures,
 }
 

@@ -6,6 +6,7 @@ Usage is read from the raw answer: what was read from a cache or written to one 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from anthropic import Anthropic
@@ -26,7 +27,7 @@ from pipeline.core.schemas import strict_schema, told_schema
 
 _ADDRESS: Final = "https://api.anthropic.com"
 _PLACEHOLDER: Final = "none"
-_FINISHES: Final[Mapping[object, Finish]] = {
+_FINISHES: Final[Mapping[str, Finish]] = {
     "end_turn": "stop",
     "stop_sequence": "stop",
     "max_tokens": "length",
@@ -53,7 +54,7 @@ class AnthropicProvider:
 
     def complete_text(self, request: TextRequest) -> TextReply:
         """Ask for one message. Raises a `ProviderError`."""
-        asked = _body(request)
+        asked, speaker = _body(request), replace(self._speaker, model=request.model)
 
         def send() -> bytes:
             raw = self._client.messages.with_raw_response.create(
@@ -63,11 +64,9 @@ class AnthropicProvider:
             )
             return raw.http_response.content
 
-        document, attempt = ask(
-            send, speaker=self._speaker, seconds=request.timeout_seconds, most_bytes=MOST_TEXT_BYTES
-        )
+        document, attempt = ask(send, speaker=speaker, seconds=request.timeout_seconds, most_bytes=MOST_TEXT_BYTES)
         if document.get("type") == "error" or "error" in document:
-            raise refusal_within(self._speaker, document, attempt.headers)
+            raise refusal_within(speaker, document, attempt.headers)
         if "content" not in document and "usage" not in document:
             raise UnreadableAnswerError(f"{self.name} answered without content: it may have been billed.")
         return _reply(document)
@@ -107,7 +106,7 @@ def _reply(document: Any) -> TextReply:
         text="".join(text for text in texts if isinstance(text, str)),
         input_tokens=sum(known) if len(known) == len(counts) else None,
         output_tokens=tokens(field(usage, "output_tokens")),
-        finish=_FINISHES.get(document.get("stop_reason"), "other"),
+        finish=_FINISHES.get(str(document.get("stop_reason")), "other"),
     )
 
 

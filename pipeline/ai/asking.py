@@ -21,9 +21,11 @@ from pipeline.ai.refusals import Speaker, refusal_of, shown
 from pipeline.ai.wire import Exchange, exchange
 
 #: The longest answers with their envelope: JSON may write one character as six.
-MOST_TEXT_BYTES: Final = 8_000_000
+MOST_TEXT_BYTES: Final = 4_000_000
 #: An image in base64 with its envelope.
 MOST_IMAGE_BYTES: Final = 42_000_000
+#: Objects, arrays and what they hold: each takes dozens of times its bytes once it is read.
+_MOST_PARTS: Final = 500_000
 #: A provider's count of tokens beyond it is nonsense.
 _MOST_TOKENS: Final = 100_000_000
 
@@ -58,6 +60,8 @@ def field(value: Any, *path: str | int) -> Any:
 
 
 def _document(body: bytes, speaker: Speaker) -> Any:
+    if sum(body.count(mark) for mark in (b"{", b"[", b",")) > _MOST_PARTS:
+        raise UnreadableAnswerError(f"{speaker.name} answered with a maze of JSON: it may have been billed.")
     try:
         document = json.loads(body, parse_float=Decimal)
     except (ValueError, RecursionError):

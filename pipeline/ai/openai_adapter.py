@@ -7,6 +7,7 @@ Usage is read from the raw answer, since the SDK's own models lose it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from openai import OpenAI
@@ -28,7 +29,7 @@ from pipeline.core.schemas import strict_schema, told_schema
 _ADDRESS: Final = "https://api.openai.com/v1"
 #: Servers without keys want one all the same.
 _PLACEHOLDER: Final = "none"
-_FINISHES: Final[Mapping[object, Finish]] = {"stop": "stop", "length": "length", "content_filter": "filter"}
+_FINISHES: Final[Mapping[str, Finish]] = {"stop": "stop", "length": "length", "content_filter": "filter"}
 #: Models that draw these sizes alone.
 _FIXED_SIZES: Final = ((1_024, 1_024), (1_536, 1_024), (1_024, 1_536))
 _QUALITIES: Final = {"standard": "medium", "hd": "high"}
@@ -53,7 +54,7 @@ class OpenAIProvider:
 
     def complete_text(self, request: TextRequest) -> TextReply:
         """Ask for one chat completion. Raises a `ProviderError`."""
-        asked = _text_body(request)
+        asked, speaker = _text_body(request), replace(self._speaker, model=request.model)
 
         def send() -> bytes:
             raw = self._client.chat.completions.with_raw_response.create(
@@ -63,15 +64,13 @@ class OpenAIProvider:
             )
             return raw.http_response.content
 
-        document, attempt = ask(
-            send, speaker=self._speaker, seconds=request.timeout_seconds, most_bytes=MOST_TEXT_BYTES
-        )
-        self._must_be_an_answer(document, attempt, "choices")
+        document, attempt = ask(send, speaker=speaker, seconds=request.timeout_seconds, most_bytes=MOST_TEXT_BYTES)
+        _must_be_an_answer(document, attempt, speaker, "choices")
         return _text_reply(document)
 
     def draw_image(self, request: ImageRequest) -> ImageReply:
         """Ask for one image. Raises a `ProviderError`."""
-        asked = _image_body(request)
+        asked, speaker = _image_body(request), replace(self._speaker, model=request.model)
 
         def send() -> bytes:
             raw = self._client.images.with_raw_response.generate(
@@ -81,18 +80,9 @@ class OpenAIProvider:
             )
             return raw.http_response.content
 
-        document, attempt = ask(
-            send, speaker=self._speaker, seconds=request.timeout_seconds, most_bytes=MOST_IMAGE_BYTES
-        )
-        self._must_be_an_answer(document, attempt, "data")
+        document, attempt = ask(send, speaker=speaker, seconds=request.timeout_seconds, most_bytes=MOST_IMAGE_BYTES)
+        _must_be_an_answer(document, attempt, speaker, "data")
         return ImageReply(decoded(field(document, "data", 0, "b64_json")))
-
-    def _must_be_an_answer(self, document: Any, attempt: Exchange, part: str) -> None:
-        if part in document or "usage" in document:
-            return
-        if "error" in document:
-            raise refusal_within(self._speaker, document, attempt.headers)
-        raise UnreadableAnswerError(f"{self.name} answered without {part}: it may have been billed.")
 
 
 def _text_body(request: TextRequest) -> dict[str, Any]:
@@ -111,10 +101,19 @@ def _text_body(request: TextRequest) -> dict[str, Any]:
     return body
 
 
+def _must_be_an_answer(document: Any, attempt: Exchange, speaker: Speaker, part: str) -> None:
+    """Raise unless it is one, however strange; some servers say their errors with a status of success."""
+    if part in document or "usage" in document:
+        return
+    if "error" in document:
+        raise refusal_within(speaker, document, attempt.headers)
+    raise UnreadableAnswerError(f"{speaker.name} answered without {part}: it may have been billed.")
+
+
 def _text_reply(document: Any) -> TextReply:
     choice = field(document, "choices", 0)
     text, refused = field(choice, "message", "content"), field(choice, "message", "refusal")
-    finish = _FINISHES.get(field(choice, "finish_reason"), "other")
+    finish = _FINISHES.get(str(field(choice, "finish_reason")), "other")
     if isinstance(refused, str) and refused:
         text, finish = refused, "refusal"
     return TextReply(

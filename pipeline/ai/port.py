@@ -109,7 +109,7 @@ class NoAdapterError(ProviderError):
 
 
 class NotThereError(NoAdapterError):
-    """The AI provider has no such model, or not for this key: choose another one. Nothing was billed."""
+    """The AI provider has no such model, or it is not as its row says: correct the row. Nothing was billed."""
 
 
 class QuotaExhaustedError(ProviderError):

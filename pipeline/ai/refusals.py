@@ -26,6 +26,8 @@ from pipeline.ai.port import (
 )
 
 _MOST_CHARACTERS: Final = 300
+#: A refusal that is longer is read no further than its status.
+_MOST_BYTES: Final = 100_000
 #: No provider is left alone for longer, whatever it says.
 _MOST_WAIT_SECONDS: Final = 86_400.0
 #: As many characters in a row are taken for a piece of the key.
@@ -60,9 +62,28 @@ _BY_STATUS: Final[Mapping[int, type[ProviderError]]] = {
     425: UnavailableError,
     429: ThrottledError,
 }
+_LONGEST: Final = (
+    "Say how it calls and how long it makes its longest answer: "
+    "igny8 models set {model} --max-tokens-name X --output-token-limit N"
+)
+_UNSHAPED: Final = "Tell it the schema in its prompt: igny8 models set {model} --no-json-schema"
+#: Field of the request -> what to do where a provider refuses it.
+_REMEDIES: Final = {
+    "model": (
+        "Check its name (igny8 models list) and the provider's address (igny8 providers list), "
+        "and that the key may use it."
+    ),
+    "temperature": "Leave it out: igny8 models set {model} --no-temperature",
+    "max_tokens": _LONGEST,
+    "max_completion_tokens": _LONGEST,
+    "response_format": _UNSHAPED,
+    "output_config": _UNSHAPED,
+}
+#: A sentence that begins with the field it is about, as Anthropic's do.
+_FIELD: Final = re.compile(r"`?(temperature|max_tokens|output_config)\b")
 _MEANING: Final[Mapping[type[ProviderError], str]] = {
     KeyRefusedError: "refused the API key. Check the key and what it is allowed to do",
-    NotThereError: "has no such model, or not for this key. Check the model's name and the provider's address",
+    NotThereError: "refuses the model",
     QuotaExhaustedError: "says that the quota or the funds are used up. Add funds or raise the limit there",
     RequestRefusedError: "refused the request",
     ThrottledError: "asks for fewer requests",
@@ -76,6 +97,8 @@ class Speaker:
 
     name: str
     api_key: str | None
+    #: Which model it was asked for.
+    model: str = "NAME"
 
 
 @dataclass(frozen=True)
@@ -146,6 +169,9 @@ def _made(
 ) -> ProviderError:
     said = shown(told.message, speaker) or (f"HTTP status {status}" if status else shown(told.code, speaker))
     sentence = f"{speaker.name} {_MEANING[kind]}: {said}"
+    if kind is NotThereError:
+        remedy = _REMEDIES[_about_the_row(told) or "model"].format(model=speaker.model, provider=speaker.name)
+        return kind(f"{sentence.rstrip('.')}. {remedy}")
     if kind is ThrottledError or kind is UnavailableError:
         return kind(sentence, retry_after_seconds=retry_after(headers, now=datetime.now(UTC)))
     return kind(sentence)
@@ -169,12 +195,20 @@ def _kind_of_words(told: Told) -> type[ProviderError] | None:
     for words, kind in _BY_WORD:
         if any(word in code for word in words):
             return kind
-    return NotThereError if told.field == "model" else None
+    return NotThereError if _about_the_row(told) else None
+
+
+def _about_the_row(told: Told) -> str | None:
+    """The field of the request that is refused for every question alike, since the model's row is wrong."""
+    if told.field in _REMEDIES:
+        return told.field
+    found = _FIELD.match(told.message)
+    return found[1] if found else None
 
 
 def _document(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        return json.loads(body) if len(body) <= _MOST_BYTES else None
     except (ValueError, RecursionError):
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -50,20 +51,18 @@ class RunwareProvider:
     def draw_image(self, request: ImageRequest) -> ImageReply:
         """Have one image inferred. Raises a `ProviderError`."""
         task = str(uuid.uuid5(_TASKS, request.call_key))
-        asked = json.dumps([_task(request, task)]).encode()
+        asked, speaker = json.dumps([_task(request, task)]).encode(), replace(self._speaker, model=request.model)
 
         def send() -> bytes:
             answer = self._client.post(self._address, content=asked, headers={"content-type": "application/json"})
             return answer.content
 
-        document, attempt = ask(
-            send, speaker=self._speaker, seconds=request.timeout_seconds, most_bytes=MOST_IMAGE_BYTES
-        )
+        document, attempt = ask(send, speaker=speaker, seconds=request.timeout_seconds, most_bytes=MOST_IMAGE_BYTES)
         drawn = _of_task(document.get("data"), task)
         if drawn is not None:
             return ImageReply(decoded(drawn.get("imageBase64Data")), _cost(drawn.get("cost")))
         if document.get("errors") or document.get("error"):
-            raise refusal_within(self._speaker, _first_error(document, task), attempt.headers)
+            raise refusal_within(speaker, _first_error(document, task), attempt.headers)
         raise UnreadableAnswerError(f"{self.name} answered without an image: it may have been billed.")
 
 

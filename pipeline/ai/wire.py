@@ -98,6 +98,8 @@ class _Transport(httpx2.BaseTransport):
             keepalive_expiry=_KEPT_SECONDS,
             network_backend=_Backend(),
         )
+        # An adapter that nobody has any more, such as one of an old key, leaves no connection open.
+        weakref.finalize(self, self._pool.close)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         current, url = _CURRENT.get(), request.url

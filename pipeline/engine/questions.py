@@ -19,6 +19,7 @@ from pipeline.ai.port import ImageRequest, Message, TextReply, TextRequest
 from pipeline.contract import ImageQuestion, Question, StoredImage
 from pipeline.core.matrix import SiteSettings
 from pipeline.core.pricing import Price, worst_prompt_tokens
+from pipeline.core.schemas import strict_schema, told_schema
 from pipeline.services.credits import Settlement
 
 _SHOWN_FAULTS = 20
@@ -205,7 +206,7 @@ def schema_of(answer: type[BaseModel]) -> dict[str, Any]:
 
 @cache
 def _schema_text(answer: type[BaseModel]) -> str:
-    return json.dumps(schema_of(answer))
+    return told_schema(strict_schema(schema_of(answer)))
 
 
 def _storable(text: str) -> str:

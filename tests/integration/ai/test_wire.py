@@ -1,0 +1,162 @@
+"""One attempt a call, and an end of it: by the clock, by bytes, by whatever its other side does."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from pipeline.ai import provider
+from pipeline.ai.port import (
+    KeyRefusedError,
+    NotThereError,
+    OutcomeUnknownError,
+    Provider,
+    ProviderError,
+    RequestRefusedError,
+    ThrottledError,
+    UnavailableError,
+    UnreadableAnswerError,
+)
+from tests.integration.ai.conftest import KEY, ask, text
+from tests.support.provider_server import Fault, ProviderServer
+
+NAMES = ("openai", "anthropic", "runware")
+
+
+@pytest.fixture(params=NAMES)
+def adapter(request: pytest.FixtureRequest) -> Provider:
+    found: Provider = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (Fault(status=400), RequestRefusedError),
+        (Fault(status=401, message=f"wrong key {KEY}"), KeyRefusedError),
+        (Fault(status=404), NotThereError),
+        (Fault(status=302, headers={"Location": "http://127.0.0.1:1/elsewhere"}), NotThereError),
+        (Fault(status=429, headers={"Retry-After": "0"}), ThrottledError),
+        (Fault(status=500, headers={"x-should-retry": "true"}), UnavailableError),
+        (Fault(disconnect="unread"), OutcomeUnknownError),
+        (Fault(disconnect="unanswered"), OutcomeUnknownError),
+        (Fault(disconnect="reset"), OutcomeUnknownError),
+        (Fault(disconnect="cut"), OutcomeUnknownError),
+    ],
+)
+def test_whatever_happens_is_one_request_and_one_error(
+    server: ProviderServer, adapter: Provider, fault: Fault, kind: type[ProviderError]
+) -> None:
+    server.always = fault
+
+    with pytest.raises(ProviderError) as raised:
+        ask(adapter)
+
+    assert type(raised.value) is kind
+    assert KEY not in repr(raised.value)
+    assert raised.value.__cause__ is None
+    assert len(server.journal) == 1
+
+
+@pytest.mark.parametrize("drips_headers", [True, False])
+def test_a_provider_that_goes_on_slowly_is_left_at_the_deadline(
+    server: ProviderServer, adapter: Provider, *, drips_headers: bool
+) -> None:
+    server.always = Fault(drip_seconds=0.02, drips_headers=drips_headers, body=b" " * 1_000)
+
+    with pytest.raises(OutcomeUnknownError, match=r"no answer came within 0.2 s"):
+        ask(adapter, timeout_seconds=0.2)
+
+
+def test_who_cannot_be_reached_was_sent_nothing() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{bound.getsockname()[1]}"
+
+        for name in NAMES:
+            with pytest.raises(UnavailableError, match="cannot be reached"):
+                ask(provider(name, base_url=nobody, api_key=KEY))
+
+
+def test_who_accepts_and_never_answers_may_have_billed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+
+        with pytest.raises(OutcomeUnknownError):
+            ask(provider("openai", base_url=address, api_key=KEY), timeout_seconds=0.2)
+
+
+def test_a_server_that_speaks_no_tls_was_sent_nothing(server: ProviderServer) -> None:
+    address = server.openai.replace("http:", "https:")
+
+    with pytest.raises(UnavailableError):
+        ask(provider("openai", base_url=address, api_key=KEY))
+
+    assert server.journal == []
+
+
+def test_a_request_that_cannot_be_made_is_refused_and_not_sent(
+    server: ProviderServer, openai: Provider, anthropic: Provider
+) -> None:
+    for adapter in (openai, anthropic):
+        with pytest.raises(RequestRefusedError, match="cannot be made"):
+            adapter.complete_text(text(model="\ud800"))
+
+    assert server.journal == []
+
+
+def test_more_bytes_than_anybody_reads_are_not_read(server: ProviderServer, adapter: Provider) -> None:
+    server.always = Fault(body=b" " * 43_000_000)
+
+    with pytest.raises(UnreadableAnswerError, match="bytes, which nobody reads"):
+        ask(adapter)
+
+
+def test_an_error_without_an_end_is_known_by_its_status(server: ProviderServer, openai: Provider) -> None:
+    server.always = Fault(status=429, body=b" " * 5_000_000, headers={"Retry-After": "4"})
+
+    with pytest.raises(ThrottledError) as raised:
+        ask(openai)
+
+    assert raised.value.retry_after_seconds == 4.0
+
+
+def test_what_is_compressed_is_not_unpacked(server: ProviderServer, adapter: Provider) -> None:
+    server.always = Fault(body=gzip.compress(b" " * 50_000_000), headers={"Content-Encoding": "gzip"})
+
+    with pytest.raises(UnreadableAnswerError):
+        ask(adapter)
+
+    assert server.journal[0].headers["accept-encoding"] == "identity"
+
+
+def test_an_adapter_serves_many_threads_at_once(server: ProviderServer, openai: Provider) -> None:
+    all_there = threading.Barrier(8, timeout=30)
+
+    def wait_for_all(*_: object) -> str:
+        all_there.wait()
+        return "{}"
+
+    server.writer = wait_for_all
+
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda _: openai.complete_text(text()), range(8)))
+
+    assert [reply.text for reply in replies] == ["{}"] * 8
+
+
+def test_the_worker_loads_no_sdk_and_no_client_of_the_wire() -> None:
+    program = (
+        "import sys, pipeline.worker, stages, pipeline.engine.gateway\n"
+        "print([name for name in ('openai', 'anthropic', 'httpx2', 'httpcore2') if name in sys.modules])"
+    )
+
+    shown = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+
+    assert shown.stdout.strip() == "[]"
