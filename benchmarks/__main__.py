@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 
-from benchmarks import allocation, api, beat, calendar_slots, demo, engine_loop, keyword_import, providers
+from benchmarks import allocation, api, beat, calendar_slots, concurrency, demo, engine_loop, keyword_import, providers
 from benchmarks.figures import Figure, note, print_figure
 
 BENCHMARKS: dict[str, Callable[..., Iterator[Figure]]] = {
@@ -16,6 +16,7 @@ BENCHMARKS: dict[str, Callable[..., Iterator[Figure]]] = {
     "beat": beat.figures,
     "api": api.figures,
     "providers": providers.figures,
+    "concurrency": concurrency.figures,
     "demo": demo.figures,
 }
 

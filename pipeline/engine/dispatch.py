@@ -75,6 +75,15 @@ def publish_stage(database: Database, stage_run_id: int) -> bool:
     return publish([Chain(stage_run_id, row.key, admitted=row.status is not StageRunStatus.PENDING)]) == 1
 
 
+def publish_lanes(stage_run_id: int, key: str, count: int) -> int:
+    """Send so many new lanes beside the first now, after the commit that opened them: they are due, and beat need not.
+
+    How many were sent. A lane that beat sends too is taken once.
+    """
+    numbers = range(2, count + 2)
+    return publish([Chain(stage_run_id, key, admitted=True, lane=number) for number in numbers])
+
+
 def publish(chains: Sequence[Chain]) -> int:
     """Send in order over one producer; the first that fails ends it and is logged. How many were sent."""
     sent = 0

@@ -24,7 +24,7 @@ def admit(database: Database, stage_run_id: int) -> Outcome:
     now = database.now()
     with database.transaction() as session:
         admission = stage_runs.admit(session, stage_run_id, now=now, resend_seconds=config().resend_seconds)
-    return GoOn() if admission.goes_on else Cut(send=admission.send)
+    return GoOn(lanes=max(0, admission.lanes - 1)) if admission.goes_on else Cut(send=admission.send)
 
 
 def batch(database: Database, stage_run_id: int, number: int, ticket: int) -> Outcome:

@@ -9,7 +9,12 @@ from pipeline.services.stage_runs import Opened
 
 @dataclass(frozen=True)
 class GoOn:
-    """The next link of the chain may run; it ends quietly where it is not its time."""
+    """The next link of the chain may run; it ends quietly where it is not its time.
+
+    `lanes`: so many beside the first were opened just now. They are due, and sent at once rather than by beat.
+    """
+
+    lanes: int = 0
 
 
 @dataclass(frozen=True)

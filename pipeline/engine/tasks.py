@@ -15,7 +15,7 @@ from pipeline.db.session import database
 from pipeline.engine import dispatch, executor, liveness, publication_tasks, slices, upkeep_tasks
 from pipeline.engine.app import app
 from pipeline.engine.dispatch import Chain
-from pipeline.engine.outcomes import Again, Cut, Outcome
+from pipeline.engine.outcomes import Again, Cut, GoOn, Outcome
 
 # Imported for what they register: the tasks of publishing and of upkeep, the worker's sign of life.
 __all__ = ["liveness", "publication_tasks", "upkeep_tasks"]
@@ -29,6 +29,8 @@ def _let_go(**_: Any) -> None:
 
 def _follow(task: Task, key: str, outcome: Outcome) -> None:
     """Do with the chain what the outcome says."""
+    if isinstance(outcome, GoOn) and outcome.lanes:
+        dispatch.publish_lanes(task.request.args[0], key, outcome.lanes)
     if isinstance(outcome, Again):
         ids = (outcome.stage_run_id, outcome.lane, outcome.ticket)
         raise task.replace(app.signature(f"stages.{key}.batch", args=ids, immutable=True))

@@ -31,6 +31,8 @@ class Admission:
 
     goes_on: bool
     send: Opened | None = None
+    #: How many lanes were opened by it.
+    lanes: int = 0
 
 
 def admit(session: Session, stage_run_id: int, *, now: datetime, resend_seconds: float) -> Admission:
@@ -50,8 +52,8 @@ def admit(session: Session, stage_run_id: int, *, now: datetime, resend_seconds:
         refused = _why_not(session, found)
         inputs = statements.take_inputs(session, found, stage(found.key)) if refused is None else 0
         if inputs:
-            _open_lanes(session, found, inputs=inputs, now=now, resend_seconds=resend_seconds)
-            return Admission(goes_on=True)
+            lanes = _open_lanes(session, found, inputs=inputs, now=now, resend_seconds=resend_seconds)
+            return Admission(goes_on=True, lanes=lanes)
         early = refused or (StageRunStatus.SKIPPED, "nothing was waiting")
     send = close(session, found, status=early[0], reason=early[1], now=now, resend_seconds=resend_seconds)
     return Admission(goes_on=False, send=send)
@@ -144,13 +146,14 @@ def _without_credits(session: Session, found: Locked, definition: Stage[Any, Any
     return None
 
 
-def _open_lanes(session: Session, found: Locked, *, inputs: int, now: datetime, resend_seconds: float) -> None:
-    """As many lanes as the matrix asks and the batches allow."""
+def _open_lanes(session: Session, found: Locked, *, inputs: int, now: datetime, resend_seconds: float) -> int:
+    """As many lanes as the matrix asks and the batches allow; how many."""
     definition, row = stage(found.key).definition, found.settings.stages[found.number]
     lanes = lane_count(definition, inputs=inputs, batch_size=row.batch_size, concurrency=row.concurrency)
     move(found.status, StageRunStatus.RUNNING)  # The gate: it refuses what the states do not allow.
     first_due_at = now + timedelta(seconds=resend_seconds)
     statements.open_lanes(session, found.id, lanes=lanes, first_due_at=first_due_at, now=now)
+    return lanes
 
 
 def lane_count(definition: StageDefinition, *, inputs: int, batch_size: int | None, concurrency: int | None) -> int:
