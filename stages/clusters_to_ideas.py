@@ -10,9 +10,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipeline.contract import AnswerRejected, Message, Produced, Question, Stage, Subjects
-from pipeline.core.answers import Answer
+from pipeline.core.answers import Answer, Many
 from pipeline.core.normal import keyword_key, title_key
-from pipeline.core.prompts import data_message, render
+from pipeline.core.prompts import data_message, render, site_data
+from pipeline.core.refusals import is_refusal
 from pipeline.core.states import ClusterStatus, move
 from pipeline.core.words import nearest_by_words, one_line, stand_in
 from pipeline.models import Cluster, Content, Idea, IdeaKeyword, Keyword, Site
@@ -21,6 +22,8 @@ from pipeline.models.inserting import insert_missing
 #: Titles a question warns of, and keywords it shows.
 SHOWN_TITLES = 100
 SHOWN_KEYWORDS = 100
+#: Of an answer; a site wants 20 at most.
+_READ_IDEAS = 200
 _TITLE_LENGTH = 300
 _KEY_LENGTH = 600
 _ANGLE_LENGTH = 1_000
@@ -34,14 +37,14 @@ class IdeaAnswer(Answer):
 
     title: str
     angle: str
-    outline: list[str]
-    keywords: list[str]
+    outline: Many[str]
+    keywords: Many[str]
 
 
 class IdeasAnswer(Answer):
     """The proposed articles of one cluster."""
 
-    ideas: list[IdeaAnswer]
+    ideas: Many[IdeaAnswer]
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class ClustersToIdeas(Stage[Cluster, IdeasAnswer]):
             "cluster": {"name": cluster.name, "description": cluster.description, "keywords": keywords},
             "ideas_wanted": wanted,
             "existing_titles": _existing_titles(session, subjects.site, near=[cluster.name, *keywords]),
-            "site": {"language": content.language, "audience": content.audience, "tone": content.tone},
+            "site": site_data(content),
         }
         prompt = render(subjects.prompt or _PROMPT, {"language": content.language, "ideas_wanted": wanted})
         return Question(
@@ -127,7 +130,7 @@ def _existing_titles(session: Session, site: Site, *, near: Sequence[str]) -> li
 def _new_proposals(session: Session, site: Site, answer: IdeasAnswer) -> list[_Proposal]:
     """The usable ideas of the answer whose titles neither the site nor an earlier one of them has."""
     proposals: dict[str, _Proposal] = {}
-    for idea in answer.ideas:
+    for idea in answer.ideas[:_READ_IDEAS]:
         proposal = _proposal(idea)
         if proposal is not None:
             proposals.setdefault(proposal.normalised_title, proposal)
@@ -140,10 +143,11 @@ def _proposal(idea: IdeaAnswer) -> _Proposal | None:
     normalised_title = title_key(title)
     headings = (one_line(heading, _HEADING_LENGTH) for heading in idea.outline[: _HEADINGS * 2])
     outline = [heading for heading in dict.fromkeys(headings) if heading][:_HEADINGS]
-    unfinished = stand_in("\n".join([title, *outline]))
+    angle = one_line(idea.angle, _ANGLE_LENGTH)
+    unfinished = stand_in("\n".join([title, *outline])) or any(map(is_refusal, (title, angle, *outline)))
     if not normalised_title or len(normalised_title) > _KEY_LENGTH or not outline or unfinished:
         return None
-    return _Proposal(title, normalised_title, one_line(idea.angle, _ANGLE_LENGTH), outline, idea.keywords)
+    return _Proposal(title, normalised_title, angle, outline, idea.keywords)
 
 
 def _taken(session: Session, site: Site, table: type[Idea | Content], titles: Iterable[str]) -> Iterable[str]:

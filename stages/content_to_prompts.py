@@ -11,10 +11,11 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from pipeline.contract import AnswerRejected, Message, Produced, Question, Stage, Subjects
-from pipeline.core.answers import Answer
+from pipeline.core.answers import Answer, Many
 from pipeline.core.html import read
 from pipeline.core.normal import title_key
-from pipeline.core.prompts import data_message, render
+from pipeline.core.prompts import data_message, render, site_data
+from pipeline.core.refusals import is_refusal
 from pipeline.core.states import ContentStatus, move
 from pipeline.core.words import one_line, stand_in
 from pipeline.models import Content, ImagePrompt, Site
@@ -48,7 +49,7 @@ class ImagePromptsAnswer(Answer):
     """The pictures of one article."""
 
     featured: FeaturedAnswer
-    in_article: list[InArticleAnswer]
+    in_article: Many[InArticleAnswer]
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class ContentToPrompts(Stage[Content, ImagePromptsAnswer]):
             "headings": _headings(content),
             "in_article_images": wanted,
             "style": settings.ai.image_style,
+            "site": site_data(settings.content),
         }
         filled = {"in_article_images": wanted, "language": settings.content.language}
         prompt = render(subjects.prompt or _PROMPT, filled)
@@ -156,5 +158,7 @@ def _heading(by_key: dict[str, str], named: str) -> str | None:
 
 def _picture(place: str, answer: FeaturedAnswer | InArticleAnswer, *, shows: str) -> _Picture | None:
     prompt = one_line(answer.prompt, _PROMPT_LENGTH)
-    alt_text = one_line(answer.alt_text, _ALT_LENGTH) or one_line(shows, _ALT_LENGTH)
-    return None if not prompt or stand_in(prompt) else _Picture(place, prompt, alt_text)
+    alt_text = one_line(answer.alt_text, _ALT_LENGTH)
+    if not alt_text or stand_in(alt_text) or is_refusal(alt_text):
+        alt_text = one_line(shows, _ALT_LENGTH)
+    return None if not prompt or stand_in(prompt) or is_refusal(prompt) else _Picture(place, prompt, alt_text)

@@ -10,11 +10,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from pipeline.contract import AnswerRejected, Message, Produced, Question, Stage, Subjects
-from pipeline.core.answers import Answer
+from pipeline.core.answers import Answer, Many
 from pipeline.core.normal import keyword_key, title_key
-from pipeline.core.prompts import data_message, render
+from pipeline.core.prompts import data_message, render, site_data
+from pipeline.core.refusals import is_refusal
 from pipeline.core.states import ClusterStatus, KeywordStatus, move
-from pipeline.core.words import nearest_by_words, one_line
+from pipeline.core.words import nearest_by_words, one_line, stand_in
 from pipeline.models import Cluster, Keyword
 from pipeline.models.inserting import insert_missing
 
@@ -34,13 +35,13 @@ class ClusterAnswer(Answer):
 
     name: str
     description: str
-    keywords: list[str]
+    keywords: Many[str]
 
 
 class ClustersAnswer(Answer):
     """Every keyword's cluster."""
 
-    clusters: list[ClusterAnswer]
+    clusters: Many[ClusterAnswer]
 
 
 class KeywordsToClusters(Stage[Keyword, ClustersAnswer]):
@@ -55,15 +56,15 @@ class KeywordsToClusters(Stage[Keyword, ClustersAnswer]):
 
     def ask(self, session: Session, subjects: Subjects[Keyword]) -> Question:
         """One question about the whole batch, with the existing clusters that are nearest by words."""
-        language = subjects.settings.content.language
+        content = subjects.settings.content
         data = {
             "keywords": [{"keyword": keyword.text, "volume": keyword.volume} for keyword in subjects],
             "existing_clusters": _existing_clusters(session, subjects),
-            "language": language,
+            "site": site_data(content),
         }
         return Question(
             messages=(
-                Message("system", render(subjects.prompt or _PROMPT, {"language": language})),
+                Message("system", render(subjects.prompt or _PROMPT, {"language": content.language})),
                 Message("user", data_message(data)),
             ),
             answer=ClustersAnswer,
@@ -132,7 +133,7 @@ def _placements(
     placed: dict[str, str] = {}
     for cluster in answer.clusters:
         cluster_key = title_key(one_line(cluster.name, _NAME_LENGTH))[:_KEY_LENGTH]
-        if not cluster_key:
+        if not cluster_key or stand_in(cluster.name[:_NAME_LENGTH]) or is_refusal(cluster.name):
             continue
         for text in cluster.keywords:
             normalised = keyword_key(text[:_KEY_LENGTH])

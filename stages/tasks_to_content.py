@@ -11,10 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipeline.contract import AnswerRejected, Message, Produced, Question, Stage, Subjects
-from pipeline.core.answers import Answer
+from pipeline.core.answers import Answer, Many
 from pipeline.core.html import Body, UnusableBodyError, read, sanitised
 from pipeline.core.normal import display_text, keyword_key, title_key
-from pipeline.core.prompts import data_message, render
+from pipeline.core.prompts import data_message, render, site_data
+from pipeline.core.refusals import is_refusal
 from pipeline.core.states import ContentTaskStatus, move
 from pipeline.core.words import count_words, one_line, stand_in
 from pipeline.models import Content, ContentTask, Idea, IdeaKeyword, Keyword, Site
@@ -40,7 +41,7 @@ class ArticleAnswer(Answer):
     meta_description: str
     excerpt: str
     body_html: str
-    tags: list[str]
+    tags: Many[str]
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class TasksToContent(Stage[ContentTask, ArticleAnswer]):
             "outline": idea.outline,
             "keywords": list(session.scalars(keywords)),
             "min_words": subjects.min_words,
-            "site": content.model_dump(include={"language", "audience", "tone", "author_profile"}),
+            "site": site_data(content),
         }
         prompt = render(subjects.prompt or _PROMPT, {"language": content.language, "min_words": subjects.min_words})
         return Question(
@@ -152,6 +153,8 @@ def _faults(article: _Article, *, meta: str, min_words: int) -> list[str]:
         faults.append(
             f"The body has {article.word_count} words; at least {min_words} are needed. Write every section in full."
         )
+    if is_refusal(article.title) or is_refusal(article.body.text.lstrip()) or is_refusal(article.excerpt):
+        faults.append("It begins as a refusal does. Write the article, or the part of it that you can write.")
     unfinished = stand_in(f"{article.title}\n{meta}\n{article.excerpt}\n{article.body.text}")
     if unfinished:
         faults.append(f"The article still has the stand-in {unfinished[:80]!r}. Write what belongs there.")

@@ -5,7 +5,13 @@ Never: a length or a count. Providers' schema subsets have neither; a stage chec
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, ConfigDict, FailFast
+
+T = TypeVar("T")
+#: Any number of parts. The first that does not fit is told, and no other: a million of them would be told in gigabytes.
+Many = Annotated[list[T], FailFast()]
 
 
 class Answer(BaseModel):

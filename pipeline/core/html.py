@@ -6,6 +6,7 @@ Never: markup that runs, fetches or hides anything; a body that costs more to cl
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 import nh3
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.fences import unfenced
 from pipeline.core.normal import display_text, visible
 
 #: Characters.
@@ -30,11 +32,15 @@ _VOID = frozenset({"hr", "br"})
 #: Their content is no prose: it goes with them.
 _EMBEDDED = frozenset({"script", "style", "iframe", "object", "svg", "math", "template"})
 _RAW = frozenset({"noscript", "noembed", "noframes", "textarea", "title", "xmp", "select"})
-_LOCAL_NAMES = (".local", ".localhost", ".internal", ".lan", ".home", ".test", ".invalid", ".arpa", ".onion")
+_LOCAL_NAMES = (
+    *(".local", ".localhost", ".localdomain", ".internal", ".intranet", ".lan", ".home", ".corp", ".private"),
+    *(".test", ".invalid", ".arpa", ".onion"),
+    # Anybody's names for addresses of one's own network.
+    *(".nip.io", ".sslip.io", ".xip.io", ".localtest.me", ".lvh.me", ".vcap.me", ".lacolhost.com"),
+)
 #: An open one of these is repeated in every paragraph that follows, up to three times, but any number of times where
 #: attributes tell them apart: 10,000 tags become gigabytes. None of the attributes is kept anyway.
 _FORMATTING = re.compile(r"<(b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)[\s/][^>]*>", re.IGNORECASE)
-_FENCE = re.compile(r"\A\s*```\w*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 
 
 class UnusableBodyError(PipelineError):
@@ -52,7 +58,7 @@ def sanitised(body: str) -> str:
         )
     if body.count("<") > MAX_TAGS:
         raise UnusableBodyError(f"The body has {body.count('<'):,} tags; at most {MAX_TAGS:,} are allowed. Use fewer.")
-    body = visible(_unfenced(body))
+    body = visible(unfenced(body))
     # What follows the last ">" holds no tag: without it the search below is linear.
     end = body.rfind(">") + 1
     cleaned = nh3.clean(
@@ -133,26 +139,26 @@ class _Reader(HTMLParser):
         self.parts.append(data)
 
 
-def _unfenced(body: str) -> str:
-    found = _FENCE.match(body)
-    return found[1] if found else body
-
-
 def _only_public_links(tag: str, attribute: str, value: str) -> str | None:  # noqa: ARG001 - the sanitiser's shape
     return value if attribute != "href" or is_public_link(value) else None
 
 
 def is_public_link(url: str) -> bool:
     """Whether `url` is http(s) and names a public host: no address in figures, no local name, no password."""
-    if visible(url) != url or "\\" in url:
+    if visible(url) != url or "\\" in url or any(sign.isspace() for sign in url.strip()):
         return False
     try:
         parts = urlsplit(url.strip())
-        host = (parts.hostname or "").rstrip(".").lower()
+        host = _as_browsers_read(parts.hostname or "")
     except ValueError:
         return False
     last = host.rpartition(".")[2]
     # Browsers read a host that ends in a number, hexadecimal ones too, as an address.
     numeric = last.isdigit() or last.startswith("0x")
-    plain = parts.scheme in {"http", "https"} and "@" not in parts.netloc and ":" not in host
-    return plain and "." in host and not numeric and not host.endswith(_LOCAL_NAMES)
+    plain = parts.scheme in {"http", "https"} and not set("@%") & set(parts.netloc) and ":" not in host
+    return plain and "." in host and not numeric and not f".{host}".endswith(_LOCAL_NAMES)
+
+
+def _as_browsers_read(host: str) -> str:
+    """The host with other scripts' figures, letters and full stops as the plain ones that they are taken for."""
+    return unicodedata.normalize("NFKC", host).replace("\u3002", ".").rstrip(".").lower()

@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 
 from pipeline.core.errors import InvalidValueError
+from pipeline.core.matrix import ContentContext
+from pipeline.core.normal import display_text, visible
 
 #: `{name}`; braces around anything with a space or a quote in it (an example of JSON, say) are ordinary text.
 _PLACEHOLDER = re.compile(r"\{([^{}\s\"']+)\}")
@@ -32,7 +34,8 @@ def render(template: str, values: Mapping[str, object]) -> str:
             raise InvalidValueError(
                 f"The prompt has the unknown placeholder {{{name}}}. Allowed are: {known}. Use one, or remove it."
             )
-        return str(values[name])
+        # One line, and nothing that ends the marks around it: a site's language is whatever its owner wrote.
+        return display_text(str(values[name])).replace("`", "'")
 
     return _PLACEHOLDER.sub(filled, template)
 
@@ -44,12 +47,17 @@ def placeholders(template: str) -> list[str]:
 
 def data_block(data: Mapping[str, object]) -> str:
     """Return `data` as one fenced block of JSON on one line, which no text inside it can close."""
-    text = json.dumps(data, ensure_ascii=False)
-    # A lone surrogate is no text: no provider can be sent it.
-    text = text.encode("utf-8", errors="replace").decode()
+    # A lone surrogate is no text: no provider can be sent it. What shows nothing is read by models all the same, and
+    # nobody who looks at the text would see what they are told.
+    text = visible(json.dumps(data, ensure_ascii=False).encode("utf-8", errors="replace").decode())
     for raw, escaped in _ESCAPED.items():
         text = text.replace(raw, escaped)
     return f"```json\n{text}\n```"
+
+
+def site_data(content: ContentContext) -> dict[str, object]:
+    """What every text stage is told of its site; what nobody has said is null."""
+    return content.model_dump(include={"language", "audience", "tone", "author_profile"})
 
 
 def data_message(data: Mapping[str, object]) -> str:

@@ -20,7 +20,7 @@ _STAND_IN = re.compile(
     r"lorem\s+ipsum"
     r"|\[\s*(?:insert|placeholder|your|add|tbd)\b[^\]\n]*\]?"
     # Capitals only, and not in a line of capitals: "todo" is a word in Spanish, "TODO apps" are a subject.
-    r"|(?-i:^\s*TODO\b(?!\s+[A-ZÀ-Þ]{2})|[\[(]\s*TODO\b|\bTODO:|\bTODO\.?\s*$)",
+    r"|(?-i:^[^\S\n]*TODO\b(?!\s+[A-ZÀ-Þ]{2})|[\[(]\s*TODO\b|\bTODO:|\bTODO\.?\s*$)",
     re.IGNORECASE | re.MULTILINE,
 )
 

@@ -24,6 +24,7 @@ from pipeline.engine.lanes import LaneTaken
 from pipeline.engine.leases import keeper
 from pipeline.engine.outcomes import GoOn, Outcome
 from pipeline.engine.questions import Asking, Prepared, Step
+from pipeline.engine.readings import text_of
 from pipeline.engine.results import Rejected, Result, Work
 from pipeline.engine.slices import Slice, StageFault
 from pipeline.services import credits as ledger
@@ -115,6 +116,8 @@ class AskingSlice(Slice):
         items = fault.items
         if result is None:  # Their claim was rolled back too: another lane may have them by now.
             items = stage_items.still_pending(session, self.context.stage_run_id, items)
+        else:
+            stage_items.add_charge(session, self.context.stage_run_id, items[0], result.answered.charge_ucr)
         if items:
             recovery.give_back(session, self.context, items, error=str(fault))
         self._settle(session, result, now=now)
@@ -211,7 +214,7 @@ class AskingSlice(Slice):
 
     def _repair(self, result: Result) -> Prepared:
         prepared = result.work.asked.prepared
-        text = result.answered.answer.partition("\n")[2]
+        text = text_of(result.answered.answer)
         asked_again = questions.repair(prepared.question, answer=text, fault=result.fault or "")
         return self._prepare(asked_again, result.work.items, step=Step.REPAIR)
 
@@ -250,15 +253,10 @@ class AskingSlice(Slice):
             raise StageFault(items, error) from error
 
     def _prepare(self, question: Question | ImageQuestion, items: list[Item], *, step: Step) -> Prepared:
-        assert self.context.price is not None  # noqa: S101 - no run starts without the prices of its AI stages
-        asking = Asking(
-            step,
-            self.context.stage_run_id,
-            [item.subject_id for item in items],
-            self.context.settings,
-            self.context.price,
-            config().call_timeout_seconds,
-        )
+        context, ids = self.context, [item.subject_id for item in items]
+        assert context.price is not None  # noqa: S101 - no run starts without the prices of its AI stages
+        seconds = config().call_timeout_seconds
+        asking = Asking(step, context.stage_run_id, ids, context.settings, context.price, seconds, context.origins)
         return questions.prepare(question, asking)
 
     def _reserve(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -16,7 +16,7 @@ from pipeline.core.catalog import StageDefinition
 from pipeline.core.matrix import SiteSettings, StageRow
 from pipeline.core.pricing import Price
 from pipeline.models import Run, Site, StageRun
-from pipeline.models.frozen import FROZEN_SETTINGS, settings_of
+from pipeline.models.frozen import FROZEN_SETTINGS, origins_of, settings_of
 from pipeline.services.prompts import in_force
 from pipeline.services.stage_runs import subject_table
 
@@ -35,6 +35,8 @@ class StageContext:
     prompt: str | None = field(default=None, kw_only=True)
     #: Since when its provider has been down, as read at the start of the slice.
     unavailable_since: datetime | None
+    #: AI parameter -> who decided it, as the run has it.
+    origins: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
     @property
     def definition(self) -> StageDefinition:
@@ -97,4 +99,5 @@ def load_context(session: Session, stage_run_id: int) -> StageContext:
         price=Price.from_json(price) if price else None,
         prompt=row.prompt,
         unavailable_since=row.unavailable_since,
+        origins=origins_of(row.frozen),
     )

@@ -1,31 +1,39 @@
-"""Owns image bytes: verified once (magic, decoded, pixel cap), stored by their content hash, never changed."""
+"""Owns image bytes: verified once (magic, size, decoded), stored by their content hash, never changed.
+
+Never: what stands in a file behind its image.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import os
+import struct
 import tempfile
 import warnings
+import zlib
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
 from pipeline.contract import StoredImage
 from pipeline.core.errors import PipelineError
+from pipeline.core.image_ends import without_trailer
 
 _EXTENSIONS = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
 _FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 _MOST_BYTES = 30_000_000
-_MOST_PIXELS = 50_000_000
+#: Decoded, a pixel takes four bytes.
+_MOST_PIXELS = 20_000_000
 _LEAST_SIDE = 64
+_MOST_SIDE = 10_000
+_NO_IMAGE = "The bytes are no PNG, JPEG or WebP image that can be read. Draw it again."
+_BOMBS = (Image.DecompressionBombWarning, Image.DecompressionBombError)
+#: What decoders are known to raise on bytes that are not what they say; MemoryError: they say to be more than there is.
 _UNREADABLE = (
-    UnidentifiedImageError,
-    OSError,
-    SyntaxError,
-    ValueError,
-    Image.DecompressionBombWarning,
-    Image.DecompressionBombError,
+    *(UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError),
+    *(OverflowError, MemoryError, struct.error, zlib.error),
 )
 
 
@@ -46,7 +54,7 @@ class MediaStore:
 
     def store(self, data: bytes) -> StoredImage:
         """Verify and keep the bytes; storing the same twice is one file. ImageRejectedError says what is wrong."""
-        width, height, mime = verified(data)
+        data, width, height, mime = verified(data)
         sha256 = hashlib.sha256(data).hexdigest()
         target = self.path(sha256, mime)
         if not target.exists():
@@ -55,24 +63,48 @@ class MediaStore:
         return StoredImage(sha256, mime, width, height)
 
 
-def verified(data: bytes) -> tuple[int, int, str]:
-    """Width, height and MIME type of an image that decodes whole; ImageRejectedError otherwise."""
+class Verified(NamedTuple):
+    """An image that decodes whole: its bytes without what stood behind them, its size in pixels, its MIME type."""
+
+    data: bytes
+    width: int
+    height: int
+    mime: str
+
+
+def verified(data: bytes) -> Verified:
+    """The image that `data` is; ImageRejectedError where it is none, an absurd one, or moves."""
+    if not isinstance(data, bytes) or not data:
+        raise ImageRejectedError("There are no bytes. Draw it again.")
     if len(data) > _MOST_BYTES:
-        raise ImageRejectedError(f"The image has {len(data)} bytes; at most {_MOST_BYTES} are accepted.")
+        raise ImageRejectedError(f"The image has {len(data):,} bytes; at most {_MOST_BYTES:,} are accepted.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data), formats=list(_FORMATS)) as image:
-                width, height = image.size
-                if width * height > _MOST_PIXELS or min(width, height) < _LEAST_SIDE:
-                    raise ImageRejectedError(
-                        f"The image is {width} x {height} pixels; "
-                        f"from {_LEAST_SIDE} a side to {_MOST_PIXELS:,} in all are accepted."
-                    )
+                mime = _FORMATS.get(str(image.format))
+                _refuse_absurd(image)
                 image.load()
-                return width, height, _FORMATS[str(image.format)]
-    except _UNREADABLE as error:
-        raise ImageRejectedError(f"The bytes are no PNG, JPEG or WebP image that can be read: {error}") from None
+                whole = None if mime is None else without_trailer(data, mime)
+    except _BOMBS:
+        raise ImageRejectedError(f"The image has more than {_MOST_PIXELS:,} pixels.") from None
+    except _UNREADABLE:
+        raise ImageRejectedError(_NO_IMAGE) from None
+    if mime is None or whole is None:
+        raise ImageRejectedError(_NO_IMAGE)
+    return Verified(whole, *image.size, mime)
+
+
+def _refuse_absurd(image: Image.Image) -> None:
+    """By what its head says: nothing is decoded yet."""
+    width, height = image.size
+    if width * height > _MOST_PIXELS or min(width, height) < _LEAST_SIDE or max(width, height) > _MOST_SIDE:
+        raise ImageRejectedError(
+            f"The image is {width} x {height} pixels; "
+            f"from {_LEAST_SIDE} to {_MOST_SIDE:,} a side and at most {_MOST_PIXELS:,} in all are accepted."
+        )
+    if getattr(image, "n_frames", 1) > 1:
+        raise ImageRejectedError("The image has several frames; one that does not move is accepted.")
 
 
 def _write(target: Path, data: bytes) -> None:

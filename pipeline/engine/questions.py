@@ -1,4 +1,4 @@
-"""Owns a question made ready for the wire: its request, its key, what it may cost, and what an answer to it means.
+"""Owns a question made ready for the wire: its request, its key, what it may cost, who decided its parameters.
 
 Pure: no database, no network.
 """
@@ -7,23 +7,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from pipeline.ai.port import ImageRequest, Message, TextReply, TextRequest
-from pipeline.contract import ImageQuestion, Question, StoredImage
+from pipeline.ai.port import ImageRequest, Message, TextRequest
+from pipeline.contract import ImageQuestion, Question
 from pipeline.core.matrix import SiteSettings
 from pipeline.core.pricing import Price, worst_prompt_tokens
+from pipeline.core.prompts import data_block
 from pipeline.core.schemas import strict_schema, told_schema
-from pipeline.services.credits import Settlement
 
-_SHOWN_FAULTS = 20
-_BYTES_PER_TOKEN = 4
+#: Of a useless answer, characters that are shown to its model again for each token it was allowed.
+_SHOWN_PER_TOKEN = 8
+_CUT = "\n[The rest of this answer was left out.]"
 
 
 class Step(StrEnum):
@@ -33,10 +34,6 @@ class Step(StrEnum):
     ASK = "ask"
     #: Once more, with what was wrong.
     REPAIR = "repair"
-
-
-class UselessAnswerError(Exception):
-    """An answer came that cannot be used; its text says why, for the model and for people."""
 
 
 @dataclass(frozen=True)
@@ -52,21 +49,29 @@ class Prepared:
     #: Micro-credits for the longest answer, and for the shortest that is of use.
     full_ucr: int
     least_ucr: int
+    #: Who decided each parameter: `site`, `account`, `system`, the `stage`, the `model`; `hold`: what could be paid.
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     def shortened_to(self, held_ucr: int) -> Prepared:
         """The same question with as much room for its answer as the hold pays for."""
         if not isinstance(self.request, TextRequest) or held_ucr >= self.full_ucr:
             return self
         most = self.price.output_tokens_for(held_ucr, self.prompt_tokens)
-        return replace(self, request=replace(self.request, max_output_tokens=min(self.request.max_output_tokens, most)))
+        if most >= self.request.max_output_tokens:
+            return self
+        request = replace(self.request, max_output_tokens=most)
+        return replace(self, request=request, origins={**self.origins, "max_output_tokens": "hold"})
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What the call's row keeps of the request."""
+        """What the call's row keeps of the request: each value as it was sent, and who decided it."""
+        sent: dict[str, Any]
         if isinstance(self.request, TextRequest):
-            return {"max_output_tokens": self.request.max_output_tokens, "temperature": self.request.temperature}
-        size = {"width": self.request.width, "height": self.request.height}
-        return {**size, "quality": self.request.quality, "style": self.request.style}
+            sent = {"max_output_tokens": self.request.max_output_tokens, "temperature": self.request.temperature}
+        else:
+            size = {"width": self.request.width, "height": self.request.height}
+            sent = {**size, "quality": self.request.quality, "style": self.request.style}
+        return {**sent, "origins": dict(self.origins)}
 
     @property
     def image_format(self) -> str:
@@ -85,6 +90,8 @@ class Asking:
     settings: SiteSettings
     price: Price
     timeout_seconds: float
+    #: Who decided each AI parameter of the settings, as the run has it.
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     def key(self, prompt: object) -> str:
         """Stage run, item set, step and prompt, hashed."""
@@ -107,7 +114,7 @@ def prepare(question: Question | ImageQuestion, asking: Asking) -> Prepared:
         schema=schema,
         schema_name=question.schema_name,
         max_output_tokens=most,
-        temperature=settings.ai.temperature,
+        temperature=settings.ai.temperature if price.capabilities.has_temperature else None,
         timeout_seconds=asking.timeout_seconds,
         call_key=key,
         capabilities=price.capabilities,
@@ -115,7 +122,30 @@ def prepare(question: Question | ImageQuestion, asking: Asking) -> Prepared:
     prompt = worst_prompt_tokens([m.content for m in question.messages]) + len(_schema_text(question.answer).encode())
     full = price.token_charge_ucr(prompt + most)
     least = price.token_charge_ucr(prompt + min(question.useful_output_tokens, most))
-    return Prepared(question, asking.step, key, request, price, prompt, full, least)
+    origins = _origins_of_text(asking, request)
+    return Prepared(question, asking.step, key, request, price, prompt, full, least, origins)
+
+
+def _origins_of_text(asking: Asking, request: TextRequest) -> dict[str, str]:
+    """The stage's own limit counts where it is the lower one, or the settings' would leave no useful answer."""
+    most, able = request.max_output_tokens, request.capabilities
+    if most == able.output_token_limit:
+        of_limit = "model"
+    else:
+        of_limit = _origin(asking, "max_tokens") if most == asking.settings.ai.max_tokens else "stage"
+    of_temperature = "model" if request.temperature is None else _origin(asking, "temperature")
+    return {"model": _origin_of_model(asking), "max_output_tokens": of_limit, "temperature": of_temperature}
+
+
+def _origin_of_model(asking: Asking) -> str:
+    """Testing is asked for by a site, in its matrix; a live model by its account, else it is the system's."""
+    if asking.price.testing:
+        return "site"
+    return _origin(asking, f"model {asking.price.model}")
+
+
+def _origin(asking: Asking, name: str) -> str:
+    return asking.origins.get(name, "system")
 
 
 def _prepare_image(question: ImageQuestion, asking: Asking) -> Prepared:
@@ -133,69 +163,31 @@ def _prepare_image(question: ImageQuestion, asking: Asking) -> Prepared:
         call_key=key,
     )
     amount = price.image_charge_ucr(f"{question.width}x{question.height}/{quality}")
-    return Prepared(question, asking.step, key, request, price, 0, amount, amount)
+    origins = {
+        "model": _origin_of_model(asking),
+        **dict.fromkeys(("width", "height"), "stage"),
+        "quality": _origin(asking, "image_quality"),
+        "style": _origin(asking, "image_style"),
+    }
+    return Prepared(question, asking.step, key, request, price, 0, amount, amount, origins)
 
 
 def repair(question: Question | ImageQuestion, *, answer: str, fault: str) -> Question | ImageQuestion:
-    """The same question with the useless answer and what was wrong with it; an image is simply asked for again."""
+    """The same question with the useless answer and what was wrong with it; an image is simply asked for again.
+
+    What was wrong may quote the answer, or what was imported: it is data like everything else.
+    """
     if isinstance(question, ImageQuestion):
         return question
+    most = _SHOWN_PER_TOKEN * question.max_output_tokens
+    shown = answer if len(answer) <= most else answer[:most] + _CUT
     wanted = (
-        f"That answer cannot be used: {fault}\nAnswer again with the whole corrected JSON document and nothing else."
+        f"That answer cannot be used. What is wrong with it, as data:\n\n{data_block({'fault': fault})}\n\n"
+        "Answer again with the whole corrected JSON document and nothing else."
     )
-    return replace(question, messages=(*question.messages, Message("assistant", answer), Message("user", wanted)))
-
-
-def read_text(question: Question, text: str, finish: str) -> BaseModel:
-    """The answer as the question's model; UselessAnswerError says what is wrong with it."""
-    if finish == "length":
-        raise UselessAnswerError("it was cut off before its end; be shorter")
-    if finish in {"refusal", "filter"}:
-        raise UselessAnswerError("the model refused to answer")
-    try:
-        return question.answer.model_validate_json(text)
-    except ValidationError as error:
-        faults = [
-            f"{'.'.join(map(str, fault['loc'])) or 'answer'}: {fault['msg']}"
-            for fault in error.errors()[:_SHOWN_FAULTS]
-        ]
-        raise UselessAnswerError("; ".join(faults)) from None
-    except (ValueError, RecursionError) as error:
-        raise UselessAnswerError(str(error)) from None
-
-
-def stored_image(answer: str) -> StoredImage:
-    """The image a stored answer names; UselessAnswerError where the bytes were refused."""
-    data = json.loads(answer)
-    if "rejected" in data:
-        raise UselessAnswerError(data["rejected"])
-    return StoredImage(**data)
-
-
-def settlement_of(prepared: Prepared, reply: TextReply) -> Settlement:
-    """What a text reply costs; usage the provider did not say is estimated from the bytes, and flagged."""
-    said = reply.input_tokens, reply.output_tokens
-    missing = any(tokens is None or tokens < 0 for tokens in said)
-    if missing:
-        said = -(-prepared.prompt_tokens // _BYTES_PER_TOKEN), -(-len(reply.text.encode()) // _BYTES_PER_TOKEN)
-    input_tokens, output_tokens = said[0] or 0, said[1] or 0
-    cost = reply.cost_picodollars
-    return Settlement(
-        # The finish stands before the text, so that a stored answer is read exactly like a fresh one.
-        answer=f"{reply.finish}\n{_storable(reply.text)}",
-        charge_ucr=prepared.price.token_charge_ucr(input_tokens + output_tokens),
-        cost_picodollars=prepared.price.token_cost_picodollars(input_tokens, output_tokens) if cost is None else cost,
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        flags=("usage_missing",) if missing else (),
-    )
-
-
-def image_settlement(prepared: Prepared, answer: str, cost_picodollars: int | None) -> Settlement:
-    """What one image costs: the catalog's price, the provider's own cost where it says one."""
-    image_format = prepared.image_format
-    cost = prepared.price.image_cost_picodollars(image_format) if cost_picodollars is None else cost_picodollars
-    return Settlement(answer=answer, charge_ucr=prepared.price.image_charge_ucr(image_format), cost_picodollars=cost)
+    # A turn that says nothing is refused by providers.
+    said = shown if shown.strip() else "(nothing)"
+    return replace(question, messages=(*question.messages, Message("assistant", said), Message("user", wanted)))
 
 
 @cache
@@ -207,8 +199,3 @@ def schema_of(answer: type[BaseModel]) -> dict[str, Any]:
 @cache
 def _schema_text(answer: type[BaseModel]) -> str:
     return told_schema(strict_schema(schema_of(answer)))
-
-
-def _storable(text: str) -> str:
-    """PostgreSQL text takes neither NUL nor lone surrogates."""
-    return text.replace("\0", "�").encode("utf-8", "replace").decode()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pipeline.contract import ImageQuestion
-from pipeline.engine import questions
 from pipeline.engine.gateway import Answered, Dispatched, Settling, Stored
 from pipeline.engine.items import Item
-from pipeline.engine.questions import Step, UselessAnswerError
+from pipeline.engine.questions import Step
+from pipeline.engine.readings import UselessAnswerError, read_image, read_text, told
 
 
 @dataclass(frozen=True)
@@ -53,16 +54,14 @@ class Rejected(Exception):  # noqa: N818 - a verdict that rolls the transaction 
 
     def __init__(self, result: Result, why: str) -> None:
         super().__init__(why)
-        self.verdict = Result(result.work, result.answered, None, why)
+        self.verdict = Result(result.work, result.answered, None, told(why))
 
 
 def read(work: Work, answered: Answered) -> Result:
     """The answer as its question wants it, or what is wrong with it."""
     question = work.asked.prepared.question
     try:
-        if isinstance(question, ImageQuestion):
-            return Result(work, answered, questions.stored_image(answered.answer), None)
-        finish, _, text = answered.answer.partition("\n")
-        return Result(work, answered, questions.read_text(question, text, finish), None)
+        read_as = read_image if isinstance(question, ImageQuestion) else partial(read_text, question)
+        return Result(work, answered, read_as(answered.answer), None)
     except UselessAnswerError as error:
         return Result(work, answered, None, str(error))

@@ -18,7 +18,8 @@ from pipeline.engine.breaker import BreakerOpenError
 from pipeline.engine.calls import Answered, CallFailed, Dispatched
 from pipeline.engine.media import ImageRejectedError, MediaStore
 from pipeline.engine.pace import OverPaceError
-from pipeline.engine.questions import Prepared, image_settlement, settlement_of
+from pipeline.engine.questions import Prepared
+from pipeline.engine.settlements import image_settlement, settlement_of
 from pipeline.engine.slices import stopping
 
 _BYTES_PER_TOKEN: Final = 4

@@ -18,6 +18,8 @@ _SETTLED = text("status = 'settled'")
 _OPEN = text("status IN ('reserved', 'dispatched')")
 _RESOLVED = text("resolved_at IS NOT NULL")
 _REFUND = text("kind = 'refund'")
+#: Which calls have a line of their own in reports (`pipeline.core.call_flags`).
+FLAGGED = text("(flags <> '[]' OR status = 'lost')")
 #: What reports sum and group by: read from the index alone, never from rows with their long answers.
 REPORTED = (
     "stage_run_id",
@@ -74,6 +76,7 @@ class AiCall(Base):
             sqlite_where=_RESOLVED,
             postgresql_where=_RESOLVED,
         ),
+        Index("ix_ai_calls_flagged", "account_id", "resolved_at", sqlite_where=FLAGGED, postgresql_where=FLAGGED),
     )
 
     id: Mapped[Id]
@@ -103,7 +106,7 @@ class AiCall(Base):
     output_tokens: Mapped[int | None]
     #: The raw text, or the content hash of the image.
     answer: Mapped[str | None] = mapped_column(Text)
-    #: Any of usage_missing, overrun, wasted, late.
+    #: Any of `CallFlag` but `lost`, which is a status.
     flags: Mapped[list[Any]] = mapped_column(Json, default=list)
     error: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[Instant] = mapped_column(default=utc_now)

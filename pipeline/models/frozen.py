@@ -6,7 +6,9 @@ Never: changes them; threads share what is parsed.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final
 
 from sqlalchemy import Text, cast
@@ -18,6 +20,12 @@ from pipeline.models.runs import Run
 #: The column of a statement that `settings_of` reads. By its text, so that no two runs can be mistaken for each other.
 FROZEN_SETTINGS: Final = cast(table_of(Run).c.settings, Text).label("frozen")
 _MOST_TEXTS = 256
+
+
+@lru_cache(maxsize=_MOST_TEXTS)
+def origins_of(frozen: str) -> Mapping[str, str]:
+    """AI parameter -> who decided it; a run of before these were frozen tells of none."""
+    return MappingProxyType(json.loads(frozen).get("ai_origins") or {})
 
 
 @lru_cache(maxsize=_MOST_TEXTS)

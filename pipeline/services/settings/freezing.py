@@ -15,7 +15,7 @@ from pipeline.services.settings.system import system_settings
 
 
 class Frozen(NamedTuple):
-    """A site's settings with none of the AI parameters left open, and who decided each of those."""
+    """A site's settings with none of the AI parameters left open; who decided each of those, and the models."""
 
     settings: SiteSettings
     origins: Mapping[str, Origin]
@@ -33,5 +33,11 @@ def freeze(session: Session, rows: Sequence[SiteAutomationSettings]) -> dict[int
         account = accounts.get(row.account_id, {})
         resolved = resolve(row, account=account, system=system)
         settings = settings_of(row).model_copy(update={"ai": resolved.values})
-        found[row.site_id] = Frozen(settings, resolved.origins, account.get(MODEL_PREFERENCES) or {})
+        preferred = account.get(MODEL_PREFERENCES) or {}
+        found[row.site_id] = Frozen(settings, {**resolved.origins, **_origins_of(preferred)}, preferred)
     return found
+
+
+def _origins_of(preferred: Mapping[str, str | None]) -> dict[str, Origin]:
+    """`model NAME` -> who chose it; the system, where the account's choice is not active."""
+    return {f"model {name}": Origin.ACCOUNT for name in preferred.values() if name}

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict
 
+from pipeline.core.call_flags import CallFlag
 from pipeline.core.errors import ForbiddenError
 from pipeline.core.roles import Role, Scope, includes
-from pipeline.services import cost_reports
 from pipeline.services.cost_reports import MOST_ROWS, Period, ReportBy
+from pipeline.services.flagged_calls import full_report
 from pipeline.web.answers import problems
 from pipeline.web.operations import Unit, reads
 
@@ -32,6 +33,14 @@ _FIGURES: Final[dict[str, Any]] = {
     "margin_pct": None,
 }
 _ROW: Final[dict[str, Any]] = {"key": "4", "name": "Tasks → Content", "testing": False, **_FIGURES}
+_FLAGGED: Final[dict[str, Any]] = {
+    "flag": "wasted",
+    "testing": False,
+    "calls": 3,
+    "credits_held": "9.3",
+    "credits_charged": "1.25",
+    "cost_usd": None,
+}
 
 By = Annotated[ReportBy, Path(description="What there is a row for.", examples=["stage"])]
 First = Annotated[date | None, Query(description="The first day, in UTC; without it 30 days are told.")]
@@ -76,6 +85,21 @@ class ReportLine(ReportFigures):
     testing: bool
 
 
+class FlaggedLine(BaseModel):
+    """Calls that went otherwise than they should; a call may be of several lines."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_FLAGGED]})
+
+    #: `usage_missing`: it was estimated. `overrun`: more than was held. `wasted`: of no use. `lost`: nobody knows what
+    #: became of it. `late`: answered when it had been given up.
+    flag: CallFlag
+    testing: bool
+    calls: int
+    credits_held: str
+    credits_charged: str
+    cost_usd: str | None
+
+
 class ReportDocument(BaseModel):
     """A report of whole days in UTC, both included. The totals are of all rows there are."""
 
@@ -89,6 +113,7 @@ class ReportDocument(BaseModel):
                     "items": [_ROW],
                     "live": _FIGURES,
                     "testing": {**_FIGURES, "answered": 0, "credits": "0"},
+                    "flagged": [_FLAGGED],
                 }
             ]
         },
@@ -100,6 +125,7 @@ class ReportDocument(BaseModel):
     items: list[ReportLine]
     live: ReportFigures
     testing: ReportFigures
+    flagged: list[FlaggedLine]
 
 
 @router.get("/{by}", operation_id="get_report", response_model=ReportDocument, responses=problems(401, 403, 422))
@@ -113,5 +139,5 @@ def show(
         raise ForbiddenError("That is about other accounts too: it takes whoever runs this installation.")
     period = Period.of(first, last, now=unit.now)
     account_id = None if everybody else unit.account_id
-    report = cost_reports.cost_report(unit.session, by, account_id=account_id, period=period, limit=limit)
+    report = full_report(unit.session, by, account_id=account_id, period=period, limit=limit)
     return report.as_json(with_dollars=is_admin)

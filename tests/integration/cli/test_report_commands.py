@@ -58,7 +58,19 @@ def test_a_report_tells_cost_revenue_and_margin(igny8: Igny8, ready: Database, c
         "Tasks", "→", "Content", "live", "1", "0", "2.0", "0.0200", "0.0050", "0.0150", "75",
     ]  # fmt: skip
     assert shown[2].split()[:3] == ["all", "live", "1"]
+    assert told["flagged"] == []
     assert len(shown) == 3
+
+
+def test_a_report_tells_of_calls_that_went_otherwise(igny8: Igny8, ready: Database, call: int) -> None:
+    with ready.transaction() as session:
+        session.get_one(AiCall, call).flags = ["wasted"]
+
+    [line] = igny8("report", "model", *JUNE, "--json").json["flagged"]
+    shown = igny8("report", "model", *JUNE).out
+
+    assert (line["flag"], line["calls"], line["credits_charged"], line["cost_usd"]) == ("wasted", 1, "2", "0.005")
+    assert "charged for an answer that was of no use" in shown
 
 
 @pytest.mark.parametrize("by", ["model", "site", "day", "account"])

@@ -75,7 +75,7 @@ def test_a_question_carries_the_cluster_and_the_site(database: Database, site: S
         "cluster": {"name": "Garden tools", "description": "Tools to dig", "keywords": TEXTS},
         "ideas_wanted": 4,
         "existing_titles": [],
-        "site": {"language": "de", "audience": "beginners", "tone": "calm"},
+        "site": {"language": "de", "audience": "beginners", "tone": "calm", "author_profile": None},
     }
     assert "propose 4 articles" in instructions_of(question)
     assert (question.schema_name, question.answer) == ("ideas", IdeasAnswer)

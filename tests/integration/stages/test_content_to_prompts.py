@@ -74,6 +74,7 @@ def test_a_question_carries_the_article_its_headings_and_the_style(
         "headings": HEADINGS,
         "in_article_images": 2,
         "style": "watercolour",
+        "site": {"language": "en", "audience": None, "tone": None, "author_profile": None},
     }
     assert "Choose the 2 headings" in instructions_of(question)
     assert (question.schema_name, question.answer) == ("image_prompts", ImagePromptsAnswer)

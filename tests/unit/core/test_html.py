@@ -70,6 +70,14 @@ def test_a_public_link_stays_and_passes_nothing_on() -> None:
         "http://intranet/",
         "http://[bad",
         "https:\\\\example.org",
+        "http://169.254.169%2e254/",
+        "http://169.254\u3002169\u3002254/",
+        "http://169.254.169.\uff12\uff15\uff14/",
+        "http://169.254.169.254\uff0e/",
+        "http://\uff4c\uff4f\uff43\uff41\uff4c\uff48\uff4f\uff53\uff54.localdomain/",
+        "http://10.0.0.1.nip.io/",
+        "http://lvh.me/",
+        "http://exa mple.org/",
     ],
 )
 def test_a_link_to_anywhere_else_leads_nowhere(url: str) -> None:
@@ -116,6 +124,11 @@ def test_a_body_is_read_as_lines_and_headings() -> None:
     assert body.headings == ["Tom & Jerry", "Next"]
     assert body.text.split() == ["Tom", "&", "Jerry", "one", "two", "Next", "three"]
     assert (body.paragraphs, body.depth) == (2, 2)
+
+
+@pytest.mark.timeout(10)
+def test_a_fence_and_white_space_made_to_cost_time_cost_none() -> None:
+    assert sanitised("```\n" + " \n" * 150_000 + "<p>x</p>").endswith("<p>x</p>")
 
 
 @pytest.mark.timeout(10)

@@ -14,7 +14,8 @@ from pipeline.contract import Question
 from pipeline.core.catalog import ModelType
 from pipeline.core.matrix import SiteSettings
 from pipeline.core.pricing import ImagePrice, Price, worst_prompt_tokens
-from pipeline.engine.questions import Asking, Prepared, Step, prepare, settlement_of
+from pipeline.engine.questions import Asking, Prepared, Step, prepare
+from pipeline.engine.settlements import settlement_of
 
 tokens = st.integers(0, 10**7)
 amounts = st.integers(0, 10**13)

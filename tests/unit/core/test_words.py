@@ -71,6 +71,11 @@ def test_an_honest_text_has_no_stand_in(text: str) -> None:
     assert stand_in(text) is None
 
 
+@pytest.mark.timeout(5)
+def test_white_space_made_to_cost_time_costs_none() -> None:
+    assert stand_in("\n " * 200_000 + "x") is None
+
+
 def test_texts_that_share_words_are_nearest_whatever_their_endings() -> None:
     texts = ["Kitchen knives", "Garden tools", "Gardens", "Running shoes"]
 

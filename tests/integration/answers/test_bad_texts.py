@@ -1,0 +1,165 @@
+"""Bad output is normal: whatever a text model answers is stored, charged and flagged; asked once more; then the item
+fails, never the run. Every case with what becomes of the item and of the money.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pipeline.ai.port import TextReply
+from pipeline.core.states import RunStatus
+from tests.integration.answers.conftest import Made
+from tests.support.scripted import CHARGE, calls_of, good, said, statuses, subjects, told
+
+BAD, BETTER = "rusty rake", "shiny spade"
+IDEA = good(2, BAD)["ideas"][0]
+ARTICLE = good(4, BAD)
+CLUSTER = good(1, BAD)["clusters"][0]
+FEATURED = good(5, BAD)["featured"]
+INVISIBLE = "\u200b\u2060\u00ad\ufeff"
+
+
+def _ideas(**changes: object) -> dict[str, Any]:
+    return {"ideas": [IDEA | changes]}
+
+
+#: What every text stage may be answered, whatever it asked for: by name, the reply and what is wrong with it.
+ANY_STAGE: dict[str, tuple[TextReply, str]] = {
+    "empty": (said(""), "it was empty"),
+    "white space": (said(" \n\t\r\n "), "it was empty"),
+    "zero width": (said("\ufeff\u200b\u200d\u2060"), "it was empty"),
+    "an empty fence": (said("```json\n\n```"), "it was empty"),
+    "no json": (said("Here are your ideas: one, two, three."), "Invalid JSON"),
+    "prose around json": (said('Sure! ```json\n{"ideas": []}\n``` Anything else?'), "Invalid JSON"),
+    "half a document": (said('{"ideas": [{"title": "Ha'), "Invalid JSON"),
+    "cut off": (said('{"ideas": [{"title": "Ha', "length"), "cut off before its end"),
+    "cut off, though it reads": (said(_ideas(), "length"), "cut off before its end"),
+    "a refusal in words": (said("I'm sorry, but I can't help with that."), "Invalid JSON"),
+    "a refusal": (said("I can't help with that.", "refusal"), "refused to answer"),
+    "an empty refusal": (said("", "refusal"), "refused to answer"),
+    "filtered": (said("", "filter"), "refused to answer"),
+    "filtered half way": (said('{"ideas": [', "filter"), "refused to answer"),
+    "an error as json": (said({"error": "I cannot comply"}), "Extra inputs are not permitted"),
+    "null": (said("null"), "should be an object"),
+    "a number": (said("42"), "should be an object"),
+    "a text": (said('"ideas"'), "should be an object"),
+    "a list": (said([IDEA]), "should be an object"),
+    "two documents": (said('{"ideas": []} {"ideas": []}'), "trailing characters"),
+    "comments": (said('{"ideas": [] /* none */}'), "Invalid JSON"),
+    "single quotes": (said("{'ideas': []}"), "Invalid JSON"),
+    "NaN": (said('{"ideas": NaN}'), "ideas"),
+    "infinity": (said('{"ideas": -Infinity}'), "ideas"),
+    "a huge number": (said('{"ideas": 1' + "0" * 5_000 + "}"), "number out of range"),
+    "deep": (said("[" * 100_000), "recursion limit"),
+    "deep in a field": (said('{"ideas": ' + '{"ideas":' * 5_000), "recursion limit"),
+    "half a surrogate": (said('{"ideas": [{"title": "\\ud800", "angle": "", "outline": [], "keywords": []}]}'), "JSON"),
+    "raw NUL": (said('{"ideas":\x00[]}'), "Invalid JSON"),
+    "binary": (said("\x00\x01\ud800\udfff\xff"), "Invalid JSON"),
+    "megabytes": (said("x" * 50_000_000), "more than 1,000,000 characters"),
+    "megabytes of white space": (said('{"ideas": []' + " " * 5_000_000 + "}"), "more than 1,000,000 characters"),
+    "a name of NUL": (said('{"ideas": [], "\\u0000\\u202e": 1}'), "Extra inputs are not permitted"),
+    "a name of megabytes": (said({"ideas": [], "x" * 900_000: 1}), "Extra inputs are not permitted"),
+    "a million faults": (said('{"ideas": [' + ",".join(["{}"] * 300_000) + "]}"), "ideas.0.title: Field required"),
+    "sixty thousand names": (said({f"n{number}": 1 for number in range(60_000)}), "Field required"),
+}
+OF_IDEAS: dict[str, tuple[TextReply, str]] = {
+    "the list is no list": (said({"ideas": IDEA}), "ideas"),
+    "a field is missing": (said({"ideas": [{"title": "Rakes"}]}), "ideas.0.angle: Field required"),
+    "a field too many": (said(_ideas(url="http://169.254.169.254/")), "ideas.0.url: Extra inputs"),
+    "a field of another kind": (said(_ideas(title=7)), "ideas.0.title"),
+    "a field is null": (said(_ideas(angle=None)), "ideas.0.angle"),
+    "a name twice": (said('{"ideas": [], "ideas": [' + json.dumps(IDEA) + "]}"), "same name twice"),
+    "a name twice within": (said('{"ideas": [{"title": "a", ' + json.dumps(IDEA)[1:] + "]}"), "same name twice"),
+    "an empty list": (said({"ideas": []}), "None of the 0 ideas"),
+    "no title": (said(_ideas(title="")), "None of the 1 ideas"),
+    "a title of nothing visible": (said(_ideas(title=INVISIBLE)), "None of the 1 ideas"),
+    "no outline": (said(_ideas(outline=[])), "None of the 1 ideas"),
+    "an outline of nothing": (said(_ideas(outline=["", INVISIBLE, "\x00"])), "None of the 1 ideas"),
+    "a stand-in": (said(_ideas(title="[Insert title here]")), "None of the 1 ideas"),
+    "a stand-in below": (said(_ideas(outline=["Why", "TODO: more"])), "None of the 1 ideas"),
+    "a refusal as the title": (said(_ideas(title="I'm sorry, but I can't help with that.")), "None of the 1 ideas"),
+    "a refusal as the outline": (said(_ideas(outline=["As an AI language model, I cannot plan"])), "None of the 1"),
+}
+OF_CLUSTERS: dict[str, tuple[TextReply, str]] = {
+    "an empty list": (said({"clusters": []}), "No keyword of the 1 was placed"),
+    "only invented keywords": (said({"clusters": [CLUSTER | {"keywords": ["cheap pills"]}]}), "No keyword of the 1"),
+    "no keywords": (said({"clusters": [CLUSTER | {"keywords": []}]}), "No keyword of the 1 was placed"),
+    "a cluster without a name": (said({"clusters": [CLUSTER | {"name": INVISIBLE}]}), "No keyword of the 1"),
+    "a refusal as the name": (said({"clusters": [CLUSTER | {"name": "I'm sorry, I can't"}]}), "No keyword of the 1"),
+    "a stand-in as the name": (said({"clusters": [CLUSTER | {"name": "[Insert name]"}]}), "No keyword of the 1"),
+    "another stage's answer": (said(good(2, BAD)), "clusters: Field required"),
+}
+OF_ARTICLES: dict[str, tuple[TextReply, str]] = {
+    "too short": (said(ARTICLE | {"body_html": "<p>Short.</p>"}), "1 words; at least"),
+    "a refusal as the body": (
+        said(ARTICLE | {"body_html": "<p>I'm sorry, I can't write that.</p>"}),
+        "words; at least",
+    ),
+    "a refusal before the body": (
+        said(ARTICLE | {"body_html": "<p>As an AI language model, I cannot judge.</p>" + ARTICLE["body_html"]}),
+        "begins as a refusal",
+    ),
+    "a refusal as the title": (said(ARTICLE | {"title": "I'm sorry, but I cannot help"}), "begins as a refusal"),
+    "words that show nothing": (said(ARTICLE | {"body_html": f"<p>{(INVISIBLE + ' ') * 5_000}</p>"}), "0 words"),
+    "words in a script": (said(ARTICLE | {"body_html": f"<script>{'word ' * 2_000}</script>"}), "0 words"),
+    "words in attributes": (said(ARTICLE | {"body_html": f"<p title='{'word ' * 2_000}'>x</p>"}), "1 words"),
+    "fifty thousand nested tags": (said(ARTICLE | {"body_html": "<div>" * 50_000 + ARTICLE["body_html"]}), "tags; at"),
+    "nested too deeply": (said(ARTICLE | {"body_html": "<blockquote>" * 100 + ARTICLE["body_html"]}), "deep; at most"),
+    "half a megabyte": (said(ARTICLE | {"body_html": "<p>" + "word " * 100_000}), "characters; at most"),
+    "markdown": (said(ARTICLE | {"body_html": "## Why\n\n" + "word " * 2_000}), "no paragraphs"),
+    "no title": (said(ARTICLE | {"title": "\x00 \u200b"}), "title is empty"),
+    "a title of kilobytes": (said(ARTICLE | {"title": "rake " * 500}), "longer than 300"),
+    "no excerpt": (said(ARTICLE | {"excerpt": ""}), "excerpt is empty"),
+    "lorem ipsum": (said(ARTICLE | {"body_html": ARTICLE["body_html"] + "<p>Lorem ipsum dolor</p>"}), "stand-in"),
+    "something to insert": (said(ARTICLE | {"excerpt": "Call us at [insert number]."}), "stand-in"),
+    "something to do": (said(ARTICLE | {"body_html": ARTICLE["body_html"] + "<p>TODO: prices</p>"}), "stand-in"),
+}
+OF_PICTURES: dict[str, tuple[TextReply, str]] = {
+    "no prompt": (said({"featured": FEATURED | {"prompt": INVISIBLE}, "in_article": []}), "no usable prompt"),
+    "a refusal as the prompt": (
+        said({"featured": FEATURED | {"prompt": "I'm sorry, but I can't describe that."}, "in_article": []}),
+        "no usable prompt",
+    ),
+    "a stand-in": (said({"featured": FEATURED | {"prompt": "[Insert picture]"}, "in_article": []}), "no usable prompt"),
+    "nothing featured": (said({"featured": None, "in_article": []}), "featured"),
+}
+CASES = {1: OF_CLUSTERS, 2: ANY_STAGE | OF_IDEAS, 4: OF_ARTICLES, 5: OF_PICTURES}
+_PAID_TWICE = [("ask", "settled", ["wasted"], CHARGE), ("repair", "settled", ["wasted"], CHARGE)]
+
+
+@pytest.mark.parametrize("number", CASES)
+@pytest.mark.timeout(120)
+def test_what_cannot_be_used_is_charged_and_flagged_asked_once_more_and_fails_its_item_alone(
+    world_of: Made, number: int
+) -> None:
+    """All cases in one run: each twice for a subject of its own; among them subjects that the repair does well by."""
+    cases = CASES[number]
+    world, script = world_of(number)
+    world.set_balance("200000")
+    names = {f"tool {at:03}": case for at, case in enumerate(cases)}
+    subjects(world, number, [*names, BETTER])
+    for name, case in names.items():
+        script.write(name, cases[case][0], cases[case][0])
+    script.write(BETTER, cases[next(iter(cases))][0], said(good(number, BETTER)))
+
+    run_id = world.run()
+
+    *failed, repaired = world.items(run_id, number)
+    told_of = dict(zip(cases, failed, strict=True))
+    assert {case: item.status.value for case, item in told_of.items() if item.status.value != "failed"} == {}
+    begins = "the answer could not be used: "
+    assert {case: item.error for case, item in told_of.items() if not (item.error or "").startswith(begins)} == {}
+    assert {case: item.error for case, item in told_of.items() if cases[case][1] not in (item.error or "")} == {}
+    assert {case: item.error for case, item in told_of.items() if len(item.error or "") > 2_100} == {}
+    assert {case: item.credits for case, item in told_of.items() if item.credits != 2 * CHARGE} == {}
+    of_repaired = [("ask", "settled", ["wasted"], CHARGE), ("repair", "settled", [], CHARGE)]
+    assert told(calls_of(world, run_id, number)) == _PAID_TWICE * len(cases) + of_repaired
+    assert (repaired.status.value, repaired.credits) == ("done", 2 * CHARGE)
+    *attention, better = statuses(world, number)[: len(cases) + 1]
+    assert set(attention) == {"needs_attention"}
+    assert better != "needs_attention"
+    assert world.driver.status(run_id) is RunStatus.COMPLETED_WITH_ERRORS
+    world.assert_sound()

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+
+from pipeline.core.fences import bare_document, unfenced
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1}',
+        '```json\n{"a": 1}\n```',
+        '```\n{"a": 1}```',
+        '\n\n ```JSON \r\n{"a": 1}\r\n```  \n',
+        '\ufeff{"a": 1}\u200b',
+        '\ufeff```json\n\u200b{"a": 1}\n```\u2060',
+    ],
+)
+def test_a_document_is_taken_out_of_what_is_around_it(text: str) -> None:
+    assert bare_document(text) == '{"a": 1}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "```", "``````", "```json", "```a b\n{}\n```", "Here it is:\n```json\n{}\n```", "```{}```", "a ```\nb\n```"],
+)
+def test_any_other_text_stays_as_it_is(text: str) -> None:
+    assert unfenced(text) == text
+
+
+@pytest.mark.timeout(5)
+def test_white_space_made_to_cost_time_costs_none() -> None:
+    text = "```\n" + " \n" * 1_000_000 + "x"
+
+    assert unfenced(text) == text
