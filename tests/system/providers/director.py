@@ -61,6 +61,8 @@ class Director:
     problems: list[str] = field(default_factory=list)
     routes: dict[str, Route] = field(default_factory=dict)
     port: int = 0
+    #: Requests that their server has not done with, whether or not anybody still waits for them.
+    under_way: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def url(self, provider: str) -> str:
@@ -74,7 +76,13 @@ class Director:
             met = self.deck.met_by(number) if self.deck else None
             asked = Asked(number, provider, headers, body, met)
             self.asked.append(asked)
+            self.under_way += 1
             return asked
+
+    def done(self) -> None:
+        """A server is done with a request."""
+        with self._lock:
+            self.under_way -= 1
 
 
 @contextmanager
@@ -114,6 +122,7 @@ def _handler(director: Director) -> type[BaseHTTPRequestHandler]:
             except Exception as error:  # noqa: BLE001 - whatever it is, the test is to show it
                 director.problems.append(f"{asked.request_id} to {provider}: {error!r}")
                 answer = None
+            director.done()
             self.close_connection = True
             if answer is not None and not _is(asked.met, Fault.DISCONNECT):
                 with suppress(ConnectionError):  # the adapter may be gone: that is what timeouts are for.

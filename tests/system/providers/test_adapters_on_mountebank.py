@@ -34,6 +34,7 @@ from tests.system.providers.small_questions import ANSWER, image, question
 _PICTURE: Final = picture(7)
 _TASK: Final = {"copy": {"from": "body", "into": "${TASK}", "using": {"method": "jsonpath", "selector": "$..taskUUID"}}}
 _MILLION: Final = 1_000_000
+_AS_JSON: Final = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Told:
     adapter: Provider
     name: str
 
-    def ask(self, **changes: float) -> TextReply | ImageReply:
+    def ask(self, **changes: Any) -> TextReply | ImageReply:
         """Ask once, for what that provider is asked for."""
         if self.name == "runware":
             return self.adapter.draw_image(image(**changes))
@@ -60,11 +61,14 @@ def _told(mountebank: Mountebank, name: str, *responses: Mapping[str, Any]) -> I
 
 
 def _says(
-    body: object, status: int = 200, behaviors: Sequence[Mapping[str, Any]] = (), **headers: str
+    body: object,
+    status: int = 200,
+    headers: Mapping[str, str] = _AS_JSON,
+    *,
+    behaviors: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     text = body if isinstance(body, str) else json.dumps(body)
-    told = {"Content-Type": "application/json", **{name.replace("_", "-"): value for name, value in headers.items()}}
-    return {"is": {"statusCode": status, "headers": told, "body": text}, "behaviors": behaviors}
+    return {"is": {"statusCode": status, "headers": {**_AS_JSON, **headers}, "body": text}, "behaviors": behaviors}
 
 
 def _drawn(cost: str = "0.0013", task: str = "${TASK}", more: str = "") -> dict[str, Any]:
@@ -146,7 +150,7 @@ def test_an_error_of_runware_is_told_as_what_it_is(
     mountebank: Mountebank, status: int, code: str, kind: type[ProviderError]
 ) -> None:
     body = {"errors": [{"code": code, "message": f"It says: {KEY}", "taskUUID": "${TASK}"}]}
-    with _told(mountebank, "runware", _says(body, status, [_TASK])) as told:
+    with _told(mountebank, "runware", _says(body, status, behaviors=[_TASK])) as told:
         with pytest.raises(kind) as caught:
             told.ask()
         assert told.imposter.requests() == 1
@@ -185,7 +189,7 @@ def test_what_is_no_answer_of_a_provider_may_have_been_billed(
 def test_a_gateway_that_speaks_no_json_is_a_provider_that_is_away(
     mountebank: Mountebank, name: str, status: int
 ) -> None:
-    page = _says("<html>Bad gateway</html>", status, Content_Type="text/html", Retry_After="7")
+    page = _says("<html>Bad gateway</html>", status, {"Content-Type": "text/html", "Retry-After": "7"})
     with _told(mountebank, name, page) as told:
         with pytest.raises(UnavailableError) as caught:
             told.ask()
@@ -197,19 +201,19 @@ def test_a_gateway_that_speaks_no_json_is_a_provider_that_is_away(
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [
-        ({"Retry_After": "3"}, 3),
-        ({"retry_after_ms": "2500"}, 2.5),
-        ({"Retry_After": "Sat, 28 Nov 2026 12:00:30 GMT", "Date": "Sat, 28 Nov 2026 12:00:00 GMT"}, 30),
-        ({"Retry_After": "-4"}, 0),
-        ({"Retry_After": "soon"}, None),
-        ({"Retry_After": "nan"}, None),
+        ({"Retry-After": "3"}, 3),
+        ({"retry-after-ms": "2500"}, 2.5),
+        ({"Retry-After": "Sat, 28 Nov 2026 12:00:30 GMT", "Date": "Sat, 28 Nov 2026 12:00:00 GMT"}, 30),
+        ({"Retry-After": "-4"}, 0),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "nan"}, None),
         ({}, None),
     ],
 )
 def test_how_long_to_wait_is_read_in_every_way_it_is_said(
     mountebank: Mountebank, name: str, headers: Mapping[str, str], seconds: float | None
 ) -> None:
-    with _told(mountebank, name, _says({"error": {"message": "slower"}}, 429, **headers)) as told:
+    with _told(mountebank, name, _says({"error": {"message": "slower"}}, 429, headers)) as told:
         with pytest.raises(RetryableError) as caught:
             told.ask()
         assert told.imposter.requests() == 1
@@ -220,7 +224,7 @@ def test_how_long_to_wait_is_read_in_every_way_it_is_said(
 def test_another_address_is_not_followed(mountebank: Mountebank, name: str) -> None:
     with (
         mountebank.imposter([{"responses": [_says({"choices": []})]}]) as elsewhere,
-        _told(mountebank, name, _says("", 307, Location=f"{elsewhere.url}/v1")) as told,
+        _told(mountebank, name, _says("", 307, {"Location": f"{elsewhere.url}/v1"})) as told,
     ):
         with pytest.raises(ProviderError):
             told.ask()

@@ -15,6 +15,7 @@ from pipeline.ai import runware_adapter
 from pipeline.db.session import Database
 from pipeline.models import AiCall
 from pipeline.services import invariants
+from tests.support.processes import wait_until
 from tests.system.providers import stand_ins
 from tests.system.providers.director import Director, Route, directing
 from tests.system.providers.faults import Deck
@@ -78,6 +79,7 @@ class StandIns:
             installation.add_site(articles=articles, lanes=4)
             with during(director):
                 report = installation.run()
+            wait_until(lambda: director.under_way == 0, seconds=2 * stand_ins.LATE_SECONDS)
             served = [*self.aimock.journal(), *imposter.journal()]
             assert imposter.requests() == len(imposter.journal())
             return _looked_at(installation, report, director, served)
