@@ -41,11 +41,12 @@ _TEXT: Final = TextRequest(
 )
 _IMAGE: Final = ImageRequest("any", "A chair", 1_024, 1_024, "standard", "", 30, "k" * 64)
 #: What a hostile provider sends, of the length that is asked for.
-_HOSTILE: Final[dict[str, Callable[[int], bytes]]] = {
-    "a text without an end": lambda size: b'{"choices":[{"message":{"content":"' + b"a" * size,
-    "empty objects": lambda size: b'{"choices":[' + b"{}," * (size // 3),
-    "nested arrays": lambda size: b"[" * size,
-    "an error without an end": lambda size: b'{"error":{"message":"' + b"a" * size,
+_HOSTILE: Final[dict[str, Callable[[int], Fault]]] = {
+    "a text without an end": lambda size: Fault(body=b'{"choices":[{"message":{"content":"' + b"a" * size),
+    "empty objects": lambda size: Fault(body=b'{"choices":[' + b"{}," * (size // 3)),
+    "nested arrays": lambda size: Fault(body=b"[" * size),
+    "an error without an end": lambda size: Fault(status=500, body=b'{"error":{"message":"' + b"a" * size),
+    "pieces of 64 bytes": lambda size: Fault(body=b"a" * size, chunk_bytes=64),
 }
 
 
@@ -116,8 +117,8 @@ def _bare_anthropic(address: str) -> Callable[[], Any]:
 
 
 def _hostile(size: int) -> Iterator[Figure]:
-    for told, body in _HOSTILE.items():
-        with _Served(Fault(status=500 if "error" in told else None, body=body(size))) as addresses:
+    for told, fault in _HOSTILE.items():
+        with _Served(fault(size)) as addresses:
             seen = {name: _in_a_process(_refused, name, addresses[name]) for name in ("openai", "anthropic", "runware")}
         more = {"peak_mb": round(max(peak for _, peak in seen.values())), "aim_peak_mb": _HOSTILE_MB}
         what = f"{size // 1_000_000} MB of {told}, the worst adapter"

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from anthropic import Anthropic
 
-from pipeline.ai.asking import MOST_TEXT_BYTES, ask, field, tokens
+from pipeline.ai.asking import MOST_TEXT_BYTES, ask, field, sendable, tokens
 from pipeline.ai.port import (
     Finish,
     ImageReply,
@@ -27,6 +27,7 @@ from pipeline.core.schemas import strict_schema, told_schema
 
 _ADDRESS: Final = "https://api.anthropic.com"
 _PLACEHOLDER: Final = "none"
+_NOTHING: Final = "(nothing)"
 _FINISHES: Final[Mapping[str, Finish]] = {
     "end_turn": "stop",
     "stop_sequence": "stop",
@@ -78,11 +79,16 @@ class AnthropicProvider:
 
 def _body(request: TextRequest) -> dict[str, Any]:
     able, schema = request.capabilities, strict_schema(request.schema)
-    told = [message.content for message in request.messages if message.role == "system"]
+    told = [sendable(message.content) for message in request.messages if message.role == "system"]
     body: dict[str, Any] = {
         "model": request.model,
         "max_tokens": request.max_output_tokens,
-        "messages": [{"role": m.role, "content": m.content} for m in request.messages if m.role != "system"],
+        # A turn without a word is refused, such as the empty answer that is to be repaired.
+        "messages": [
+            {"role": turn.role, "content": sendable(turn.content) if turn.content.strip() else _NOTHING}
+            for turn in request.messages
+            if turn.role != "system"
+        ],
     }
     if able.has_json_schema:
         body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}

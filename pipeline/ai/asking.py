@@ -20,8 +20,8 @@ from pipeline.ai.port import (
 from pipeline.ai.refusals import Speaker, refusal_of, shown
 from pipeline.ai.wire import Exchange, exchange
 
-#: The longest answers with their envelope: JSON may write one character as six.
-MOST_TEXT_BYTES: Final = 4_000_000
+#: Far more than any model writes, so that what is merely absurd is settled and judged as an answer.
+MOST_TEXT_BYTES: Final = 8_000_000
 #: An image in base64 with its envelope.
 MOST_IMAGE_BYTES: Final = 42_000_000
 #: Objects, arrays and what they hold: each takes dozens of times its bytes once it is read.
@@ -40,6 +40,11 @@ def ask(send: Callable[[], bytes], *, speaker: Speaker, seconds: float, most_byt
     if attempt.refused is not None:
         raise refusal_of(speaker, attempt.refused, attempt.headers, body)
     return _document(body, speaker), attempt
+
+
+def sendable(text: str) -> str:
+    """The text as it can be sent: halves of characters, such as a model may have answered, become question marks."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def tokens(count: Any) -> int | None:
@@ -82,8 +87,8 @@ def _failure(attempt: Exchange, error: Exception, speaker: Speaker, seconds: flo
         return refusal_of(speaker, attempt.refused, attempt.headers, _body_of(error))
     if attempt.too_much:
         return UnreadableAnswerError(
-            f"{speaker.name} answered with more than {attempt.most_bytes:,} bytes, which nobody reads: "
-            "it may have been billed."
+            f"{speaker.name} answered with more than {attempt.most_bytes:,} bytes, or in more pieces, than anybody "
+            "reads: it may have been billed."
         )
     if attempt.sent:
         why = (

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from openai import OpenAI
 
-from pipeline.ai.asking import MOST_IMAGE_BYTES, MOST_TEXT_BYTES, ask, field, tokens
+from pipeline.ai.asking import MOST_IMAGE_BYTES, MOST_TEXT_BYTES, ask, field, sendable, tokens
 from pipeline.ai.images import decoded, nearest
 from pipeline.ai.port import (
     Finish,
@@ -87,7 +87,7 @@ class OpenAIProvider:
 
 def _text_body(request: TextRequest) -> dict[str, Any]:
     able, schema = request.capabilities, strict_schema(request.schema)
-    messages = [{"role": message.role, "content": message.content} for message in request.messages]
+    messages = [{"role": message.role, "content": sendable(message.content)} for message in request.messages]
     if able.has_json_schema:
         named = {"name": request.schema_name, "schema": schema, "strict": True}
         answer: dict[str, Any] = {"type": "json_schema", "json_schema": named}

@@ -26,8 +26,6 @@ from pipeline.ai.port import (
 )
 
 _MOST_CHARACTERS: Final = 300
-#: A refusal that is longer is read no further than its status.
-_MOST_BYTES: Final = 100_000
 #: No provider is left alone for longer, whatever it says.
 _MOST_WAIT_SECONDS: Final = 86_400.0
 #: As many characters in a row are taken for a piece of the key.
@@ -208,7 +206,7 @@ def _about_the_row(told: Told) -> str | None:
 
 def _document(body: bytes) -> Any:
     try:
-        return json.loads(body) if len(body) <= _MOST_BYTES else None
+        return json.loads(body)
     except (ValueError, RecursionError):
         return None
 

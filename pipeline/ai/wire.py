@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
 
 import httpcore2
@@ -24,9 +25,14 @@ _LEAST_SECONDS: Final = 0.001
 _SUCCESS: Final = range(200, 300)
 #: What is written at once, so that a side that reads slowly is noticed.
 _PIECE_BYTES: Final = 65_536
-#: Connections that are kept for the next call of the same provider.
+#: Connections that are kept for the next call of the same provider; servers end those that idle, some after 5 s.
 _KEPT_CONNECTIONS: Final = 16
-_KEPT_SECONDS: Final = 5.0
+_KEPT_SECONDS: Final = 2.0
+#: What is read of an answer without success, whatever may be read of another.
+_MOST_REFUSAL_BYTES: Final = 200_000
+#: Headers, interim answers and the like, and pieces of an answer: crumbs cost far more time than bytes.
+_MOST_FRAME_BYTES: Final = 500_000
+_MOST_CHUNKS: Final = 20_000
 
 
 @dataclass
@@ -35,6 +41,8 @@ class Exchange:
 
     deadline: float
     most_bytes: int
+    #: What has come by now, with all that is around the answer.
+    read_bytes: int = 0
     #: Whether a byte of the request has left.
     sent: bool = False
     #: The status of the answer, from its first line on.
@@ -51,6 +59,13 @@ class Exchange:
     def refused(self) -> int | None:
         """The status of an answer without success."""
         return None if self.status is None or self.status in _SUCCESS else self.status
+
+    def note_read(self, size: int) -> None:
+        """Count what has come; ReadError where it is more than an answer and what is around it."""
+        self.read_bytes += size
+        if self.read_bytes > _MOST_FRAME_BYTES + (0 if self.status is None else self.most_bytes):
+            self.too_much = True
+            raise httpcore2.ReadError
 
     def left(self, wanted_seconds: float | None = None) -> float:
         """How long the next step may take: no longer than what is left, and never nothing at all."""
@@ -80,6 +95,8 @@ def client() -> httpx2.Client:
         timeout=None,
         follow_redirects=False,
         trust_env=False,
+        # What a provider would have remembered of one call is not told with another.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         headers={"accept-encoding": "identity"},
     )
     # A provider that is opened anew, with another key, leaves its old client to whoever still waits for an answer.
@@ -132,11 +149,13 @@ class _Body(httpx2.SyncByteStream):
         self._current = current
 
     def __iter__(self) -> Iterator[bytes]:
-        size = 0
+        size, most = 0, self._current.most_bytes
+        if self._current.refused is not None:
+            most = min(most, _MOST_REFUSAL_BYTES)
         with _told():
-            for chunk in self._answer.iter_stream():
+            for number, chunk in enumerate(self._answer.iter_stream()):
                 size += len(chunk)
-                if size > self._current.most_bytes:
+                if size > most or number > _MOST_CHUNKS:
                     self._current.too_much = True
                     raise httpx2.ReadError("the answer is too long")
                 yield chunk
@@ -182,7 +201,9 @@ class _Stream(httpcore2.NetworkStream):
         current = _CURRENT.get()
         if current.is_over:
             raise httpcore2.ReadTimeout
-        return self._inner.read(max_bytes, current.left())
+        data = self._inner.read(max_bytes, current.left())
+        current.note_read(len(data))
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - the exchange says how long
         current = _CURRENT.get()

@@ -51,6 +51,10 @@ class Fault:
     drip_seconds: float = 0.0
     #: The same with the headers.
     drips_headers: bool = False
+    #: Send the body in chunks of so many bytes.
+    chunk_bytes: int = 0
+    #: Sent before the answer, as it is.
+    interim: bytes = b""
     #: The error's code and sentence of a `status`.
     code: str = "scripted"
     message: str = "this was in the script"
@@ -164,8 +168,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(status, sent, fault)
 
     def _send(self, status: int, body: bytes, fault: Fault) -> None:
+        self.wfile.write(fault.interim)
         head = f"HTTP/1.1 {status} Scripted\r\n"
-        shown = {"Content-Type": "application/json", "Content-Length": str(len(body)), **fault.headers}
+        length = {"Transfer-Encoding": "chunked"} if fault.chunk_bytes else {"Content-Length": str(len(body))}
+        shown = {"Content-Type": "application/json", **length, **fault.headers}
+        if fault.chunk_bytes:
+            starts = range(0, len(body), fault.chunk_bytes)
+            chunks = [body[start : start + fault.chunk_bytes] for start in starts]
+            body = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in [*chunks, b""])
         head += "".join(f"{name}: {value}\r\n" for name, value in shown.items()) + "\r\n"
         if not fault.drip_seconds and fault.disconnect is None:
             self.wfile.write(head.encode() + body)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.ai.port import NoAdapterError, Provider, TextReply, ThrottledError, UnreadableAnswerError
+from pipeline.ai.port import Message, NoAdapterError, Provider, TextReply, ThrottledError, UnreadableAnswerError
 from pipeline.core.capabilities import Capabilities
 from tests.integration.ai.conftest import KEY, image, text
 from tests.support.provider_server import Fault, ProviderServer
@@ -71,6 +71,18 @@ def test_an_anthropic_model_without_schema_is_told_it(server: ProviderServer, an
     asked = server.journal[0].body
     assert asked["system"].startswith("Be short.\n\nAnswer with one JSON document")
     assert not {"temperature", "output_config"} & set(asked)
+
+
+def test_an_answer_that_is_to_be_repaired_can_be_sent_whatever_it_was(
+    server: ProviderServer, openai: Provider, anthropic: Provider
+) -> None:
+    told = (Message("user", "Which?"), Message("assistant", " \n"), Message("user", "Not '\ud800'."))
+
+    for adapter in (openai, anthropic):
+        adapter.complete_text(text(messages=told))
+
+    said = [[turn["content"] for turn in asked.body["messages"]] for asked in server.journal]
+    assert said == [["Which?", " \n", "Not '?'."], ["Which?", "(nothing)", "Not '?'."]]
 
 
 def test_anthropic_draws_nothing_and_runware_writes_nothing(

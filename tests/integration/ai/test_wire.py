@@ -23,7 +23,7 @@ from pipeline.ai.port import (
     UnavailableError,
     UnreadableAnswerError,
 )
-from tests.integration.ai.conftest import KEY, ask, text
+from tests.integration.ai.conftest import KEY, ask, image, text
 from tests.support.provider_server import Fault, ProviderServer
 
 NAMES = ("openai", "anthropic", "runware")
@@ -41,7 +41,7 @@ def adapter(request: pytest.FixtureRequest) -> Provider:
         (Fault(status=400), RequestRefusedError),
         (Fault(status=401, message=f"wrong key {KEY}"), KeyRefusedError),
         (Fault(status=404), NotThereError),
-        (Fault(status=302, headers={"Location": "http://127.0.0.1:1/elsewhere"}), NotThereError),
+        (Fault(status=307, headers={"Location": "/elsewhere"}), NotThereError),
         (Fault(status=429, headers={"Retry-After": "0"}), ThrottledError),
         (Fault(status=500, headers={"x-should-retry": "true"}), UnavailableError),
         (Fault(disconnect="unread"), OutcomeUnknownError),
@@ -111,10 +111,20 @@ def test_a_request_that_cannot_be_made_is_refused_and_not_sent(
     assert server.journal == []
 
 
-def test_more_bytes_than_anybody_reads_are_not_read(server: ProviderServer, adapter: Provider) -> None:
-    server.always = Fault(body=b" " * 43_000_000)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(body=b" " * 43_000_000),
+        # A few bytes, each in a chunk of its own.
+        Fault(body=b" " * 100_000, chunk_bytes=1),
+        # An answer that never begins.
+        Fault(interim=b"HTTP/1.1 103 Early Hints\r\nX: 1\r\n\r\n" * 20_000),
+    ],
+)
+def test_what_is_more_than_anybody_reads_is_not_read(server: ProviderServer, adapter: Provider, fault: Fault) -> None:
+    server.always = fault
 
-    with pytest.raises(UnreadableAnswerError, match="bytes, which nobody reads"):
+    with pytest.raises(UnreadableAnswerError, match="than anybody reads"):
         ask(adapter)
 
 
@@ -127,8 +137,25 @@ def test_an_error_without_an_end_is_known_by_its_status(server: ProviderServer, 
     assert raised.value.retry_after_seconds == 4.0
 
 
+def test_nothing_of_a_maze_of_errors_is_read_but_its_status(server: ProviderServer, openai: Provider) -> None:
+    server.always = Fault(status=401, body=b'{"error":{"message":"read"},"maze":[' + b"{}," * 10_000_000 + b"{}]}")
+
+    with pytest.raises(KeyRefusedError, match="HTTP status 401"):
+        openai.draw_image(image())
+
+
+def test_nothing_that_a_provider_wants_remembered_is_told_it_again(server: ProviderServer, adapter: Provider) -> None:
+    server.faults = [Fault(headers={"Set-Cookie": "of=one; Path=/"})]
+
+    ask(adapter)
+    ask(adapter)
+
+    assert "cookie" not in server.journal[1].headers
+
+
 def test_what_is_compressed_is_not_unpacked(server: ProviderServer, adapter: Provider) -> None:
-    server.always = Fault(body=gzip.compress(b" " * 50_000_000), headers={"Content-Encoding": "gzip"})
+    answer = b'{"choices":[],"content":[],"data":[{"imageBase64Data":"QUJD"}]}'
+    server.always = Fault(body=gzip.compress(answer), headers={"Content-Encoding": "gzip"})
 
     with pytest.raises(UnreadableAnswerError):
         ask(adapter)
