@@ -5,7 +5,17 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 
-from benchmarks import allocation, api, beat, calendar_slots, concurrency, demo, engine_loop, keyword_import, providers
+from benchmarks import (
+    allocation,
+    api,
+    beat,
+    calendar_slots,
+    concurrency,
+    demo,
+    engine_loop,
+    keyword_import,
+    providers,
+)
 from benchmarks.figures import Figure, note, print_figure
 
 BENCHMARKS: dict[str, Callable[..., Iterator[Figure]]] = {
@@ -15,8 +25,8 @@ BENCHMARKS: dict[str, Callable[..., Iterator[Figure]]] = {
     "allocation": allocation.figures,
     "beat": beat.figures,
     "api": api.figures,
-    "providers": providers.figures,
     "concurrency": concurrency.figures,
+    "providers": providers.figures,
     "demo": demo.figures,
 }
 

@@ -29,8 +29,6 @@ def _let_go(**_: Any) -> None:
 
 def _follow(task: Task, key: str, outcome: Outcome) -> None:
     """Do with the chain what the outcome says."""
-    if isinstance(outcome, GoOn) and outcome.lanes:
-        dispatch.publish_lanes(task.request.args[0], key, outcome.lanes)
     if isinstance(outcome, Again):
         ids = (outcome.stage_run_id, outcome.lane, outcome.ticket)
         raise task.replace(app.signature(f"stages.{key}.batch", args=ids, immutable=True))
@@ -43,7 +41,10 @@ def _follow(task: Task, key: str, outcome: Outcome) -> None:
 def _define(key: str) -> None:
     @app.task(name=f"stages.{key}.admit", bind=True)  # type: ignore[untyped-decorator]  # celery ships no types
     def admit(self: Task, stage_run_id: int) -> None:
-        _follow(self, key, executor.admit(database(), stage_run_id))
+        outcome = executor.admit(database(), stage_run_id)
+        if isinstance(outcome, GoOn):
+            dispatch.publish_lanes(stage_run_id, key, outcome.lanes)
+        _follow(self, key, outcome)
 
     @app.task(name=f"stages.{key}.batch", bind=True)  # type: ignore[untyped-decorator]  # celery ships no types
     def batch(self: Task, stage_run_id: int, lane: int, ticket: int) -> None:

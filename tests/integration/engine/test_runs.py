@@ -7,6 +7,8 @@ import pytest
 from pipeline.core.errors import LiveRunError
 from pipeline.core.states import ItemStatus, RunStatus, StageRunStatus
 from pipeline.db.session import Database
+from pipeline.engine import executor
+from pipeline.engine.outcomes import GoOn
 from pipeline.models import Decision
 from pipeline.services import runs
 from tests.support.worlds import make_world
@@ -69,6 +71,16 @@ def test_a_limit_takes_the_least_tried_inputs_first(database: Database) -> None:
 
     assert [item.subject_id for item in world.items(run_id, 1)] == [1, 2]
     assert [item.status for item in world.items(run_id, 1)] == [ItemStatus.DONE] * 2
+
+
+def test_an_admission_tells_of_its_lanes_once(database: Database, lanes: int) -> None:
+    world = make_world(database, settings={**ALL, "stages.1.batch_size": "1"})
+    world.keywords(["fine 1", "fine 2", "fine 3"])
+    stage_run_id = world.stages(world.start())[1].id
+
+    outcomes = [executor.admit(database, stage_run_id) for _ in range(2)]
+
+    assert outcomes == [GoOn(lanes=lanes - 1), GoOn()]
 
 
 def test_a_stage_that_is_off_is_skipped_and_hands_over(database: Database) -> None:

@@ -7,6 +7,7 @@ from pipeline.core.catalog import STAGES
 from pipeline.engine import tasks
 from pipeline.engine.app import app
 from pipeline.engine.dispatch import Chain
+from pipeline.engine.outcomes import GoOn
 
 
 def test_every_stage_has_three_tasks_named_by_its_key() -> None:
@@ -20,6 +21,16 @@ def test_a_batch_goes_to_the_queue_that_the_catalog_says() -> None:
     routes = {stage.key: celeryconfig.task_routes[f"stages.{stage.key}.batch"]["queue"] for stage in STAGES}
 
     assert routes == {stage.key: stage.queue for stage in STAGES}
+
+
+def test_the_lanes_beside_the_first_are_sent_as_soon_as_they_are_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Chain] = []
+    monkeypatch.setattr("pipeline.engine.executor.admit", lambda _database, _id: GoOn(lanes=2))
+    monkeypatch.setattr("pipeline.engine.dispatch.publish", lambda chains: sent.extend(chains) or len(sent))
+
+    app.tasks["stages.tasks_to_content.admit"].apply(args=(7,))
+
+    assert sent == [Chain(7, "tasks_to_content", admitted=True, lane=number, ticket=0) for number in (2, 3)]
 
 
 @pytest.mark.parametrize(
