@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 
 from pipeline.contract import AnswerRejected, Message, Produced, Question, Stage, Subjects
 from pipeline.core.answers import Answer, Many
+from pipeline.core.html import plain_line
 from pipeline.core.normal import keyword_key, title_key
 from pipeline.core.prompts import data_message, render, site_data
 from pipeline.core.refusals import is_refusal
 from pipeline.core.states import ClusterStatus, move
-from pipeline.core.words import nearest_by_words, one_line, stand_in
+from pipeline.core.words import nearest_by_words, stand_in
 from pipeline.models import Cluster, Content, Idea, IdeaKeyword, Keyword, Site
 from pipeline.models.inserting import insert_missing
 
@@ -139,11 +140,11 @@ def _new_proposals(session: Session, site: Site, answer: IdeasAnswer) -> list[_P
 
 
 def _proposal(idea: IdeaAnswer) -> _Proposal | None:
-    title = one_line(idea.title, _TITLE_LENGTH)
+    title = plain_line(idea.title, _TITLE_LENGTH)
     normalised_title = title_key(title)
-    headings = (one_line(heading, _HEADING_LENGTH) for heading in idea.outline[: _HEADINGS * 2])
+    headings = (plain_line(heading, _HEADING_LENGTH) for heading in idea.outline[: _HEADINGS * 2])
     outline = [heading for heading in dict.fromkeys(headings) if heading][:_HEADINGS]
-    angle = one_line(idea.angle, _ANGLE_LENGTH)
+    angle = plain_line(idea.angle, _ANGLE_LENGTH)
     unfinished = stand_in("\n".join([title, *outline])) or any(map(is_refusal, (title, angle, *outline)))
     if not normalised_title or len(normalised_title) > _KEY_LENGTH or not outline or unfinished:
         return None

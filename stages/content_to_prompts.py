@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.contract import AnswerRejected, Message, Produced, Question, Stage, Subjects
 from pipeline.core.answers import Answer, Many
-from pipeline.core.html import read
+from pipeline.core.html import plain_line, read
 from pipeline.core.normal import title_key
 from pipeline.core.prompts import data_message, render, site_data
 from pipeline.core.refusals import is_refusal
@@ -149,7 +149,7 @@ def _in_article(headings: Sequence[str], answers: Sequence[InArticleAnswer]) -> 
 
 def _heading(by_key: dict[str, str], named: str) -> str | None:
     """The heading that is meant: the very one, else one that is nearly the same."""
-    wanted = title_key(one_line(named, _PLACE_LENGTH))
+    wanted = title_key(plain_line(named, _PLACE_LENGTH))
     if wanted in by_key:
         return by_key[wanted]
     nearest = process.extractOne(wanted, list(by_key), scorer=fuzz.ratio, score_cutoff=_ALIKE)
@@ -157,8 +157,8 @@ def _heading(by_key: dict[str, str], named: str) -> str | None:
 
 
 def _picture(place: str, answer: FeaturedAnswer | InArticleAnswer, *, shows: str) -> _Picture | None:
-    prompt = one_line(answer.prompt, _PROMPT_LENGTH)
-    alt_text = one_line(answer.alt_text, _ALT_LENGTH)
+    prompt = plain_line(answer.prompt, _PROMPT_LENGTH)
+    alt_text = plain_line(answer.alt_text, _ALT_LENGTH)
     if not alt_text or stand_in(alt_text) or is_refusal(alt_text):
         alt_text = one_line(shows, _ALT_LENGTH)
     return None if not prompt or stand_in(prompt) or is_refusal(prompt) else _Picture(place, prompt, alt_text)

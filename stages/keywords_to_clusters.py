@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 
 from pipeline.contract import AnswerRejected, Message, Produced, Question, Stage, Subjects
 from pipeline.core.answers import Answer, Many
+from pipeline.core.html import plain_line
 from pipeline.core.normal import keyword_key, title_key
 from pipeline.core.prompts import data_message, render, site_data
 from pipeline.core.refusals import is_refusal
 from pipeline.core.states import ClusterStatus, KeywordStatus, move
-from pipeline.core.words import nearest_by_words, one_line, stand_in
+from pipeline.core.words import nearest_by_words, stand_in
 from pipeline.models import Cluster, Keyword
 from pipeline.models.inserting import insert_missing
 
@@ -132,7 +133,7 @@ def _placements(
     proposed: dict[str, ClusterAnswer] = {}
     placed: dict[str, str] = {}
     for cluster in answer.clusters:
-        cluster_key = title_key(one_line(cluster.name, _NAME_LENGTH))[:_KEY_LENGTH]
+        cluster_key = title_key(plain_line(cluster.name, _NAME_LENGTH))[:_KEY_LENGTH]
         if not cluster_key or stand_in(cluster.name[:_NAME_LENGTH]) or is_refusal(cluster.name):
             continue
         for text in cluster.keywords:
@@ -167,7 +168,7 @@ def _row(subjects: Subjects[Keyword], cluster_key: str, cluster: ClusterAnswer) 
     return {
         "account_id": subjects.site.account_id,
         "site_id": subjects.site.id,
-        "name": one_line(cluster.name, _NAME_LENGTH),
+        "name": plain_line(cluster.name, _NAME_LENGTH),
         "normalised": cluster_key,
-        "description": one_line(cluster.description, _DESCRIPTION_LENGTH),
+        "description": plain_line(cluster.description, _DESCRIPTION_LENGTH),
     }

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from pipeline.contract import AnswerRejected, Message, Produced, Question, Stage, Subjects
 from pipeline.core.answers import Answer, Many
-from pipeline.core.html import Body, UnusableBodyError, read, sanitised
-from pipeline.core.normal import display_text, keyword_key, title_key
+from pipeline.core.html import Body, UnusableBodyError, plain_line, read, sanitised
+from pipeline.core.normal import keyword_key, title_key
 from pipeline.core.prompts import data_message, render, site_data
 from pipeline.core.refusals import is_refusal
 from pipeline.core.states import ContentTaskStatus, move
@@ -99,8 +99,8 @@ class TasksToContent(Stage[ContentTask, ArticleAnswer]):
             title=article.title,
             normalised_title=article.normalised_title,
             slug=_free_slug(session, site, _slug(answer, fallback=f"article-{task.id}")),
-            meta_title=one_line(answer.meta_title, _META_TITLE_LENGTH) or one_line(article.title, _META_TITLE_LENGTH),
-            meta_description=one_line(answer.meta_description, _META_DESCRIPTION_LENGTH)
+            meta_title=plain_line(answer.meta_title, _META_TITLE_LENGTH) or one_line(article.title, _META_TITLE_LENGTH),
+            meta_description=plain_line(answer.meta_description, _META_DESCRIPTION_LENGTH)
             or one_line(article.excerpt, _META_DESCRIPTION_LENGTH),
             excerpt=article.excerpt,
             body_html=article.body_html,
@@ -123,16 +123,16 @@ def _article(answer: ArticleAnswer, *, min_words: int) -> _Article:
         raise AnswerRejected(error.message) from None
     body = read(body_html)
     # Too long is a fault, not a cut: a headline without its end is none.
-    title = display_text(answer.title[: _TITLE_LENGTH * 4])
+    title = plain_line(answer.title, _TITLE_LENGTH * 4)
     article = _Article(
         title=title,
         normalised_title=title_key(title),
-        excerpt=one_line(answer.excerpt, _EXCERPT_LENGTH),
+        excerpt=plain_line(answer.excerpt, _EXCERPT_LENGTH),
         body_html=body_html,
         body=body,
         word_count=count_words(body.text),
     )
-    meta = f"{one_line(answer.meta_title, 1_000)}\n{one_line(answer.meta_description, 1_000)}"
+    meta = f"{plain_line(answer.meta_title, 1_000)}\n{plain_line(answer.meta_description, 1_000)}"
     faults = _faults(article, meta=meta, min_words=min_words)
     if faults:
         raise AnswerRejected(" ".join(faults))
@@ -174,7 +174,7 @@ def _refuse_taken_title(session: Session, site: Site, article: _Article) -> None
 def _slug(answer: ArticleAnswer, *, fallback: str) -> str:
     """The slug that was asked for, else one of the title; of letters, figures and hyphens."""
     for text in (answer.slug, answer.title):
-        slug = slugify(one_line(text, _SLUG_LENGTH), max_length=_SLUG_LENGTH, word_boundary=True)
+        slug = slugify(plain_line(text, _SLUG_LENGTH), max_length=_SLUG_LENGTH, word_boundary=True)
         if slug:
             return slug
     return fallback
@@ -197,7 +197,7 @@ def _tags(texts: list[str]) -> list[str]:
     """The first ten that differ."""
     tags: dict[str, str] = {}
     for text in texts[: _TAGS * 10]:
-        tag = one_line(text, _TAG_LENGTH)
+        tag = plain_line(text, _TAG_LENGTH)
         if tag:
             tags.setdefault(keyword_key(tag), tag)
     return list(tags.values())[:_TAGS]

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from pipeline.core.capabilities import Capabilities
 from pipeline.core.errors import PipelineError
+from pipeline.core.words import one_line
 
+_MOST_CHARACTERS: Final = 1_000
 Role = Literal["system", "user", "assistant"]
 Finish = Literal["stop", "length", "refusal", "filter", "other"]
 
@@ -94,6 +96,10 @@ class Provider(Protocol):
 
 class ProviderError(PipelineError):
     """The AI provider did not answer the question."""
+
+    def __init__(self, message: str | None = None) -> None:
+        """What a provider says is a stranger's text: one line that rows can keep, no megabytes."""
+        super().__init__(None if message is None else one_line(message, _MOST_CHARACTERS))
 
 
 class RequestRefusedError(ProviderError):

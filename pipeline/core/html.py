@@ -16,6 +16,7 @@ import nh3
 from pipeline.core.errors import PipelineError
 from pipeline.core.fences import unfenced
 from pipeline.core.normal import display_text, visible
+from pipeline.core.words import one_line
 
 #: Characters.
 MAX_LENGTH = 400_000
@@ -41,6 +42,14 @@ _LOCAL_NAMES = (
 #: An open one of these is repeated in every paragraph that follows, up to three times, but any number of times where
 #: attributes tell them apart: 10,000 tags become gigabytes. None of the attributes is kept anyway.
 _FORMATTING = re.compile(r"<(b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)[\s/][^>]*>", re.IGNORECASE)
+
+#: Tags that models put into texts of one line. Where such a text is shown they would be words, or, on a site that takes
+#: it for HTML, run. Names that an article may be about (title, table, h2 and so on) are left alone.
+_LOOSE_TAG = re.compile(
+    r"</?(?:a|b|base|br|button|div|em|embed|font|form|i|iframe|img|input|link|math|meta|object|p|script|small|span|strong"
+    r"|style|sub|sup|svg|u|video|audio|details|marquee)\b[^<>]*>",
+    re.IGNORECASE,
+)
 
 
 class UnusableBodyError(PipelineError):
@@ -81,6 +90,13 @@ def sanitised(body: str) -> str:
             f"The body's tags are nested {depth} deep; at most {MAX_DEPTH} are allowed. Close them."
         )
     return cleaned
+
+
+def plain_line(text: str, limit: int) -> str:
+    """Return a model's text of one line as it is stored: `one_line` without stray markup."""
+    # Twice: what is taken out may have stood inside another one.
+    bare = _LOOSE_TAG.sub("", _LOOSE_TAG.sub("", visible(text[: limit * 8])))
+    return one_line(bare, limit)
 
 
 @dataclass

@@ -24,8 +24,8 @@ from pipeline.core.image_ends import without_trailer
 _EXTENSIONS = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
 _FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 _MOST_BYTES = 30_000_000
-#: Decoded, a pixel takes four bytes.
-_MOST_PIXELS = 20_000_000
+#: A pixel takes four bytes, and decoders keep it up to six times.
+_MOST_PIXELS = 12_000_000
 _LEAST_SIDE = 64
 _MOST_SIDE = 10_000
 _NO_IMAGE = "The bytes are no PNG, JPEG or WebP image that can be read. Draw it again."

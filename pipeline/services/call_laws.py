@@ -1,4 +1,4 @@
-"""Owns the laws between calls and the entries of the ledger: what was answered was charged, once, and no other.
+"""Owns the laws of calls and the entries of the ledger: what was answered was charged, once, and flagged as it was.
 
 Never: the sentences; `invariants` has those, and all other laws.
 """
@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Select, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, String, case, cast, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
+from pipeline.core.call_flags import CallFlag
 from pipeline.core.states import CallStatus
 from pipeline.models import AiCall, CreditEntry
+from pipeline.models.credits import FLAGGED
 
 CALL_IS_SETTLED = AiCall.status == CallStatus.SETTLED
 Rows: TypeAlias = Select[*tuple[Any, ...]]
@@ -85,3 +87,26 @@ def wrong_answers(window: Window) -> Rows:
         .where((CALL_IS_SETTLED & AiCall.answer.is_(None)) | (~CALL_IS_SETTLED & unbilled), window.holds(AiCall.id))
         .order_by(AiCall.id)
     )
+
+
+def wrong_flags(window: Window) -> Rows:
+    """Calls flagged as what they cannot have been: only what was answered is wasted, only what was given up is late."""
+    of_answered = or_(*(has(flag) for flag in (CallFlag.WASTED, CallFlag.OVERRUN, CallFlag.USAGE_MISSING)))
+    is_wrong = or_(
+        ~CALL_IS_SETTLED & of_answered,
+        (AiCall.status != CallStatus.LOST) & has(CallFlag.LATE),
+        (AiCall.charged_amount != AiCall.held_amount) & has(CallFlag.OVERRUN),
+    )
+    flags = cast(AiCall.flags, String)
+    return (
+        select(AiCall.id, AiCall.status, flags.label("flags"))
+        .where(FLAGGED, is_wrong, window.holds(AiCall.id))
+        .order_by(AiCall.id)
+    )
+
+
+def has(flag: CallFlag) -> ColumnElement[bool]:
+    """Whether a call is flagged so; `lost` is how it ended."""
+    if flag is CallFlag.LOST:
+        return AiCall.status == CallStatus.LOST
+    return cast(AiCall.flags, String).contains(f'"{flag.value}"', autoescape=True)

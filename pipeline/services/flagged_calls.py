@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, case, cast, func, select
+from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session
 
 from pipeline.core.call_flags import CallFlag
 from pipeline.core.money import credit_string, dollar_string
-from pipeline.core.states import CallStatus
 from pipeline.models import AiCall
 from pipeline.models.credits import FLAGGED
+from pipeline.services.call_laws import has
 from pipeline.services.cost_reports import Period, Report, ReportBy, cost_report
 
 _SUMS = {
@@ -81,7 +81,7 @@ def flagged_calls(session: Session, *, account_id: int | None, period: Period) -
 def _statement(account_id: int | None, period: Period) -> Select[Any]:
     start, end = period.bounds
     sums = [
-        func.coalesce(func.sum(case((_has(flag), amount), else_=0)), 0).label(f"{flag}_{name}")
+        func.coalesce(func.sum(case((has(flag), amount), else_=0)), 0).label(f"{flag}_{name}")
         for flag in CallFlag
         for name, amount in {"calls": 1, **_SUMS}.items()
     ]
@@ -91,12 +91,6 @@ def _statement(account_id: int | None, period: Period) -> Select[Any]:
     if account_id is not None:
         query = query.where(AiCall.account_id == account_id)
     return query.group_by(AiCall.is_testing).order_by(AiCall.is_testing)
-
-
-def _has(flag: CallFlag) -> ColumnElement[bool]:
-    if flag is CallFlag.LOST:
-        return AiCall.status == CallStatus.LOST
-    return cast(AiCall.flags, String).contains(f'"{flag.value}"', autoescape=True)
 
 
 def _line(flag: CallFlag, row: Any) -> FlaggedCalls:

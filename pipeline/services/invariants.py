@@ -217,6 +217,11 @@ _LAWS = (
     ),
     _Law(
         AiCall,
+        call_laws.wrong_flags,
+        "Call {id} is {status} and flagged {flags}: only answered calls are wasted, estimated or more than was held.",
+    ),
+    _Law(
+        AiCall,
         call_laws.wrong_charges,
         "Call {id} is {status} and owes {due} credits, but {number} entries charge {booked} for it.",
     ),

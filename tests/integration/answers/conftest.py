@@ -18,6 +18,16 @@ Made = Callable[..., tuple[World, Script]]
 @pytest.fixture
 def world_of(database: Database) -> Iterator[Made]:
     """Makes the world of one stage, and puts the real stages in the place of the counting ones."""
+    yield from _worlds(database)
+
+
+@pytest.fixture
+def sqlite_world_of(sqlite_database: Database) -> Iterator[Made]:
+    """`world_of` where what is asked is decided before any database is."""
+    yield from _worlds(sqlite_database)
+
+
+def _worlds(database: Database) -> Iterator[Made]:
     with ExitStack() as stack:
 
         def made(number: int, **settings: str) -> tuple[World, Script]:

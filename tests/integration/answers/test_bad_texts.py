@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.ai.port import TextReply
+from pipeline.ai.port import OutcomeUnknownError, ProviderError, QuotaExhaustedError, RequestRefusedError, TextReply
 from pipeline.core.states import RunStatus
 from tests.integration.answers.conftest import Made
 from tests.support.scripted import CHARGE, calls_of, good, said, statuses, subjects, told
@@ -162,4 +162,27 @@ def test_what_cannot_be_used_is_charged_and_flagged_asked_once_more_and_fails_it
     assert set(attention) == {"needs_attention"}
     assert better != "needs_attention"
     assert world.driver.status(run_id) is RunStatus.COMPLETED_WITH_ERRORS
+    world.assert_sound()
+
+
+@pytest.mark.parametrize(
+    ("error", "statuses_of_calls"),
+    [(RequestRefusedError, ["voided"]), (OutcomeUnknownError, ["lost"] * 3), (QuotaExhaustedError, ["voided"])],
+)
+def test_what_a_provider_says_of_an_error_is_kept_as_one_line_whatever_it_is(
+    world_of: Made, error: type[ProviderError], statuses_of_calls: list[str]
+) -> None:
+    world, script = world_of(2)
+    subjects(world, 2, [BAD])
+    script.write(BAD, *[error("bad\x00\ud800\u202e request\n" + "x" * 3_000_000)] * 3)
+
+    run_id = world.run()
+
+    calls = calls_of(world, run_id, 2)
+    assert [call.status.value for call in calls] == statuses_of_calls
+    [item] = world.items(run_id, 2)
+    reasons = [world.stages(run_id)[2].reason, item.error, *[call.error for call in calls]]
+    told_of = [reason for reason in reasons if reason and reason != "0 done, 1 failed"]
+    assert len(told_of) > len(calls)
+    assert [reason[:60] for reason in told_of if not reason.startswith("bad request x") or len(reason) > 3_000] == []
     world.assert_sound()

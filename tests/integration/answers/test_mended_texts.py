@@ -50,8 +50,8 @@ def _wrap(document: dict[str, Any], how: str) -> str:
 
 
 @pytest.mark.parametrize("how", ["a fence", "a bare fence", "a mark", "space", "on many lines", "escaped"])
-def test_good_json_is_taken_whatever_is_around_it(world_of: Made, how: str) -> None:
-    world, script = world_of(2)
+def test_good_json_is_taken_whatever_is_around_it(sqlite_world_of: Made, how: str) -> None:
+    world, script = sqlite_world_of(2)
     subjects(world, 2, [NAME])
     script.write(NAME, said(_wrap(good(2, NAME), how)))
 

@@ -56,9 +56,9 @@ TEXT_CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict
 
 
 @pytest.mark.parametrize("case", TEXT_CASES)
-def test_parameters_of_a_text_reach_the_wire_and_the_call(world_of: Made, case: str) -> None:
+def test_parameters_of_a_text_reach_the_wire_and_the_call(sqlite_world_of: Made, case: str) -> None:
     site, account, system, parameters = TEXT_CASES[case]
-    world, script = world_of(2)
+    world, script = sqlite_world_of(2)
     _saved(world, site=site, account=account, system=system)
     subjects(world, 2, [NAME])
     script.write(NAME, said(good(2, NAME)))
@@ -73,8 +73,8 @@ def test_parameters_of_a_text_reach_the_wire_and_the_call(world_of: Made, case: 
     )
 
 
-def test_what_a_model_cannot_do_is_not_sent_and_said_to_be_its_own(world_of: Made) -> None:
-    world, script = world_of(2)
+def test_what_a_model_cannot_do_is_not_sent_and_said_to_be_its_own(sqlite_world_of: Made) -> None:
+    world, script = sqlite_world_of(2)
     with world.database.transaction() as session:
         session.execute(update(AiModel).values(has_temperature=False, output_token_limit=700))
     subjects(world, 2, [NAME])
@@ -90,8 +90,8 @@ def test_what_a_model_cannot_do_is_not_sent_and_said_to_be_its_own(world_of: Mad
     assert (script.texts[0].temperature, script.texts[0].max_output_tokens) == (None, 700)
 
 
-def test_an_answer_that_the_money_shortens_says_so(world_of: Made) -> None:
-    world, script = world_of(2)
+def test_an_answer_that_the_money_shortens_says_so(sqlite_world_of: Made) -> None:
+    world, script = sqlite_world_of(2)
     subjects(world, 2, [NAME])
     script.write(NAME, said(good(2, NAME)), said(good(2, "garden spade again")))
     [first] = calls_of(world, world.run(), 2)
@@ -116,10 +116,10 @@ def test_an_answer_that_the_money_shortens_says_so(world_of: Made) -> None:
     ],
 )
 def test_parameters_of_an_image_reach_the_wire_and_the_call(
-    world_of: Made, site: Any, account: Any, sent: tuple[str, str], origins: tuple[str, str]
+    sqlite_world_of: Made, site: Any, account: Any, sent: tuple[str, str], origins: tuple[str, str]
 ) -> None:
     quality, style = sent
-    world, script = world_of(6)
+    world, script = sqlite_world_of(6)
     _saved(world, site=site, account=account, system={})
     subjects(world, 6, [NAME])
 
@@ -144,8 +144,10 @@ def test_parameters_of_an_image_reach_the_wire_and_the_call(
         ("false", "fake-gone", "fake-text", "system"),
     ],
 )
-def test_who_chose_the_model_is_kept(world_of: Made, use_testing: str, preferred: str, model: str, origin: str) -> None:
-    world, script = world_of(2, **{"stages.2.use_testing": use_testing})
+def test_who_chose_the_model_is_kept(
+    sqlite_world_of: Made, use_testing: str, preferred: str, model: str, origin: str
+) -> None:
+    world, script = sqlite_world_of(2, **{"stages.2.use_testing": use_testing})
     with world.database.transaction() as session:
         text = {"provider": "fake", "model_type": ModelType.TEXT, "tokens_per_credit": 100}
         now = world.driver.clock.at

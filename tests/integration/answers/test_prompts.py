@@ -56,8 +56,8 @@ def _asked(world: World, script: Script, number: int) -> tuple[str, dict[str, An
 
 
 @pytest.mark.parametrize("number", TEXT_STAGES)
-def test_what_was_imported_is_data_and_nothing_else(world_of: Made, number: int) -> None:
-    world, script = world_of(number)
+def test_what_was_imported_is_data_and_nothing_else(sqlite_world_of: Made, number: int) -> None:
+    world, script = sqlite_world_of(number)
     subjects(world, number, [NAME])
     _inject(world, number)
 
@@ -70,8 +70,8 @@ def test_what_was_imported_is_data_and_nothing_else(world_of: Made, number: int)
 
 
 @pytest.mark.parametrize("number", TEXT_STAGES)
-def test_every_text_stage_is_told_of_its_site(world_of: Made, number: int) -> None:
-    world, script = world_of(number)
+def test_every_text_stage_is_told_of_its_site(sqlite_world_of: Made, number: int) -> None:
+    world, script = sqlite_world_of(number)
     subjects(world, number, [NAME])
     site = {"language": "pt-BR", "audience": "Beginners", "tone": "warm", "author_profile": "A gardener of forty years"}
     world.settings({f"content.{name}": value for name, value in site.items()})
@@ -85,9 +85,9 @@ def test_every_text_stage_is_told_of_its_site(world_of: Made, number: int) -> No
 
 @pytest.mark.parametrize("number", TEXT_STAGES)
 def test_an_accounts_own_words_are_told_in_the_place_of_the_stages_and_the_data_stays(
-    world_of: Made, number: int
+    sqlite_world_of: Made, number: int
 ) -> None:
-    world, script = world_of(number)
+    world, script = sqlite_world_of(number)
     subjects(world, number, [NAME])
     with world.database.transaction() as session:
         prompts.save(

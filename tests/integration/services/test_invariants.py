@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -124,6 +125,22 @@ def test_charges_and_settled_calls_that_do_not_meet_are_told(
 ) -> None:
     with _faulty(database, fault) as session:
         assert violations(session) == sentence
+
+
+@pytest.mark.parametrize(
+    ("call_id", "flag"), [(2, "wasted"), (2, "usage_missing"), (3, "overrun"), (1, "late"), (4, "overrun")]
+)
+def test_a_flag_that_a_call_cannot_have_is_told(
+    database: Database, world: LedgerWorld, call_id: int, flag: str
+) -> None:
+    with database.transaction() as session:
+        ledger.settle(session, _open_call(session, world, 5), Settlement("answer", CREDIT, 1), now=NOW)
+    flagged = update(AiCall).where(AiCall.id == call_id).values(flags=[flag])
+
+    with _faulty(database, flagged) as session:
+        [told] = violations(session)
+
+    assert re.match(rf"Call {call_id} is \w+ and flagged \S+{flag}", told)
 
 
 @pytest.mark.parametrize("call_id", [1, 2], ids=["more than it was charged", "of a call that was lost"])

@@ -94,6 +94,21 @@ def test_an_owner_sees_what_calls_were_charged_and_not_what_they_cost(api: Api, 
     assert (found["first"], found["last"]) == ("2026-06-01", "2026-06-30")
 
 
+def test_calls_that_went_otherwise_are_told_and_what_they_cost_is_not(api: Api) -> None:
+    call_id = _call(api, api.mine, charge=CREDIT, cost=10**10)
+    with api.database.transaction() as session:
+        session.get_one(AiCall, call_id).flags = ["usage_missing", "wasted"]
+
+    mine, all_of_it = _report(api, "model")["flagged"], _report(api, "model", role=Role.PLATFORM_ADMIN)["flagged"]
+
+    assert [(line["flag"], line["testing"], line["calls"], line["credits_charged"]) for line in mine] == [
+        ("usage_missing", False, 1, "1"),
+        ("wasted", False, 1, "1"),
+    ]
+    assert {line["cost_usd"] for line in mine} == {None}
+    assert {line["cost_usd"] for line in all_of_it} == {"0.01"}
+
+
 @pytest.mark.parametrize(("by", "query"), [("account", {}), ("model", {"everybody": True})])
 def test_what_is_about_other_accounts_takes_whoever_runs_the_installation(
     sqlite_api: Api, by: str, query: dict[str, Any]

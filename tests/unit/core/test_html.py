@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.core.html import MAX_LENGTH, MAX_TAGS, UnusableBodyError, is_public_link, read, sanitised
+from pipeline.core.html import MAX_LENGTH, MAX_TAGS, UnusableBodyError, is_public_link, plain_line, read, sanitised
+from pipeline.core.words import one_line
 
 
 def test_structure_is_kept() -> None:
@@ -136,3 +137,22 @@ def test_tags_told_apart_by_attributes_do_not_multiply() -> None:
     body = "".join(f"<i id={n}><p>x" for n in range(2_400)) + "<i " * 100
 
     assert len(sanitised(body)) < MAX_LENGTH
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("Choose <b>a</b> spade", "Choose a spade"),
+        ("<script>alert(1)</script>Spades", "alert(1)Spades"),
+        ('Spades <img src="https://tracker.example/p.gif" onerror=x()>', "Spades"),
+        ("<scr<script>ipt>alert(1)</script>", "alert(1)"),
+        ("<scr\u200bipt>x", "x"),
+        ("How to use <h2> and <title>", "How to use <h2> and <title>"),
+        ("a < b, vector<int>", "a < b, vector<int>"),
+        ("<p>\u200b</p>", ""),
+        ("<b " * 100_000, "<b " * 100_000),
+    ],
+)
+@pytest.mark.timeout(5)
+def test_a_line_has_no_stray_markup(text: str, line: str) -> None:
+    assert plain_line(text, 60) == one_line(line, 60)
