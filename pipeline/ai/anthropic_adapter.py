@@ -53,6 +53,10 @@ class AnthropicProvider:
             http_client=client(),
         )
 
+    def close(self) -> None:
+        """Give up its connections; it is asked no more."""
+        self._client.close()
+
     def complete_text(self, request: TextRequest) -> TextReply:
         """Ask for one message. Raises a `ProviderError`."""
         asked, speaker = _body(request), replace(self._speaker, model=request.model)

@@ -52,6 +52,10 @@ class OpenAIProvider:
         # The SDK looks into the environment for them; nothing but the provider's record counts.
         self._client.organization = self._client.project = None
 
+    def close(self) -> None:
+        """Give up its connections; it is asked no more."""
+        self._client.close()
+
     def complete_text(self, request: TextRequest) -> TextReply:
         """Ask for one chat completion. Raises a `ProviderError`."""
         asked, speaker = _text_body(request), replace(self._speaker, model=request.model)

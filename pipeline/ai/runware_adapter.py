@@ -44,6 +44,10 @@ class RunwareProvider:
         if api_key:
             self._client.headers["authorization"] = f"Bearer {api_key}"
 
+    def close(self) -> None:
+        """Give up its connections; it is asked no more."""
+        self._client.close()
+
     def complete_text(self, request: TextRequest) -> TextReply:
         """Runware is asked for images only: NoAdapterError."""
         raise NoAdapterError(f"{self.name} is asked for images only ({request.model}). Choose another provider.")

@@ -21,10 +21,12 @@ from pipeline.cli import (
     installation,
     keys,
     keywords,
+    model_catalogue,
     models,
     notifications,
     processes,
     prompts,
+    provider_tests,
     providers,
     publishing,
     report,
@@ -119,8 +121,11 @@ _group("api-keys", api_keys.app, "API keys of an account: create, list, rotate, 
 _group("users", users.app, "People of an account: add, list, disable, enable, password, role, sites.")
 _group("account-settings", defaults.of_account, "What an account decides for its sites: show, set.")
 _group("system-settings", defaults.of_system, "What the system decides for all accounts: show, set.")
-_group("models", models.app, "Models that may be asked, with cost and price: list, set, retire.")
-_group("providers", providers.app, "Providers of models, payments, e-mail: list, set.")
+_group("models", models.app, "Models that may be asked, with cost and price: list, set, retire; a catalogue.")
+models.app.command("catalogue")(model_catalogue.list_all)
+models.app.command("add-from-catalogue")(model_catalogue.add)
+_group("providers", providers.app, "Providers of models, payments, e-mail: list, set, test.")
+providers.app.command("test")(provider_tests.check)
 _group("keys", keys.app, "Keys that secrets are encrypted with: rotate.")
 _group("notifications", notifications.app, "What an account was told: list, mark as read.")
 _group("webhooks", webhooks.app, "Addresses that notifications are posted to: add, list, remove, test; what arrived.")

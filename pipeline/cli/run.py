@@ -12,12 +12,13 @@ from sqlalchemy.orm import Session
 
 from pipeline.cli.edge import account_of, load_stages, ready_database
 from pipeline.cli.failures import INTERRUPTED
+from pipeline.cli.forecast import tell_forecast
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, SiteArgument
 from pipeline.cli.output import document, note, say
 from pipeline.cli.stacks import Workforce
 from pipeline.cli.watch import watch
 from pipeline.config import config
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import Fault, InvalidValueError, PipelineError
 from pipeline.core.states import RunStatus
 from pipeline.db.session import Database
 from pipeline.services import runs, sites
@@ -28,6 +29,10 @@ GOOD: Final = (RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_ERRORS)
 
 WaitOption = Annotated[
     bool, typer.Option("--wait", help="Show its progress until it ends; exit 1 unless it completes.")
+]
+
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Spend and start nothing: say what it would do, cost and last.")
 ]
 
 
@@ -43,15 +48,21 @@ def run(
     site: SiteArgument,
     *,
     wait: WaitOption = False,
+    dry_run: DryRunOption = False,
     account: AccountOption = DEFAULT_ACCOUNT,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a site through the seven stages.
+    """Run a site through the seven stages, or with --dry-run only say what that would do, cost and last.
 
     Without --wait the run is accepted and done by the stack that runs, or by the next one. With it, a stack is started
     for as long as the run takes where none is running.
     """
     load_stages()
+    if dry_run:
+        if wait:
+            raise InvalidValueError([Fault("--dry-run", "it starts nothing to wait for. Leave one of the two out.")])
+        tell_forecast(site, account=account, as_json=as_json)
+        return
 
     def start(session: Session, now: datetime) -> Started:
         row = sites.find_site(session, account_of(session, account).id, site)

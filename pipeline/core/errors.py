@@ -93,5 +93,14 @@ class NotReadyError(PipelineError):
     """The installation is not ready."""
 
 
+class PreflightError(NotReadyError):
+    """A run could not ask all that it would have to; nothing was spent."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        """Take everything that is missing at once; each sentence says of which stage it is."""
+        self.faults: tuple[Fault, ...] = tuple(faults)
+        super().__init__("\n".join(fault.message for fault in faults))
+
+
 class TransitionError(PipelineError):
     """A status may not change like that."""

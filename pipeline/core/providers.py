@@ -1,9 +1,11 @@
-"""Owns which providers the platform may be a customer of."""
+"""Owns which providers the platform may be a customer of, and what they make."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import Final
+
+from pipeline.core.catalog import ModelType
 
 
 class ProviderName(StrEnum):
@@ -25,5 +27,11 @@ class ProviderName(StrEnum):
 
 #: Those that have models.
 AI_PROVIDERS: Final = frozenset({ProviderName.OPENAI, ProviderName.ANTHROPIC, ProviderName.RUNWARE})
+#: What each of those can be asked for.
+MAKES: Final = {
+    ProviderName.OPENAI: frozenset({ModelType.TEXT, ModelType.IMAGE}),
+    ProviderName.ANTHROPIC: frozenset({ModelType.TEXT}),
+    ProviderName.RUNWARE: frozenset({ModelType.IMAGE}),
+}
 #: What is shown in the place of a key; sent back, it changes nothing.
 MASK: Final = "********"

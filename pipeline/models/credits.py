@@ -64,6 +64,7 @@ class AiCall(Base):
     __table_args__ = (
         status_check(CallStatus),
         CheckConstraint("(status = 'settled') = (answer IS NOT NULL)", name="answer"),
+        CheckConstraint("(step = 'test') = (stage_run_id IS NULL)", name="test"),
         CheckConstraint("charged_amount >= 0 AND charged_amount <= held_amount", name="charged"),
         Index("uq_ai_calls_key", "key", unique=True, sqlite_where=_SETTLED, postgresql_where=_SETTLED),
         Index("ix_ai_calls_open", "stage_run_id", "lane", sqlite_where=_OPEN, postgresql_where=_OPEN),
@@ -81,10 +82,11 @@ class AiCall(Base):
 
     id: Mapped[Id]
     account_id: Mapped[AccountId]
-    stage_run_id: Mapped[int] = mapped_column(BigId, ForeignKey("stage_runs.id"))
+    #: NULL: it tests a provider, for the platform.
+    stage_run_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("stage_runs.id"))
     #: Stage run, item set, step and prompt, hashed: a stored answer is not asked for again.
     key: Mapped[str] = mapped_column(String(64))
-    #: `ask` or `repair`.
+    #: `ask`, `repair`, or `test` of a provider.
     step: Mapped[str] = mapped_column(String(16))
     lane: Mapped[int]
     status: Mapped[CallStatus] = mapped_column(Status(CallStatus))

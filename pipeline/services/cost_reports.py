@@ -41,7 +41,9 @@ MOST_DAYS: Final = 3_660
 MOST_ROWS: Final = 10_000
 _EARLIEST: Final = date(2000, 1, 1)
 _LATEST: Final = date(2999, 12, 31)
-_STAGE_NAMES: Final = {str(stage.number): stage.name for stage in STAGES}
+#: What the platform's own calls are called, in reports by model, stage and site.
+PROVIDER_TESTS: Final = "Provider tests"
+_STAGE_NAMES: Final = {"0": PROVIDER_TESTS} | {str(stage.number): stage.name for stage in STAGES}
 
 
 class ReportBy(StrEnum):
@@ -250,17 +252,20 @@ def _grouping(
     """Key and name of a row, and where they are read."""
     rows: Select[Any] = select().select_from(moves)
     if by is ReportBy.MODEL:
-        return moves.c.model, moves.c.model, rows
+        model = case((moves.c.stage_run_id.is_(None), PROVIDER_TESTS), else_=moves.c.model)
+        return model, model, rows
     if by is ReportBy.DAY:
         day = _day(session, moves.c.at)
         return day, day, rows
     if by is ReportBy.ACCOUNT:
         return Account.id.expression, Account.name.expression, rows.join(Account, Account.id == moves.c.account_id)
-    rows = rows.join(StageRun, StageRun.id == moves.c.stage_run_id)
+    # Tests of providers belong to no stage and no site: they are a line of their own.
+    rows = rows.outerjoin(StageRun, StageRun.id == moves.c.stage_run_id)
     if by is ReportBy.STAGE:
-        return StageRun.number.expression, StageRun.number.expression, rows
-    rows = rows.join(Run, Run.id == StageRun.run_id).join(Site, Site.id == Run.site_id)
-    return Site.id.expression, Site.name.expression, rows
+        number = func.coalesce(StageRun.number, 0)
+        return number, number, rows
+    rows = rows.outerjoin(Run, Run.id == StageRun.run_id).outerjoin(Site, Site.id == Run.site_id)
+    return func.coalesce(Site.id, 0), func.coalesce(Site.name, PROVIDER_TESTS), rows
 
 
 def _day(session: Session, at: ColumnElement[Any]) -> ColumnElement[Any]:

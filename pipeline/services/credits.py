@@ -139,7 +139,7 @@ def settle_and_open(
 def open_call(session: Session, new: Mapping[str, Any]) -> CallHandle:
     """Write a call whose hold was granted."""
     call_id = statements.open_call(session, new)
-    return CallHandle(call_id, new["account_id"], new["stage_run_id"], new["held_amount"])
+    return CallHandle(call_id, new["account_id"], new["stage_run_id"] or 0, new["held_amount"])
 
 
 def _billed(call: CallHandle, settlement: Settlement) -> tuple[statements.Bill, dict[str, Any]]:
@@ -236,13 +236,14 @@ class CallHandle:
 
     id: int
     account_id: int
+    #: 0: none, which no statement finds.
     stage_run_id: int
     held_ucr: int
 
     @classmethod
     def of(cls, row: AiCall) -> CallHandle:
         """The handle of a row."""
-        return cls(row.id, row.account_id, row.stage_run_id, row.held_amount)
+        return cls(row.id, row.account_id, row.stage_run_id or 0, row.held_amount)
 
 
 def _resolve(session: Session, call: CallHandle, status: CallStatus, error: str, now: datetime) -> bool:

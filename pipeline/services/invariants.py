@@ -91,7 +91,7 @@ def _differs(
     recorded: InstrumentedAttribute[int],
     *,
     amount: InstrumentedAttribute[int],
-    owner: InstrumentedAttribute[int],
+    owner: InstrumentedAttribute[Any],
     where: ColumnElement[bool] | None = None,
 ) -> Callable[[Window], Rows]:
     """Rows whose `recorded` is not the sum of `amount` over the rows they own: id, recorded, summed."""

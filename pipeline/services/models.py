@@ -16,6 +16,15 @@ from pipeline.core.pricing import ImagePrice, Price
 from pipeline.models import AiModel, SystemAiSettings
 
 
+class NoPriceError(NotReadyError):
+    """The model has no price, and nothing is asked without one."""
+
+    def __init__(self, price: Price, message: str) -> None:
+        """Take what there is of its price: whose model it is."""
+        self.price = price
+        super().__init__(message)
+
+
 def price_for(session: Session, model_type: ModelType, *, use_testing: bool, preferred: str | None = None) -> Price:
     """The price of the active testing model of that type, or of the live one. NotReadyError: none, or no price.
 
@@ -36,9 +45,10 @@ def price_for(session: Session, model_type: ModelType, *, use_testing: bool, pre
     price = price_of(model, credit_value_usd=credit_value_usd)
     if not price.known:
         unit = "tokens per credit" if model_type is ModelType.TEXT else "credits per image"
-        raise NotReadyError(
+        raise NoPriceError(
+            price,
             f"The {role} {model_type} model {model.display_name!r} has no price, and nothing is asked without one. "
-            f"Set its {unit}, or mark it as free: igny8 models set {model.name} --{unit.replace(' ', '-')} N"
+            f"Set its {unit}, or mark it as free: igny8 models set {model.name} --{unit.replace(' ', '-')} N",
         )
     return price
 

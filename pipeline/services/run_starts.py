@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from pipeline.config import config
 from pipeline.contract import stage
 from pipeline.core import money
-from pipeline.core.catalog import STAGES, ModelType, StageDefinition
+from pipeline.core.catalog import STAGES, StageDefinition
 from pipeline.core.errors import LiveRunError, NotReadyError
 from pipeline.core.matrix import IMAGES_OFF, SiteSettings
 from pipeline.core.states import LIVE_RUNS, StageRunStatus
@@ -26,8 +26,8 @@ from pipeline.models.base import table_of
 from pipeline.models.inserting import insert_rows
 from pipeline.models.selecting import is_one_of, written_out
 from pipeline.services import decisions
-from pipeline.services import models as ai_models
 from pipeline.services import settings as site_settings
+from pipeline.services.preflight import Preflight
 from pipeline.services.settings import Frozen
 from pipeline.services.stage_runs import subject_table
 
@@ -67,6 +67,11 @@ def start_many(session: Session, wanted: Sequence[Wanted], *, origin: str, now: 
     verdicts = [known.verdict(each, origin=origin, now=now) for each in wanted]
     firsts = insert_runs(session, [verdict for verdict in verdicts if isinstance(verdict, Run)], now=now)
     return [_recorded(session, each, verdict, firsts, now=now) for each, verdict in zip(wanted, verdicts, strict=True)]
+
+
+def would_start(session: Session, wanted: Wanted, *, now: datetime) -> Run | Outcome:
+    """The run that `start_many` would make of it now, not inserted; or why there would be none."""
+    return _known(session, [wanted]).verdict(wanted, origin="manual", now=now)
 
 
 def live_runs(session: Session, site_ids: Sequence[int]) -> dict[int, int]:
@@ -116,45 +121,6 @@ def insert_runs(
     return {row.run_id: row.id for row in session.execute(due)}
 
 
-class PriceList:
-    """The prices of this moment, each read once."""
-
-    def __init__(self, session: Session) -> None:
-        """Nothing is read before it is asked for."""
-        self._session = session
-        self._seen: dict[tuple[ModelType, bool, str | None], dict[str, Any] | NotReadyError] = {}
-
-    def of(self, frozen: Frozen, *, only: Collection[str] | None = None) -> dict[str, Any]:
-        """A frozen price for each AI stage that may work; NotReadyError names every one that is missing."""
-        settings, prices, faults = frozen.settings, {}, []
-        for definition in STAGES:
-            model_type = stage(definition.key).definition.model_type
-            if model_type is None or not _may_ask(definition, settings, only):
-                continue
-            use_testing = bool(settings.stages[definition.number].use_testing)
-            preferred = None if use_testing else frozen.preferred_models.get(model_type.value)
-            found = self._price(model_type, use_testing=use_testing, preferred=preferred)
-            if isinstance(found, NotReadyError):
-                faults.append(f"{definition.name}: {found.message}")
-            else:
-                prices[str(definition.number)] = found
-        if faults:
-            raise NotReadyError("\n".join(faults))
-        return prices
-
-    def _price(
-        self, model_type: ModelType, *, use_testing: bool, preferred: str | None
-    ) -> dict[str, Any] | NotReadyError:
-        key = model_type, use_testing, preferred
-        if key not in self._seen:
-            try:
-                price = ai_models.price_for(self._session, model_type, use_testing=use_testing, preferred=preferred)
-                self._seen[key] = price.as_json()
-            except NotReadyError as error:
-                self._seen[key] = error
-        return self._seen[key]
-
-
 @dataclass(frozen=True)
 class _Known:
     """What was read about the sites that runs are asked for."""
@@ -164,7 +130,7 @@ class _Known:
     #: Sites with an input for a stage that may work.
     fed: Collection[int]
     available: Mapping[int, int]
-    prices: PriceList
+    preflight: Preflight
 
     def verdict(self, wanted: Wanted, *, origin: str, now: datetime) -> Run | Outcome:
         """The run to insert, or why there is none."""
@@ -177,7 +143,7 @@ class _Known:
             return Started(None, None, NOTHING_WAITS)
         frozen = self.frozen[site.id]
         try:
-            prices = self.prices.of(frozen)
+            prices = self.preflight.prices(frozen)
         except NotReadyError as error:
             return error
         told = {"origin": origin, "scheduled_for": wanted.scheduled_for, "created_at": now}
@@ -185,14 +151,14 @@ class _Known:
 
 
 def _known(session: Session, wanted: Sequence[Wanted]) -> _Known:
-    live, prices = live_runs(session, [each.site.id for each in wanted]), PriceList(session)
+    live, preflight = live_runs(session, [each.site.id for each in wanted]), Preflight(session)
     free = [each for each in wanted if each.site.id not in live]
     try:
         frozen = site_settings.freeze(session, [each.row for each in free])
     except NotReadyError as error:
-        return _Known(live, error, (), {}, prices)
+        return _Known(live, error, (), {}, preflight)
     fed = _sites_with_input(session, {site_id: found.settings for site_id, found in frozen.items()})
-    return _Known(live, frozen, fed, available_ucr(session, {each.site.account_id for each in free}), prices)
+    return _Known(live, frozen, fed, available_ucr(session, {each.site.account_id for each in free}), preflight)
 
 
 def _sites_with_input(session: Session, settings: Mapping[int, SiteSettings]) -> set[int]:
@@ -214,12 +180,6 @@ def _may_take(definition: StageDefinition, settings: SiteSettings) -> bool:
     off, needed = settings.off_reason(definition.number), stage(definition.key).needed_setting
     unfunded = definition.has_ai and not settings.stages[definition.number].budget_pct
     return off in {None, IMAGES_OFF} and not (unfunded and off is None) and (needed is None or needed.is_on(settings))
-
-
-def _may_ask(definition: StageDefinition, settings: SiteSettings, only: Collection[str] | None) -> bool:
-    if only is not None:
-        return definition.key in only
-    return settings.off_reason(definition.number) is None and bool(settings.stages[definition.number].budget_pct)
 
 
 def _stage_rows(run: Run, *, now: datetime, only: Collection[str] | None) -> list[dict[str, Any]]:

@@ -19,7 +19,8 @@ from pipeline.services import credits as ledger
 from pipeline.services import decisions, run_starts, sites
 from pipeline.services import settings as site_settings
 from pipeline.services.listing import Page, page
-from pipeline.services.run_starts import NOTHING_WAITS, PriceList, Started, Wanted
+from pipeline.services.preflight import Preflight
+from pipeline.services.run_starts import NOTHING_WAITS, Started, Wanted
 from pipeline.services.stage_runs import subject_table, waiting
 
 __all__ = ["NOTHING_WAITS", "Started", "count_waiting", "get_run", "list_runs", "live_run_id", "retry", "start"]
@@ -30,7 +31,7 @@ def start(
 ) -> Started:
     """Accept a run of the site, its settings, prices and available credits frozen.
 
-    LiveRunError while one is live; NotReadyError where a stage that is on has no model or no price. With nothing
+    LiveRunError while one is live; PreflightError names all that its stages would miss to ask. With nothing
     waiting there is no run, only a recorded decision.
     """
     sites.lock_site(session, site)
@@ -53,7 +54,7 @@ def retry(session: Session, run: Run, *, now: datetime) -> Started:
         raise LiveRunError(run.id)
     failed = _wait_again(session, run)
     frozen = site_settings.freeze(session, [site_settings.row_of(session, site)])[site.id]
-    prices = PriceList(session).of(frozen, only=failed)
+    prices = Preflight(session).prices(frozen, only=failed)
     available = ledger.balance(session, run.account_id).available_ucr
     told = {"origin": "retry", "retry_of": run.id, "created_at": now}
     again = run_starts.make_run(site, frozen, prices=prices, available=available, **told)

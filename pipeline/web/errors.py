@@ -22,6 +22,7 @@ from pipeline.core.errors import (
     NotFoundError,
     NotReadyError,
     PipelineError,
+    PreflightError,
     RefusedFileError,
     StaleError,
     TooManyRequestsError,
@@ -43,6 +44,7 @@ _STATUSES: Final[tuple[tuple[type[PipelineError], HTTPStatus], ...]] = (
     (StaleError, HTTPStatus.PRECONDITION_FAILED),
     (ConflictError, HTTPStatus.CONFLICT),
     (TransitionError, HTTPStatus.CONFLICT),
+    (PreflightError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (NotReadyError, HTTPStatus.CONFLICT),
     (InvalidValueError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (RefusedFileError, HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -83,7 +85,7 @@ def _pipeline_error(_: Request, error: Exception) -> Response:
     status = status_of(cast("PipelineError", error))
     headers: dict[str, str] = {}
     more: dict[str, Any] = {}
-    if isinstance(error, InvalidValueError):
+    if isinstance(error, InvalidValueError | PreflightError):
         more["faults"] = [{"field": fault.field, "message": fault.message} for fault in error.faults]
     if isinstance(error, LiveRunError):
         more["run_id"] = error.run_id

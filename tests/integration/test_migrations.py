@@ -19,7 +19,7 @@ from pipeline.core.roles import Role
 from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.db.migrate import SchemaState, _alembic, require_current, schema_state, upgrade
 from pipeline.db.session import Database
-from pipeline.models import Base, Publication, Site
+from pipeline.models import AiCall, Base, CreditEntry, Publication, Run, Site, StageRun
 from pipeline.services import accounts, api_keys
 from tests.support.builders import make_content, make_site
 from tests.support.postgres import PostgresServer
@@ -57,9 +57,15 @@ _A_MODEL = (
         "VALUES (1, 'm', 'M', 'p', 'text', true, false, true, false, 10, '{}')"
     ),
 )
+_A_CALL = (
+    "INSERT INTO ai_calls (account_id, stage_run_id, key, step, lane, status, held_amount, charged_amount, "
+    "cost_picodollars, price, parameters, flags, created_at) "
+    "VALUES (:account, :stage_run, 'k', :step, 1, 'dispatched', 0, 0, 0, '{}', '{}', '[]', '2026-11-04')"
+)
 _SETTINGS = "igny8_site_ai_automation_settings"
 #: Whatever revision the one of alerts follows.
 _BEFORE_ALERTS = str(ScriptDirectory.from_config(_alembic()).get_revision("0006").down_revision)
+_BEFORE_TESTS = str(ScriptDirectory.from_config(_alembic()).get_revision("0016").down_revision)
 _BEFORE_MODELS = str(ScriptDirectory.from_config(_alembic()).get_revision("0011").down_revision)
 
 
@@ -262,6 +268,45 @@ def test_calendar_moves_come_and_go_without_touching_what_is_there(empty: Databa
         assert "undo_records" not in inspected.get_table_names()
         assert "queue_position" not in {column["name"] for column in inspected.get_columns("contents")}
         assert connection.scalar(text("SELECT count(*) FROM calendar_slots")) == 1
+
+
+def test_calls_of_no_stage_run_come_and_go_and_the_books_of_others_stay(migrated: Database) -> None:
+    def add(step: str, stage_run_id: int | None) -> None:
+        values = {"account": account_id, "step": step, "stage_run": stage_run_id}
+        with migrated.engine.begin() as connection:
+            connection.execute(text(_A_CALL), values)
+
+    with migrated.transaction() as session:
+        site = make_site(session)
+        account_id = site.account_id
+        run = Run(account_id=account_id, site_id=site.id, status="completed", settings={}, prices={}, available=0)
+        session.add(run)
+        session.flush()
+        stage_run = StageRun(run_id=run.id, number=4, key="tasks_to_content")
+        session.add(stage_run)
+    add("ask", stage_run.id)
+    with migrated.transaction() as session:
+        call_id = session.scalars(select(AiCall.id)).one()
+        session.add(CreditEntry(account_id=account_id, kind="charge", amount=-1, key="charge:1", call_id=call_id))
+    add("test", None)
+    for step, of in (("ask", None), ("test", stage_run.id)):
+        with pytest.raises(IntegrityError):
+            add(step, of)
+
+    with migrated.engine.begin() as connection:
+        command.downgrade(_alembic(connection), _BEFORE_TESTS)
+    with pytest.raises(IntegrityError):
+        add("test", None)
+    upgrade(migrated)
+    add("test", None)
+
+    with migrated.reading() as session:
+        assert session.scalars(select(AiCall.step).order_by(AiCall.id)).all() == ["ask", "test"]
+        assert session.scalars(select(CreditEntry.call_id)).all() == [call_id]
+    if migrated.is_sqlite:
+        with migrated.engine.connect() as connection:
+            assert connection.scalars(text("PRAGMA integrity_check")).all() == ["ok"]
+            assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(migrated: Database) -> None:

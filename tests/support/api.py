@@ -91,7 +91,7 @@ class Tenant:
     @property
     def in_paths(self) -> dict[str, Any]:
         """Whatever may stand in a path: the ids, and what is none."""
-        return self.ids | {"version": 1, "position": 0, "stage": "tasks_to_content", "by": "model"}
+        return self.ids | {"version": 1, "position": 0, "stage": "tasks_to_content", "by": "model", "name": "offline"}
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ WRITERS: Mapping[str, Callable[[TextRequest], Answer]] = {
     "ideas": ideas,
     "article": article,
     "image_prompts": image_prompts,
+    "test": lambda _: {"works": True},
 }
 
 

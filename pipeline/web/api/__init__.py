@@ -14,15 +14,18 @@ from pipeline.web.api import (
     defaults,
     deliveries,
     exports,
+    forecasts,
     images,
     keywords,
     ledger,
     log_in,
+    model_catalogue,
     models,
     notifications,
     planning,
     preferences,
     prompts,
+    provider_tests,
     providers,
     reports,
     reviews,
@@ -42,8 +45,9 @@ ROUTERS: Final = tuple(
     part.router
     for part in (
         *(settings, runs, sites, content, calendar, reviews, calendar_actions, decisions, credit),
-        *(run_events, ledger, notifications, reports, webhooks, deliveries, prompts),
-        *(calendar_feed, log_in, users, api_keys, audit, models, providers, defaults, preferences),
+        *(run_events, forecasts, ledger, notifications, reports, webhooks, deliveries, prompts),
+        *(calendar_feed, log_in, users, api_keys, audit, defaults, preferences),
+        *(models, model_catalogue, providers, provider_tests),
         *(keywords, planning, site_changes, versions, images, exports),
     )
 )

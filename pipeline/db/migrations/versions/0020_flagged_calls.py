@@ -1,7 +1,7 @@
 """Calls that went otherwise than they should are found without looking at all others.
 
 Revision ID: 0020
-Revises: 0015
+Revises: 0016
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0020"
-down_revision = "0015"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 

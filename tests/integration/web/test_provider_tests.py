@@ -1,0 +1,73 @@
+"""Testing a provider, and the catalogue of models, over HTTP: for whoever runs the installation alone."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import func, select
+
+from pipeline.core.roles import Role
+from pipeline.models import AiCall
+from tests.support.api import Api
+
+PATH = "/api/v1/providers/offline/test"
+CATALOGUE = "/api/v1/models/catalogue"
+
+
+def test_a_provider_is_tested_and_the_test_is_a_call(api: Api) -> None:
+    headers = api.key(Role.PLATFORM_ADMIN)
+
+    cheapest = api.client.post(PATH, headers=headers)
+    chosen = api.client.post(PATH, json={"model": "offline-painter"}, headers=headers)
+
+    assert (cheapest.status_code, cheapest.json()["works"], cheapest.json()["error"]) == (200, True, None)
+    assert (chosen.json()["model"], chosen.json()["model_type"], chosen.json()["cost_usd"]) == (
+        "offline-painter", "image", "0.004",
+    )  # fmt: skip
+    with api.database.reading() as session:
+        calls = session.scalars(select(AiCall).order_by(AiCall.id)).all()
+    assert [call.id for call in calls] == [cheapest.json()["call_id"], chosen.json()["call_id"]]
+    assert {(call.account_id, call.step, call.charged_amount) for call in calls} == {(api.mine.account_id, "test", 0)}
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "status"),
+    [
+        ("stripe", None, 422),
+        ("openai", None, 409),
+        ("offline", {"model": "nobody"}, 404),
+        ("offline", {"model": ""}, 422),
+        ("offline", {"colour": "blue"}, 422),
+    ],
+)
+def test_what_cannot_be_tested_is_refused(sqlite_api: Api, name: str, body: object, status: int) -> None:
+    headers = sqlite_api.key(Role.PLATFORM_ADMIN)
+
+    answer = sqlite_api.client.post(f"/api/v1/providers/{name}/test", json=body, headers=headers)
+
+    assert answer.status_code == status
+    with sqlite_api.database.reading() as session:
+        assert session.scalar(select(func.count()).select_from(AiCall)) == 0
+
+
+def test_an_owner_may_neither_test_nor_add(sqlite_api: Api) -> None:
+    for method, path, body in (("POST", PATH, None), ("GET", CATALOGUE, None), ("POST", CATALOGUE, {"name": "x"})):
+        assert sqlite_api.client.request(method, path, json=body).status_code == 403
+
+
+def test_a_model_of_the_catalogue_is_listed_and_added_once(api: Api) -> None:
+    headers = api.key(Role.PLATFORM_ADMIN)
+    listed = api.client.get(CATALOGUE, params={"provider": "anthropic"}, headers=headers).json()["items"]
+
+    sent = {"name": listed[0]["name"], "is_default": True}
+    added = api.client.post(CATALOGUE, json=sent, headers=headers)
+    again = api.client.post(CATALOGUE, json=sent, headers=headers)
+
+    assert {model["provider"] for model in listed} == {"anthropic"}
+    assert {model["check"] for model in listed} == {"check against your provider's price list"}
+    assert (added.status_code, again.status_code) == (201, 409)
+    model = added.json()["model"]
+    assert (model["is_default"], added.json()["displaced"]) == (True, "offline-writer")
+    assert model["cost_per_1k_output"] == listed[0]["cost_per_1k_output"]
+    assert api.client.get(CATALOGUE, params={"provider": "acme"}, headers=headers).status_code == 422
+    now_listed = api.client.get(CATALOGUE, headers=headers).json()["items"]
+    assert [one["name"] for one in now_listed if one["is_added"]] == [sent["name"]]
