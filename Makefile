@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-all check up bench year lock
+.PHONY: setup demo test test-all stand-ins check up bench year lock
 
 setup: $(STAMP)
 
@@ -30,8 +30,12 @@ check: setup
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-all: setup
+test-all: setup stand-ins
 	$(BIN)/python -m pytest -n 2 --dist loadfile --all
+
+# Servers that stand in for AI providers, and Node.js to run them: from PyPI and npm into .tools/, pinned and hashed.
+stand-ins: setup
+	@$(BIN)/python -m tests.system.providers.install
 
 bench: setup
 	$(BIN)/python -m benchmarks

@@ -45,7 +45,7 @@ def tracked_texts() -> dict[str, str]:
         listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
         paths = [ROOT / name for name in listed.split("\0") if name]
     except (OSError, subprocess.CalledProcessError):
-        hidden = {".venv", ".git", ".igny8", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"}
+        hidden = {".venv", ".git", ".igny8", ".tools", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"}
         paths = [path for path in ROOT.rglob("*") if not hidden & set(path.relative_to(ROOT).parts)]
     return dict(_texts(paths))
 
