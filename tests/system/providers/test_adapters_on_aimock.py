@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import pytest
-from pipeline.core.capabilities import Capabilities
 
 from pipeline.ai.port import (
     KeyRefusedError,
@@ -22,6 +21,7 @@ from pipeline.ai.port import (
     ThrottledError,
     UnavailableError,
 )
+from pipeline.core.capabilities import Capabilities
 from tests.system.providers.adapters import Opened, opening
 from tests.system.providers.installation import KEY
 from tests.system.providers.questions import picture
