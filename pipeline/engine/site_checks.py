@@ -14,7 +14,8 @@ from pipeline.db.session import Database
 from pipeline.engine import articles
 from pipeline.engine.articles import Destination, Opener
 from pipeline.logs import get_logger
-from pipeline.services import site_health
+from pipeline.models import Site
+from pipeline.services import site_health, site_notes
 from pipeline.services.site_health import Check, Health
 from pipeline.sites.port import SiteError, SiteTarget, Standing
 
@@ -35,24 +36,26 @@ def check(
             return None
         destination = articles.destination(session, site_id, home=settings.home)
     try:
-        found = _found(open_target(destination), begun)
+        site = open_target(destination)
+        notes = site.check()
+        found = _found(site, begun)
     except SiteError as error:
         with database.transaction() as session:
             health = site_health.failed(session, begun, error.message, now=database.now())
         _log.warning("site_failing", site_id=site_id, error=error.message)
     else:
         with database.transaction() as session:
-            health = site_health.answered(session, begun, found, now=database.now())
+            health = site_health.answered(session, begun, found, notes=notes, now=database.now())
+            site_notes.save(session, session.get_one(Site, site_id), destination.notes.take_learnt(), content_id=None)
         _log.info("site_checked", site_id=site_id, articles=len(found), news=len(health.news) if health else None)
     return health
 
 
 def _found(site: SiteTarget, begun: Check) -> dict[int, Standing]:
     """How each article of the check stands; an article that never got a name at its site cannot be there."""
-    site.check()
     return {
         placement.publication_id: Standing.DELETED
         if placement.remote_id is None
-        else site.standing(placement.remote_id)
+        else site.standing(placement.remote_id, imprint=placement.imprint)
         for placement in begun.placements
     }

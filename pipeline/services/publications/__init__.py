@@ -4,6 +4,7 @@ Claim and end are two transactions with the site between them. A ticket ties the
 write, so a publisher that was thought dead writes nothing. Never: commits; talks to a site.
 """
 
+from pipeline.services.publications.ahead import make_due
 from pipeline.services.publications.claiming import claim
 from pipeline.services.publications.claims import Claim, Limits, Work
 from pipeline.services.publications.outcomes import (
@@ -11,6 +12,7 @@ from pipeline.services.publications.outcomes import (
     finalise,
     give_up,
     look_again,
+    renew,
     set_aside,
     taken_away,
     try_later,
@@ -26,9 +28,11 @@ __all__ = [
     "finalise",
     "give_up",
     "look_again",
+    "make_due",
     "of_content",
     "of_contents",
     "publish_now",
+    "renew",
     "set_aside",
     "taken_away",
     "try_later",

@@ -39,11 +39,12 @@ class FakeSite:
         self.stands = standing
         self.asked: list[str] = []
 
-    def check(self) -> None:
+    def check(self) -> list[str]:
         if self.failure is not None:
             raise self.failure
+        return []
 
-    def standing(self, remote_id: str) -> Standing:
+    def standing(self, remote_id: str, *, imprint: str | None) -> Standing:  # noqa: ARG002 - the shape of a target
         self.asked.append(remote_id)
         return self.stands
 
