@@ -6,6 +6,8 @@ Never: a transaction while the site is asked; a change at the site.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
@@ -17,11 +19,22 @@ from pipeline.logs import get_logger
 from pipeline.models import Site
 from pipeline.services import site_health, site_notes
 from pipeline.services.site_health import Check, Health
+from pipeline.sites import Login, SiteKind, target
 from pipeline.sites.port import SiteError, SiteTarget, Standing
 
 #: Articles that a check compares: its cost has a bound, however much was published.
 ARTICLES_A_CHECK: Final = 50
 _log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How a site would be reached."""
+
+    url: str
+    username: str
+    password: str = field(repr=False)
+    timezone: str
 
 
 def check(
@@ -49,6 +62,25 @@ def check(
             site_notes.save(session, session.get_one(Site, site_id), destination.notes.take_learnt(), content_id=None)
         _log.info("site_checked", site_id=site_id, articles=len(found), news=len(health.news) if health else None)
     return health
+
+
+def preflight(connection: Connection) -> Sequence[str]:
+    """Ask a site, before anything is saved, whether it could take an article; what a person should know all the same.
+
+    SiteRefusedError and SiteUnavailableError say why it could not.
+    """
+    settings = config()
+    login = Login(
+        username=connection.username,
+        password=connection.password,
+        key="preflight",
+        timeout_seconds=float(settings.site_timeout_seconds),
+        allow_private=settings.allow_private_sites,
+    )
+    site = target(
+        SiteKind.SITE, site_name="", timezone=connection.timezone, base_url=connection.url.strip(), login=login
+    )
+    return site.check()
 
 
 def _found(site: SiteTarget, begun: Check) -> dict[int, Standing]:

@@ -26,6 +26,7 @@ from pipeline.models import (
     Publication,
     Site,
     SiteCalendar,
+    SiteNote,
     SyncEvent,
     UndoRecord,
 )
@@ -37,7 +38,7 @@ _HELD: Final[tuple[Table, ...]] = tuple(
     map(
         table_of,
         (
-            *(CalendarFeed, Prompt, UndoRecord, CalendarSlot, SiteCalendar, SyncEvent, Publication),
+            *(CalendarFeed, Prompt, UndoRecord, CalendarSlot, SiteCalendar, SyncEvent, SiteNote, Publication),
             *(Image, ImagePrompt, Content, ContentTask, Idea, Keyword, Cluster),
         ),
     )

@@ -4,7 +4,7 @@ Claim and end are two transactions with the site between them. A ticket ties the
 write, so a publisher that was thought dead writes nothing. Never: commits; talks to a site.
 """
 
-from pipeline.services.publications.ahead import make_due
+from pipeline.services.publications.ahead import any_to_draft, make_due
 from pipeline.services.publications.claiming import claim
 from pipeline.services.publications.claims import Claim, Limits, Work
 from pipeline.services.publications.outcomes import (
@@ -23,6 +23,7 @@ __all__ = [
     "Claim",
     "Limits",
     "Work",
+    "any_to_draft",
     "claim",
     "disown",
     "finalise",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import CursorResult, Select, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.states import ContentStatus, PublicationStatus
@@ -23,27 +23,33 @@ _PUBLICATIONS: Final = table_of(Publication)
 _AHEAD_OF_SLOT: Final = (PublicationStatus.PLANNED, PublicationStatus.DRAFTING, PublicationStatus.DRAFTED)
 
 
+def any_to_draft(session: Session, *, ahead: timedelta, now: datetime) -> bool:
+    """Whether `make_due` would find one; asked without a lock."""
+    return session.scalar(_to_draft(ahead=ahead, now=now).limit(1)) is not None
+
+
 def make_due(session: Session, *, ahead: timedelta, now: datetime, most: int) -> int:
     """Make those due whose slot comes within `ahead`, at sites that take drafts; how many.
 
     One that was tried and failed waits for its slot.
     """
-    known = Publication
-    sites = select(Site.id).where(Site.target.in_(DRAFTED_AHEAD), Site.deleted_at.is_(None))
-    untouched = (known.attempts == 0, known.error.is_(None), known.remote_id.is_(None), known.unknown_since.is_(None))
-    query = (
-        select(known.id)
-        .where(known.due_at > now, known.due_at <= now + ahead, known.slot_at == known.due_at)
-        .where(known.status == PublicationStatus.PLANNED, known.site_id.in_(sites), *untouched)
-        .order_by(known.due_at)
-        .limit(most)
-        .with_for_update(skip_locked=True)
-    )
-    found = session.scalars(query).all()
+    found = session.scalars(_to_draft(ahead=ahead, now=now).limit(most).with_for_update(skip_locked=True)).all()
     if not found:
         return 0
     statement = update(_PUBLICATIONS).where(_PUBLICATIONS.c.id.in_(found)).values(due_at=now, sends=0)
     return cast("CursorResult[Any]", session.execute(statement)).rowcount
+
+
+def _to_draft(*, ahead: timedelta, now: datetime) -> Select[int]:
+    known = Publication
+    sites = select(Site.id).where(Site.target.in_(DRAFTED_AHEAD), Site.deleted_at.is_(None))
+    untouched = (known.attempts == 0, known.error.is_(None), known.remote_id.is_(None), known.unknown_since.is_(None))
+    return (
+        select(known.id)
+        .where(known.due_at > now, known.due_at <= now + ahead, known.slot_at == known.due_at)
+        .where(known.status == PublicationStatus.PLANNED, known.site_id.in_(sites), *untouched)
+        .order_by(known.due_at)
+    )
 
 
 def is_ahead(publication: Publication, *, now: datetime) -> bool:
