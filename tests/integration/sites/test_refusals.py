@@ -84,7 +84,7 @@ _LOOK = partial(Fault, "GET /posts", "refuse")
     ids=["413", "sideload", "maintenance", "throttled", "database", "no-json", "redirect", "firewall", "no-api", "cut"],
 )
 def test_each_trouble_has_its_kind_and_its_sentence(
-    there: RestSite, open_site: Open, article: Make, fault: Fault, kind: type[SiteError], sentence: str
+    there: RestSite, open_site: Open, article: Make, *, fault: Fault, kind: type[SiteError], sentence: str
 ) -> None:
     there.faults = [fault]
 
