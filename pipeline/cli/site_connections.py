@@ -17,6 +17,8 @@ from pipeline.models import Site
 from pipeline.secrets import decrypted
 from pipeline.sites import SiteKind
 
+#: What decides whether a site can be published to.
+CONNECTION: Final = frozenset({"target", "url", "username", "credentials"})
 _MOST_CHARACTERS: Final = 4_000
 
 UsernameOption = Annotated[

@@ -36,6 +36,10 @@ TargetOption = Annotated[
     str | None, typer.Option("--target", help="Where its articles go: folder (here), or site (over the network).")
 ]
 DeletedOption = Annotated[bool, typer.Option("--deleted", help="Those that can be restored, in place of the others.")]
+_WHAT_TO_CHANGE = (
+    "Say what to change: --timezone (also with --preview), --name, --url, --username, --password-stdin, --category or "
+    "--target."
+)
 
 
 def site_json(site: Site) -> dict[str, Any]:
@@ -157,21 +161,16 @@ def change(
     changes = site_connections.told(url=url, username=username, with_password=with_password, category=category)
     changes |= {field: value for field, value in given.items() if value is not None}
     if not changes or (preview and timezone is None):
-        raise InvalidValueError(
-            "Say what to change: --timezone (also with --preview), --name, --url, --username, --password-stdin, "
-            "--category or --target."
-        )
+        raise InvalidValueError(_WHAT_TO_CHANGE)
     database = ready_database()
     now = database.now()
+    with database.reading() as session:
+        row = sites.find_site(session, account_of(session, account).id, site)
+        would_move = calendar.preview(session, row, follow=follow, now=now, timezone=timezone) if preview else []
     if preview and timezone is not None:
-        with database.reading() as session:
-            row = sites.find_site(session, account_of(session, account).id, site)
-            would_move = calendar.preview(session, row, follow=follow, now=now, timezone=timezone)
         tell_preview(would_move, timezone=timezone, as_json=as_json)
         return
-    if not unchecked and {"target", "url", "username", "credentials"} & changes.keys():
-        with database.reading() as session:
-            row = sites.find_site(session, account_of(session, account).id, site)
+    if not unchecked and site_connections.CONNECTION & changes.keys():
         site_connections.try_out(changes, site=row, timezone=timezone or row.timezone)
     with database.transaction() as session:
         row = sites.find_site(session, account_of(session, account).id, site)

@@ -29,6 +29,7 @@ from pipeline.models import (
     Site,
     SiteAccess,
     SiteAutomationSettings,
+    SiteNote,
     SyncEvent,
     UndoRecord,
     User,
@@ -86,8 +87,10 @@ def _erase_people(session: Session, account_id: int, *, now: datetime) -> None:
 
 def _erase_sites(session: Session, account_id: int) -> None:
     session.execute(delete(table_of(SyncEvent)).where(table_of(SyncEvent).c.account_id == account_id))
+    session.execute(delete(table_of(SiteNote)).where(table_of(SiteNote).c.account_id == account_id))
     for site in session.scalars(select(Site).where(Site.account_id == account_id)):
         site.name = f"{ERASED}-{site.id}"
+        site.category = None
         site.url = site.username = site.credentials = site.sync_error = site.next_check_at = None
     # That there was an error decides whether it is stuck; what it said names the site.
     error = table_of(Publication).c.error

@@ -60,16 +60,14 @@ def edit(
     InvalidValueError names every fault.
     """
     values = _checked(session, site, changes)
-    zone = values.pop("timezone", site.timezone)
-    moved = Changed((), None)
+    if values.get("credentials") == MASK:
+        del values["credentials"]
+    moved, zone = Changed((), None), values.pop("timezone", site.timezone)
     if zone != site.timezone:
         moved = calendar.set_timezone(session, site, zone, follow=follow, actor=actor, now=now)
     lock_site(session, site)
     _refuse_half_a_connection(site, values)
-    secret = values.pop("credentials", MASK)
-    differing = {name: value for name, value in values.items() if getattr(site, name) != value}
-    if secret != MASK and (secret or site.credentials is not None):
-        differing["credentials"] = encrypted(secret, home=home) if secret else None
+    differing = _differing(site, values, home=home)
     if not differing:
         return moved
     _follow(session, site, differing, now=now)
@@ -87,6 +85,18 @@ def edit(
         details={"fields": sorted(differing)},
     )
     return moved
+
+
+def _differing(site: Site, values: Mapping[str, Any], *, home: Path) -> dict[str, Any]:
+    """The columns that change; credentials are another secret each time they are given."""
+    plain = {name: value for name, value in values.items() if name != "credentials"}
+    differing = {name: value for name, value in plain.items() if getattr(site, name) != value}
+    secret = values.get("credentials")
+    if secret:
+        differing["credentials"] = encrypted(secret, home=home)
+    elif "credentials" in values and site.credentials is not None:
+        differing["credentials"] = None
+    return differing
 
 
 def _refuse_half_a_connection(site: Site, values: Mapping[str, Any]) -> None:

@@ -238,9 +238,10 @@ def test_one_look_at_a_time(world: World) -> None:
     inside, go_on = threading.Event(), threading.Event()
 
     class Slow(FakeSite):
-        def check(self) -> None:
+        def check(self) -> list[str]:
             inside.set()
             go_on.wait()
+            return []
 
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(_look, world, site, Slow(standing=Standing.DELETED))
@@ -269,10 +270,10 @@ def test_a_look_whose_place_was_taken_writes_nothing(world: World) -> None:
     site = _site(world)
 
     class Late(FakeSite):
-        def check(self) -> None:
+        def check(self) -> list[str]:
             with world.database.transaction() as session:
                 session.execute(update(Site).values(check_lease_until=world.database.now() + 2 * AN_HOUR))
-            super().check()
+            return super().check()
 
     assert _look(world, site, Late()) is None
     assert _look(world, site, Late(SiteUnavailableError("It is away."))) is None
@@ -285,9 +286,10 @@ def test_what_is_published_anew_during_a_look_is_no_drift(world: World) -> None:
     _published(world, site)
 
     class Republished(FakeSite):
-        def check(self) -> None:
+        def check(self) -> list[str]:
             with world.database.transaction() as session:
                 session.execute(update(Publication).values(ticket=Publication.ticket + 1))
+            return []
 
     _look(world, site, Republished(standing=Standing.EDITED))
 
