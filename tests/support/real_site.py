@@ -23,7 +23,7 @@ FILES: Final = Path(__file__).parents[1] / "system" / "site" / "files"
 #: The last two stand for the web server that the first wants, and are never started.
 _PACKAGES: Final = (
     *("wordpress", "wordpress-theme-twentytwentythree", "php-cli", "php-mysql", "php-gd", "php-xml", "php-mbstring"),
-    *("php-curl", "mariadb-server-core", "mariadb-client-core", "nginx-light", "php-cgi"),
+    *("php-curl", "mariadb-server-core", "mariadb-client-core", "nginx", "php-cgi"),
 )
 _SOURCE: Final = Path("/usr/share/wordpress")
 _PATIENCE_SECONDS: Final = 60
@@ -49,7 +49,7 @@ class RealSite:
         _require_packages()
         data = self._folder / "database"
         subprocess.run(
-            ["mariadb-install-db", "--no-defaults", *_as_root(), f"--datadir={data}", "--skip-test-db",
+            [_tool("mariadb-install-db"), "--no-defaults", *_as_root(), f"--datadir={data}", "--skip-test-db",
              "--auth-root-authentication-method=normal"],
             check=True, capture_output=True,
         )  # fmt: skip
@@ -59,7 +59,7 @@ class RealSite:
         self._faults.write_text("[]", "utf-8")
         self._journal.touch()
         made = subprocess.run(
-            ["php", "-d", "display_errors=stderr", "-d", "sendmail_path=/bin/true", str(FILES / "install.php"),
+            [_tool("php"), "-d", "display_errors=stderr", "-d", "sendmail_path=/bin/true", str(FILES / "install.php"),
              str(self._folder / "root"), self.url],
             check=True, capture_output=True, text=True, env=self._environ(),
         )  # fmt: skip
@@ -77,7 +77,8 @@ class RealSite:
     def start_database(self) -> None:
         """Have the site's database there (again)."""
         self._database = subprocess.Popen(
-            ["mariadbd", "--no-defaults", *_as_root(), f"--datadir={self._folder / 'database'}", "--skip-networking",
+            [_tool("mariadbd"), "--no-defaults", *_as_root(), f"--datadir={self._folder / 'database'}",
+             "--skip-networking",
              f"--socket={self._socket}", "--skip-log-bin", "--innodb-buffer-pool-size=32M",
              "--innodb-flush-log-at-trx-commit=2"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -132,7 +133,7 @@ class RealSite:
 
     def _sql(self, query: str) -> str:
         done = subprocess.run(
-            ["mariadb", "--no-defaults", "-uroot", f"--socket={self._socket}", "-N", "-B", "-e", query,
+            [_tool("mariadb"), "--no-defaults", "-uroot", f"--socket={self._socket}", "-N", "-B", "-e", query,
              *(["site"] if "wp_" in query else [])],
             check=True, capture_output=True, text=True,
         )  # fmt: skip
@@ -157,7 +158,7 @@ class RealSite:
     def _start_web(self) -> None:
         host = self.url.removeprefix("http://")
         self._web = subprocess.Popen(
-            ["php", "-d", "upload_max_filesize=2M", "-d", "post_max_size=3M", "-d", "display_errors=0",
+            [_tool("php"), "-d", "upload_max_filesize=2M", "-d", "post_max_size=3M", "-d", "display_errors=0",
              "-d", "sendmail_path=/bin/true", "-S", host, "-t", str(self._folder / "root"), str(FILES / "router.php")],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env=self._environ() | {"PHP_CLI_SERVER_WORKERS": "3"},
@@ -192,7 +193,7 @@ def _require_packages() -> None:
         policy.write_text("#!/bin/sh\nexit 101\n", "utf-8")  # Nothing is started by being installed.
         policy.chmod(0o755)
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    apt = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300"]
+    apt = [_tool("apt-get"), "-q", "-y", "-o", "DPkg::Lock::Timeout=300"]
     try:
         for command in (["update"], ["install", "--no-install-recommends", *_PACKAGES]):
             done = subprocess.run([*apt, *command], env=environ, capture_output=True, text=True, check=False)
@@ -201,6 +202,14 @@ def _require_packages() -> None:
     finally:
         if is_ours:
             policy.unlink()
+
+
+def _tool(name: str) -> str:
+    """Where a program is; RuntimeError where it is not."""
+    found = shutil.which(name)
+    if found is None:
+        raise RuntimeError(f"There is no program {name} on this machine.")
+    return found
 
 
 def _as_root() -> list[str]:
