@@ -219,3 +219,19 @@ def test_only_an_owner_deletes_a_site(sqlite_api: Api) -> None:
     answer = sqlite_api.client.delete(_path(sqlite_api), params={"drafts": "keep"}, headers=sqlite_api.key(Role.EDITOR))
 
     assert answer.status_code == 403
+
+
+def test_a_site_over_the_network_is_added_with_all_it_needs_and_looked_at_at_once(api: Api) -> None:
+    new = {"name": "Blog", "timezone": "Europe/Berlin", "target": "site", "url": "https://blog.example"}
+
+    half = api.client.post("/api/v1/sites", json=new)
+    whole = api.client.post("/api/v1/sites", json={**new, "username": "ann", "credentials": SECRET, "category": "Oak"})
+
+    assert {fault["field"] for fault in half.json()["faults"]} == {"username", "credentials"}
+    added = whole.json()
+    assert (added["target"], added["category"], added["credentials"]) == ("site", "Oak", "********")
+    with api.database.reading() as session:
+        site = session.get_one(Site, added["id"])
+        assert site.next_check_at == site.created_at
+    taken = api.client.patch(f"/api/v1/sites/{added['id']}", json={"credentials": None})
+    assert taken.status_code == 422
