@@ -20,7 +20,7 @@ from pipeline.models import Site
 from pipeline.services import site_health, site_notes
 from pipeline.services.site_health import Check, Health
 from pipeline.sites import Login, SiteKind, target
-from pipeline.sites.port import SiteError, SiteTarget, Standing
+from pipeline.sites.port import ComparingTarget, SiteError, SiteTarget, Standing
 
 #: Articles that a check compares: its cost has a bound, however much was published.
 ARTICLES_A_CHECK: Final = 50
@@ -85,9 +85,12 @@ def preflight(connection: Connection) -> Sequence[str]:
 
 def _found(site: SiteTarget, begun: Check) -> dict[int, Standing]:
     """How each article of the check stands; an article that never got a name at its site cannot be there."""
+    known = {placement.remote_id: placement.imprint for placement in begun.placements if placement.remote_id}
+    if isinstance(site, ComparingTarget):
+        stands = dict(site.standings(known))
+    else:
+        stands = {remote_id: site.standing(remote_id, imprint=imprint) for remote_id, imprint in known.items()}
     return {
-        placement.publication_id: Standing.DELETED
-        if placement.remote_id is None
-        else site.standing(placement.remote_id, imprint=placement.imprint)
+        placement.publication_id: Standing.DELETED if placement.remote_id is None else stands[placement.remote_id]
         for placement in begun.placements
     }

@@ -5,7 +5,7 @@ Never: the database, the calendar, credits; a target is given plain values and p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -148,6 +148,15 @@ class SiteTarget(Protocol):
 
     def standing(self, remote_id: str, *, imprint: str | None = None) -> Standing:
         """Answer how the article stands, cheaply and changing nothing; `imprint` is that of its `Placed`."""
+        ...
+
+
+@runtime_checkable
+class ComparingTarget(SiteTarget, Protocol):
+    """A place that can be asked how many articles stand there at once."""
+
+    def standings(self, known: Mapping[str, str | None]) -> Mapping[str, Standing]:
+        """As `standing`, of each remote id with its imprint."""
         ...
 
 

@@ -188,6 +188,9 @@ class _Handler(BaseHTTPRequestHandler):
             return (201 if number is None else 200), self._post(self.site.write(number, json.loads(body), now=now))
         if number is not None:
             return 200, self._post(self.site.posts[number])
+        if "include" in self.query:
+            wanted = set(map(int, self.query["include"].split(",")))
+            return 200, [self._post(post) for key, post in self.site.posts.items() if key in wanted]
         slugs, term = self.query.get("slug", "").split(","), self.query.get("search")
         found = [
             post

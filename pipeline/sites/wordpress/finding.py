@@ -70,6 +70,10 @@ class Finder:
             raise reply.refusal()
         return Post.of(reply.one())
 
+    def by_numbers(self, numbers: Sequence[str]) -> list[Post]:
+        """Those of the numbers that there are, up to a hundred."""
+        return self._listed(include=",".join(numbers))
+
     def of_article(self, article: Article) -> Found:
         """The article's own post, and whether its slug is free, in one request; in two after a lost answer."""
         slugs = (article.slug, own_slug(article.slug, article.content_id))

@@ -218,6 +218,24 @@ def test_what_somebody_unpublished_is_gone_and_stays_so(there: RestSite, open_si
         site.update(article(title="Ours"), remote_id=shown.remote_id, imprint=shown.imprint)
 
 
+def test_many_are_compared_by_one_request(there: RestSite, open_site: Open, article: Make) -> None:
+    site = open_site()
+    shown = [
+        site.show(each, remote_id=site.draft(each, remote_id=None, imprint=None).remote_id)
+        for each in (article(content_id=number, slug=f"no-{number}") for number in range(4))
+    ]
+    there.posts[int(shown[1].remote_id)]["content"] += "More."
+    there.posts[int(shown[2].remote_id)]["status"] = "draft"
+    there.asked()
+
+    found = site.standings({placed.remote_id: placed.imprint for placed in shown})
+
+    assert list(found.values()) == [Standing.HERE, Standing.EDITED, Standing.DELETED, Standing.HERE]
+    assert there.asked() == ["GET /posts"]
+    del there.posts[int(shown[3].remote_id)]
+    assert site.standings({shown[3].remote_id: shown[3].imprint}) == {shown[3].remote_id: Standing.DELETED}
+
+
 def test_a_draft_goes_for_good_with_its_images_and_a_page_into_the_waste_basket(
     there: RestSite, open_site: Open, article: Make
 ) -> None:
