@@ -161,6 +161,12 @@ def drifted(session: Session, site: Site, *, limit: int = 50) -> Sequence[tuple[
     return [(content_id, title, str(drift)) for content_id, title, drift in session.execute(query)]
 
 
+def events(session: Session, site: Site, *, limit: int = 50) -> Sequence[SyncEvent]:
+    """What was found at the site, or came to an end there, the newest first."""
+    query = select(SyncEvent).where(SyncEvent.account_id == site.account_id, SyncEvent.site_id == site.id)
+    return session.scalars(query.order_by(SyncEvent.at.desc(), SyncEvent.id.desc()).limit(limit)).all()
+
+
 def count_published(session: Session, site: Site) -> int:
     """How many articles a whole round looks at."""
     return session.scalar(select(func.count()).where(Publication.site_id == site.id, _IS_PUBLISHED)) or 0

@@ -30,6 +30,7 @@ from pipeline.web.api import (
     runs,
     settings,
     site_changes,
+    site_sync,
     sites,
     users,
     versions,
@@ -44,6 +45,6 @@ ROUTERS: Final = tuple(
         *(settings, runs, sites, content, calendar, reviews, calendar_actions, decisions, credit),
         *(run_events, ledger, notifications, reports, webhooks, deliveries, prompts),
         *(calendar_feed, log_in, users, api_keys, audit, models, providers, defaults, preferences),
-        *(keywords, planning, site_changes, versions, images, exports),
+        *(keywords, planning, site_changes, site_sync, versions, images, exports),
     )
 )
