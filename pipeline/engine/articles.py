@@ -76,7 +76,8 @@ class Destination:
             username=self.username,
             password=password,
             key=self.key,
-            timeout_seconds=float(settings.site_timeout_seconds),
+            # Whoever waits longer has lost its claim when the answer comes.
+            timeout_seconds=min(settings.site_timeout_seconds, settings.lease_seconds / 2),
             allow_private=settings.allow_private_sites,
             category=self.category,
         )

@@ -55,7 +55,7 @@ class Post:
         try:
             return cls(
                 id=int(entry["id"]),
-                slug=str(entry["slug"]).removesuffix(_TRASH_SUFFIX),
+                slug=str(entry["slug"]),
                 status=str(entry["status"]),
                 link=str(entry["link"]),
                 title=str(entry["title"]["raw"]),
@@ -77,6 +77,11 @@ class Post:
     def is_of(self, mark: str) -> bool:
         """Whether it is ours, of the article with that mark."""
         return is_marked(self.content, mark)
+
+    @property
+    def wanted_slug(self) -> str:
+        """Its slug, or the one it had before somebody threw it away."""
+        return self.slug.removesuffix(_TRASH_SUFFIX)
 
     @property
     def imprint(self) -> str:

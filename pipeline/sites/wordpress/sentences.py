@@ -16,7 +16,8 @@ _MARKUP: Final = re.compile(r"<(?:script|style)\b.*?</(?:script|style)>|<[^>]*>"
 
 CREDENTIALS: Final = (
     "The site does not accept the user name and application password. Make a new application password there, in the "
-    "user's profile, and set it: igny8 site set SITE --username NAME --password-stdin."
+    "user's profile, and set it: igny8 site set SITE --username NAME --password-stdin. If both are right, the server "
+    "in front of the site may drop the Authorization header."
 )
 ROLE: Final = (
     "The site does not let this user do that. Give the user a role there that may publish posts and upload files "

@@ -72,8 +72,8 @@ class RemoteSite:
             found = self._finder.of_article(article)
             before = found.post
             slug = own_slug(slug, article.content_id) if found.slug_is_taken else slug
-        if before is not None and before.slug == own_slug(article.slug, article.content_id):
-            slug = before.slug
+        if before is not None and before.wanted_slug == own_slug(article.slug, article.content_id):
+            slug = before.wanted_slug
         post = self._writer.written(article, before, slug=slug, imprint=imprint)
         self._writer.meta(article, post)
         return self._with_right_slug(article, post).placed
@@ -124,7 +124,8 @@ class RemoteSite:
                 f"Take it away there by hand: {post.link}"
             )
         self._finder.remove(post, for_good=not post.is_visible)
-        if not post.is_visible:
+        if not post.is_visible and self._finder.by_mark(content_id) is None:
+            # Of two copies the one that stays needs them.
             self._writer.media.remove(content_id)
 
     def look_up(self, content_id: int) -> Placed | None:

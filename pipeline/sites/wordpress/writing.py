@@ -44,7 +44,8 @@ class Writer:
         Refused where somebody changed it since it had that `imprint`.
         """
         values = self._values(article, slug)
-        if before is not None and not _lost(values, before) and _says(values, before):
+        is_there = before is not None and before.status != TRASHED
+        if before is not None and is_there and not _lost(values, before) and _says(values, before):
             return before
         if before is not None and imprint not in {None, before.imprint} and not _reads_as(values, before):
             raise SiteRefusedError(sentences.EDITED_THERE.format(content_id=article.content_id))

@@ -252,6 +252,31 @@ def test_a_draft_goes_for_good_with_its_images_and_a_page_into_the_waste_basket(
     assert site.read_back(page) is None
 
 
+def test_a_second_copy_that_goes_leaves_the_images_to_the_first(
+    there: RestSite, open_site: Open, article: Make
+) -> None:
+    site = open_site()
+    kept = site.draft(article(pictures=2), remote_id=None, imprint=None)
+    there.posts[99] = {**there.posts[int(kept.remote_id)], "id": 99}
+
+    site.withdraw("99")
+
+    assert (list(there.posts), len(there.media)) == ([int(kept.remote_id)], 2)
+
+
+def test_what_was_withdrawn_is_published_again_as_the_same_post(
+    there: RestSite, open_site: Open, article: Make
+) -> None:
+    site = open_site()
+    first = _published(site, article())
+    site.withdraw(first)
+
+    again = _published(site, article())
+
+    assert again == first
+    assert [(post["slug"], post["status"]) for post in there.posts.values()] == [("cafe-canoe", "publish")]
+
+
 def test_a_post_that_is_not_ours_is_never_touched(there: RestSite, open_site: Open, article: Make) -> None:
     other = there.write(None, {"slug": "cafe-canoe", "content": "<!-- igny8-k2-c7e -->"}, now="2026-01-01T00:00:00")
     before = dict(other)

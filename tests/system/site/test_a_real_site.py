@@ -10,7 +10,7 @@ import pytest
 from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.engine import site_checks
 from pipeline.models import Content
-from pipeline.services import calendar, edits
+from pipeline.services import calendar, edits, reviews
 from pipeline.services.edits import Changes
 from tests.support.real_site import RealSite
 
@@ -153,6 +153,19 @@ def test_a_taken_slug_is_handled_before_the_site_numbers_it(publishing: Publishi
     publishing.publish_now(content)
 
     assert sorted(slug for _, _, slug, _ in there.posts()) == ["oak", f"oak-{content.id}"]
+
+
+def test_what_is_withdrawn_goes_and_comes_back_under_its_address(publishing: Publishing, there: RealSite) -> None:
+    (content,) = publishing.approve(slug="oak", pictures=1)
+    publishing.publish_now(content)
+    with publishing.database.transaction() as session:
+        reviews.withdraw(session, session.get_one(Content, content.id), actor="ann", now=publishing.now)
+    publishing.play(until=timedelta(0))
+    assert [(status, slug) for _, status, slug, _ in there.posts()] == [("trash", "oak__trashed")]
+
+    publishing.publish_now(content)
+
+    assert [(status, slug) for _, status, slug, _ in there.posts()] == [("publish", "oak")]
 
 
 def test_what_people_do_to_posts_is_found_and_never_overwritten(publishing: Publishing, there: RealSite) -> None:
