@@ -17,13 +17,15 @@ from pipeline.engine import articles
 from pipeline.engine.articles import Destination, Opener
 from pipeline.logs import get_logger
 from pipeline.models import Site
-from pipeline.services import site_health, site_notes
+from pipeline.services import site_health, site_notes, site_titles
 from pipeline.services.site_health import Check, Health
 from pipeline.sites import Login, SiteKind, target
-from pipeline.sites.port import ComparingTarget, SiteError, SiteTarget, Standing
+from pipeline.sites.port import ComparingTarget, SiteError, SiteTarget, Standing, TitledTarget
 
 #: Articles that a check compares: its cost has a bound, however much was published.
 ARTICLES_A_CHECK: Final = 50
+#: Portions of titles that a check learns at most, a hundred each.
+TITLES_A_CHECK: Final = 20
 _log = get_logger(__name__)
 
 
@@ -52,6 +54,7 @@ def check(
         site = open_target(destination)
         notes = site.check()
         found = _found(site, begun)
+        titles = site.new_titles(portions=TITLES_A_CHECK) if isinstance(site, TitledTarget) else ()
     except SiteError as error:
         with database.transaction() as session:
             health = site_health.failed(session, begun, error.message, now=database.now())
@@ -59,7 +62,9 @@ def check(
     else:
         with database.transaction() as session:
             health = site_health.answered(session, begun, found, notes=notes, now=database.now())
-            site_notes.save(session, session.get_one(Site, site_id), destination.notes.take_learnt(), content_id=None)
+            row = session.get_one(Site, site_id)
+            site_notes.save(session, row, destination.notes.take_learnt(), content_id=None)
+            site_titles.save(session, row, titles)
         _log.info("site_checked", site_id=site_id, articles=len(found), news=len(health.news) if health else None)
     return health
 

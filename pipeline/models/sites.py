@@ -102,3 +102,22 @@ class SiteNote(Base):
     #: The article whose image it is; NULL: of the site as a whole.
     content_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("contents.id", ondelete="CASCADE"))
     created_at: Mapped[Instant] = mapped_column(default=utc_now)
+
+
+class SiteTitle(Base):
+    """A title that stands on a site, whoever wrote it: no article of ours gets it again."""
+
+    __tablename__ = "site_titles"
+    __table_args__ = (
+        UniqueConstraint("site_id", "remote_id"),
+        Index("ix_site_titles_normalised_title", "site_id", "normalised_title"),
+    )
+
+    id: Mapped[Id]
+    account_id: Mapped[AccountId]
+    site_id: Mapped[int] = mapped_column(BigId, ForeignKey("sites.id", ondelete="CASCADE"))
+    #: The site's own name for the page.
+    remote_id: Mapped[str] = mapped_column(String(64))
+    title: Mapped[str] = mapped_column(String(300))
+    normalised_title: Mapped[str] = mapped_column(String(600))
+    created_at: Mapped[Instant] = mapped_column(default=utc_now)

@@ -30,6 +30,7 @@ from pipeline.models import (
     SiteAccess,
     SiteAutomationSettings,
     SiteNote,
+    SiteTitle,
     SyncEvent,
     UndoRecord,
     User,
@@ -87,7 +88,8 @@ def _erase_people(session: Session, account_id: int, *, now: datetime) -> None:
 
 def _erase_sites(session: Session, account_id: int) -> None:
     session.execute(delete(table_of(SyncEvent)).where(table_of(SyncEvent).c.account_id == account_id))
-    session.execute(delete(table_of(SiteNote)).where(table_of(SiteNote).c.account_id == account_id))
+    for table in map(table_of, (SiteNote, SiteTitle)):
+        session.execute(delete(table).where(table.c.account_id == account_id))
     for site in session.scalars(select(Site).where(Site.account_id == account_id)):
         site.name = f"{ERASED}-{site.id}"
         site.category = None

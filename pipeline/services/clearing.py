@@ -27,6 +27,7 @@ from pipeline.models import (
     Site,
     SiteCalendar,
     SiteNote,
+    SiteTitle,
     SyncEvent,
     UndoRecord,
 )
@@ -38,7 +39,17 @@ _HELD: Final[tuple[Table, ...]] = tuple(
     map(
         table_of,
         (
-            *(CalendarFeed, Prompt, UndoRecord, CalendarSlot, SiteCalendar, SyncEvent, SiteNote, Publication),
+            *(
+                CalendarFeed,
+                Prompt,
+                UndoRecord,
+                CalendarSlot,
+                SiteCalendar,
+                SyncEvent,
+                SiteNote,
+                SiteTitle,
+                Publication,
+            ),
             *(Image, ImagePrompt, Content, ContentTask, Idea, Keyword, Cluster),
         ),
     )

@@ -19,7 +19,7 @@ from pipeline.core.normal import display_text
 from pipeline.models import Site
 from pipeline.net import checked_url
 from pipeline.secrets import encrypted
-from pipeline.services import audit, calendar, placing, site_notes
+from pipeline.services import audit, calendar, placing, site_notes, site_titles
 from pipeline.services.calendar import Changed, Follow
 from pipeline.services.sites import lock_site, name_faults, timezone_faults
 from pipeline.sites import SiteKind
@@ -122,6 +122,7 @@ def _follow(session: Session, site: Site, differing: Mapping[str, Any], *, now: 
     """What is known of a site ends with its address; another connection is looked at at once."""
     if {"target", "url"} & differing.keys():
         site_notes.forget_all(session, site)
+        site_titles.forget_all(session, site)
         placing.forget_drafts(session, site.id)
     if _CONNECTION & differing.keys():
         site.next_check_at = now

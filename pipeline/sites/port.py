@@ -151,6 +151,23 @@ class SiteTarget(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class StandingTitle:
+    """The title of a page that stands on a site, whoever wrote it."""
+
+    remote_id: str
+    title: str
+
+
+@runtime_checkable
+class TitledTarget(SiteTarget, Protocol):
+    """A place where others write too."""
+
+    def new_titles(self, *, portions: int) -> Sequence[StandingTitle]:
+        """The titles that appeared or changed since the last time, as far as so many portions go."""
+        ...
+
+
 @runtime_checkable
 class ComparingTarget(SiteTarget, Protocol):
     """A place that can be asked how many articles stand there at once."""

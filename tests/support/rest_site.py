@@ -74,6 +74,7 @@ class RestSite:
         """A post as a site keeps it."""
         number = post_id or next(self.numbers)
         kept = self.posts.setdefault(number, self._fresh(number, now))
+        kept["modified"] = values.get("modified", now)
         kept |= {name: value for name, value in values.items() if name in kept and name not in {"id", "meta"}}
         kept["meta"] |= {name: value for name, value in values.get("meta", {}).items() if name in kept["meta"]}
         kept["tags"] = [term for term in kept["tags"] if term in self.terms["tags"]]
@@ -92,7 +93,15 @@ class RestSite:
     def _fresh(self, number: int, now: str) -> dict[str, Any]:
         texts = dict.fromkeys(("slug", "title", "content", "excerpt"), "")
         terms: dict[str, Any] = {"tags": [], "categories": [1], "meta": dict.fromkeys(self.meta, "")}
-        return {"id": number, "status": "draft", "featured_media": 0, "date_gmt": now, **texts, **terms}
+        return {
+            "id": number,
+            "status": "draft",
+            "featured_media": 0,
+            "date_gmt": now,
+            "modified": now,
+            **texts,
+            **terms,
+        }
 
 
 @contextmanager
@@ -188,16 +197,20 @@ class _Handler(BaseHTTPRequestHandler):
             return (201 if number is None else 200), self._post(self.site.write(number, json.loads(body), now=now))
         if number is not None:
             return 200, self._post(self.site.posts[number])
+        return 200, [self._post(post) for post in self._found()]
+
+    def _found(self) -> list[dict[str, Any]]:
+        posts = self.site.posts.values()
+        if self.query.get("orderby") == "modified":
+            shown = [post for post in self.site.shown() if post["modified"] > self.query.get("modified_after", "")]
+            return sorted(shown, key=lambda post: str(post["modified"]))[:100]
         if "include" in self.query:
             wanted = set(map(int, self.query["include"].split(",")))
-            return 200, [self._post(post) for key, post in self.site.posts.items() if key in wanted]
+            return [post for post in posts if post["id"] in wanted]
         slugs, term = self.query.get("slug", "").split(","), self.query.get("search")
-        found = [
-            post
-            for post in self.site.posts.values()
-            if (term is not None and term in post["content"]) or (term is None and post["slug"] in slugs)
-        ]
-        return 200, [self._post(post) for post in found]
+        if term is not None:
+            return [post for post in posts if term in post["content"]]
+        return [post for post in posts if post["slug"] in slugs]
 
     def _take_away(self, number: int | None) -> None:
         post = self.site.posts[number or 0]

@@ -6,20 +6,25 @@ second copy that is found is removed. Never: creates or changes a post.
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from pipeline.logs import get_logger
 from pipeline.sites.notes import Notes
-from pipeline.sites.port import Article, SiteRefusedError
+from pipeline.sites.port import Article, SiteRefusedError, StandingTitle
 from pipeline.sites.wordpress import sentences
 from pipeline.sites.wordpress.client import Client, Reply
-from pipeline.sites.wordpress.posts import FIELDS, STATUSES, TRASHED, Post, own_slug
+from pipeline.sites.wordpress.posts import FIELDS, STATUSES, TRASHED, VISIBLE, Post, own_slug
 
 _GONE: Final = frozenset({404, 410})
 _MOST_DIGITS: Final = 18
+_TITLES_AT_ONCE: Final = 100
+#: Characters of an instant.
+_STAMP: Final = 19
 _log = get_logger(__name__)
 
 
@@ -91,6 +96,24 @@ class Finder:
         mark = self._marks.of(content_id)
         return self._only([post for post in self._listed(search=mark) if post.is_of(mark)])
 
+    def titles(self, *, after: str | None) -> tuple[list[StandingTitle], str | None]:
+        """Some titles in the order they were changed, and until when that goes; by the site's own clock.
+
+        Those of the second `after` are among them: others of that second may not have been read.
+        """
+        newer = {} if after is None else {"modified_after": _shifted(after, seconds=-1)}
+        fields = {"_fields": "id,title,modified", "context": "edit", "per_page": str(_TITLES_AT_ONCE)}
+        reply = self._client.get("/wp/v2/posts", status=VISIBLE, orderby="modified", order="asc", **fields, **newer)
+        if not reply.is_success:
+            raise reply.refusal()
+        entries = [entry for entry in reply.many() if isinstance(entry.get("title"), dict)]
+        titles = [
+            StandingTitle(str(entry.get("id")), html.unescape(str(entry["title"].get("raw")))) for entry in entries
+        ]
+        until = str(entries[-1].get("modified"))[:_STAMP] if entries else None
+        is_one_second = len(entries) == _TITLES_AT_ONCE and until == after
+        return titles, _shifted(until, seconds=1) if until is not None and is_one_second else until
+
     def remove(self, post: Post, *, for_good: bool) -> None:
         """Take a post away: into the site's waste basket, or for good. What is not there is away."""
         route = f"/wp/v2/posts/{post.id}"
@@ -123,3 +146,11 @@ class Finder:
             return reply.refusal()
         user = self._client.get("/wp/v2/users/me", context="edit")
         return SiteRefusedError(sentences.ROLE) if user.is_success else user.refusal()
+
+
+def _shifted(stamp: str, *, seconds: int) -> str:
+    """That much later; as it is where it is no instant."""
+    try:
+        return (datetime.fromisoformat(stamp) + timedelta(seconds=seconds)).isoformat()
+    except (ValueError, OverflowError):
+        return stamp

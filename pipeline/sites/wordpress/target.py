@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from pipeline.sites.notes import Notes
+from pipeline.sites.notes import Note, NoteKind, Notes
 from pipeline.sites.port import (
     Article,
     Placed,
@@ -18,6 +18,7 @@ from pipeline.sites.port import (
     SiteRefusedError,
     SiteUnavailableError,
     Standing,
+    StandingTitle,
 )
 from pipeline.sites.wordpress import preflight, sentences
 from pipeline.sites.wordpress.client import Access, Client, Reply
@@ -27,6 +28,7 @@ from pipeline.sites.wordpress.writing import Writer
 
 _GONE: Final = frozenset({404, 410})
 _FUTURE: Final = "future"
+_TITLES_UNTIL: Final = "titles_until"
 #: Articles that are compared by one request.
 _AT_ONCE: Final = 50
 
@@ -164,6 +166,18 @@ class RemoteSite:
             else self.standing(remote_id, imprint=imprint)
             for remote_id, imprint in known.items()
         }
+
+    def new_titles(self, *, portions: int) -> list[StandingTitle]:
+        """One request where nothing is new; where the last one ended is a note of the site."""
+        found: list[StandingTitle] = []
+        for _ in range(portions):
+            note = self._notes.find(NoteKind.SPEECH, _TITLES_UNTIL)
+            titles, until = self._finder.titles(after=None if note is None else note.value)
+            found += titles
+            if until is None or (note is not None and until == note.value):
+                break
+            self._notes.keep(Note(NoteKind.SPEECH, _TITLES_UNTIL, until))
+        return found
 
     def _change(self, remote_id: str, values: Mapping[str, Any]) -> Reply | None:
         """The answer to a change; None where there is no such post. A lost answer is no harm: it is asked again."""

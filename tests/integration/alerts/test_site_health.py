@@ -14,10 +14,10 @@ from sqlalchemy import select, update
 
 from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.engine import publisher, site_checks
-from pipeline.models import Content, Publication, Site, SyncEvent
+from pipeline.models import Content, Publication, Site, SiteTitle, SyncEvent
 from pipeline.services import publications, site_health, sites
 from pipeline.services.site_health import Health
-from pipeline.sites.port import SiteRefusedError, SiteUnavailableError, Standing
+from pipeline.sites.port import SiteRefusedError, SiteUnavailableError, Standing, StandingTitle
 from tests.support.builders import make_content, make_site
 from tests.support.publishing import NOW
 
@@ -329,3 +329,29 @@ def test_a_site_that_is_added_is_looked_at_within_the_hour(world: World) -> None
 
     assert site.next_check_at is not None
     assert NOW < site.next_check_at <= NOW + AN_HOUR
+
+
+def test_titles_that_stand_on_a_site_are_known_and_follow_their_changes(world: World) -> None:
+    site = _site(world)
+
+    class Titled(FakeSite):
+        titles = (StandingTitle("1", "Oak desks"), StandingTitle("2", "Elm chairs"))
+        needs_lookup = True
+
+        def new_titles(self, *, portions: int) -> tuple[StandingTitle, ...]:
+            assert portions > 0
+            return self.titles
+
+        def publish(self) -> None: ...
+        def withdraw(self) -> None: ...
+        def look_up(self) -> None: ...
+        def read_back(self) -> None: ...
+
+    target = Titled()
+    _look(world, site, target)
+    target.titles = (StandingTitle("2", "Elm tables"),)
+    _look(world, site, target)
+
+    with world.database.reading() as session:
+        known = session.execute(select(SiteTitle.remote_id, SiteTitle.title).order_by(SiteTitle.remote_id)).all()
+    assert [tuple(row) for row in known] == [("1", "Oak desks"), ("2", "Elm tables")]

@@ -236,6 +236,23 @@ def test_many_are_compared_by_one_request(there: RestSite, open_site: Open, arti
     assert site.standings({shown[3].remote_id: shown[3].imprint}) == {shown[3].remote_id: Standing.DELETED}
 
 
+def test_titles_of_others_are_learnt_once_each(there: RestSite, open_site: Open) -> None:
+    for number in range(250):
+        at = f"2026-01-01T00:00:{number // 30:02}"  # Thirty in one second: no portion ends where a second does.
+        there.write(None, {"title": f"No {number}", "status": "publish", "slug": str(number), "modified": at}, now=at)
+    notes = Notes()
+    site = open_site(notes)
+
+    first, second, third = (site.new_titles(portions=2), site.new_titles(portions=20), site.new_titles(portions=20))
+
+    assert {title.title for title in (*first, *second)} == {f"No {number}" for number in range(250)}
+    assert len(first) == 200
+    assert len(third) == 10  # Those of the last second.
+    there.asked()
+    site.new_titles(portions=20)
+    assert there.asked() == ["GET /posts"]
+
+
 def test_a_draft_goes_for_good_with_its_images_and_a_page_into_the_waste_basket(
     there: RestSite, open_site: Open, article: Make
 ) -> None:

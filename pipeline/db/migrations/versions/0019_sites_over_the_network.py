@@ -1,4 +1,4 @@
-"""Sites that are reached over the network: what is known of one, its category, what was written into a post.
+"""Sites that are reached over the network: what is known of one, its category, its titles, the sum of a post.
 
 Revision ID: 0019
 Revises: 0013
@@ -43,9 +43,25 @@ def upgrade() -> None:
         sa.UniqueConstraint("site_id", "kind", "key", name=op.f("uq_site_notes_site_id_kind_key")),
     )
     op.create_index("ix_site_notes_content_id", "site_notes", ["content_id"])
+    op.create_table(
+        "site_titles",
+        sa.Column("id", _ID, nullable=False),
+        sa.Column("account_id", _ID, nullable=False),
+        sa.Column("site_id", _ID, nullable=False),
+        sa.Column("remote_id", sa.String(64), nullable=False),
+        sa.Column("title", sa.String(300), nullable=False),
+        sa.Column("normalised_title", sa.String(600), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_site_titles_account_id")),
+        sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_site_titles_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_site_titles")),
+        sa.UniqueConstraint("site_id", "remote_id", name=op.f("uq_site_titles_site_id_remote_id")),
+    )
+    op.create_index("ix_site_titles_normalised_title", "site_titles", ["site_id", "normalised_title"])
 
 
 def downgrade() -> None:
+    op.drop_table("site_titles")
     op.drop_table("site_notes")
     op.drop_column("publications", "imprint")
     op.drop_column("sites", "category")
