@@ -6,12 +6,14 @@ Debian's packages are installed where they are missing and may be; where they ma
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import secrets
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -37,7 +39,7 @@ class RealSite:
         self._folder = folder
         self._journal, self._faults = folder / "journal", folder / "faults.json"
         # A socket's path has little room.
-        self._socket = Path(f"/tmp/igny8-site-{secrets.token_hex(4)}.sock")  # noqa: S108  # private by its name.
+        self._socket = Path(tempfile.gettempdir()) / f"igny8-site-{secrets.token_hex(4)}.sock"
         self._database: subprocess.Popen[bytes] | None = None
         self._web: subprocess.Popen[bytes] | None = None
         self.url = f"http://127.0.0.1:{_free_port()}"
@@ -181,12 +183,25 @@ def real_site(folder: Path) -> Iterator[RealSite]:
 
 
 def _require_packages() -> None:
-    """Install what is missing; RuntimeError where that may not be done."""
+    """Install what is missing, one worker at a time; RuntimeError where that may not be done."""
+    lock = Path(tempfile.gettempdir()) / "igny8-packages.lock"
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if _are_there():
+            return
+        if os.geteuid() != 0:
+            raise RuntimeError(
+                f"These Debian packages are missing, and only root may install them: {' '.join(_PACKAGES)}"
+            )
+        _install()
+
+
+def _are_there() -> bool:
     tools = all(shutil.which(name) for name in ("php", "mariadbd", "mariadb", "mariadb-install-db"))
-    if tools and (_SOURCE / "wp-load.php").is_file():
-        return
-    if os.geteuid() != 0:
-        raise RuntimeError(f"These Debian packages are missing, and only root may install them: {' '.join(_PACKAGES)}")
+    return tools and (_SOURCE / "wp-load.php").is_file()
+
+
+def _install() -> None:
     policy = Path("/usr/sbin/policy-rc.d")
     is_ours = not policy.exists()
     if is_ours:
