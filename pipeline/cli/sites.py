@@ -130,7 +130,9 @@ def show(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_jso
     if as_json:
         document({**site_json(row), "next_run_at": schedule.next_run_at, "keywords": words, "contents": articles})
         return
-    say(f"{row.name} (site {row.id}, {row.timezone}, target {row.target})")
+    where = f", {row.url}" if row.url else ""
+    who = f", user {row.username}" if row.username else ""
+    say(f"{row.name} (site {row.id}, {row.timezone}, target {row.target}{where}{who})")
     say(f"Next run: {next_run(schedule, row)}")
     looked = f", looked at {local_instant(row.last_sync_at, row.timezone)}" if row.last_sync_at else ""
     say(f"Health: {row.sync_status}{looked}{f'. {row.sync_error}' if row.sync_error else ''}")

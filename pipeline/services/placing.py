@@ -207,6 +207,13 @@ def draft_again(session: Session, content_id: int, *, now: datetime) -> bool:
     return cast("CursorResult[Any]", session.execute(again)).rowcount == 1
 
 
+def try_drafts_again(session: Session, site_id: int, *, now: datetime) -> None:
+    """What kept drafts ahead from being made is put right: they need not wait for their slots."""
+    known = _PUBLICATIONS.c
+    waiting = (known.status == _PLANNED, known.slot_at > now, known.attempts == 0, known.error.is_not(None))
+    session.execute(update(_PUBLICATIONS).where(known.site_id == site_id, *waiting).values(error=None))
+
+
 def forget_drafts(session: Session, site_id: int) -> None:
     """The site is another one now: what was drafted stands elsewhere, and is written anew at its slot."""
     known = _PUBLICATIONS.c

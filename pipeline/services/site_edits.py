@@ -126,6 +126,7 @@ def _follow(session: Session, site: Site, differing: Mapping[str, Any], *, now: 
         placing.forget_drafts(session, site.id)
     if _CONNECTION & differing.keys():
         site.next_check_at = now
+    placing.try_drafts_again(session, site.id, now=now)
 
 
 def _checked(session: Session, site: Site, changes: Mapping[str, str | None]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from pipeline.core.states import PublicationStatus
 from pipeline.models import Content, Publication, Site, SyncEvent
 from pipeline.models.base import table_of
-from pipeline.services import alerts
+from pipeline.services import alerts, placing
 from pipeline.sites.port import Standing
 
 #: Pause between two checks of a site.
@@ -130,6 +130,7 @@ def answered(
         news.insert(0, f"{site.name} answers again.")
         session.add(_row(site, kind="recovered", message=news[0], content_id=None, now=now))
         alerts.site_recovered(session, site.id, now=now)
+        placing.try_drafts_again(session, site.id, now=now)
     status = "drifted" if drifted(session, site, limit=1) else "ok"
     values = {"sync_status": status, "sync_error": None, "last_sync_at": now, "check_position": check.next_position}
     is_ours = _written(session, check, values)

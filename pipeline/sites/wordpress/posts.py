@@ -19,6 +19,10 @@ from pipeline.sites.wordpress.body import is_marked
 STATUSES: Final = "publish,future,draft,pending,private,trash"
 #: What is asked of a post: all that is compared, nothing that is rendered.
 FIELDS: Final = "id,slug,status,link,date_gmt,title,content,excerpt,featured_media,tags,categories,meta"
+#: Of an address.
+_MOST_LINK: Final = 2_000
+#: Numbers of sites are 64 bits.
+_LARGEST_NUMBER: Final = 10**18
 VISIBLE: Final = "publish"
 TRASHED: Final = "trash"
 _TRASH_SUFFIX: Final = "__trashed"
@@ -54,14 +58,14 @@ class Post:
         """Of what was answered. SiteOutcomeUnknownError where that is no post."""
         try:
             return cls(
-                id=int(entry["id"]),
+                id=number(entry["id"]),
                 slug=str(entry["slug"]),
                 status=str(entry["status"]),
-                link=str(entry["link"]),
+                link=str(entry["link"])[:_MOST_LINK],
                 title=str(entry["title"]["raw"]),
                 content=str(entry["content"]["raw"]),
                 excerpt=str(entry["excerpt"]["raw"]),
-                featured_media=int(entry.get("featured_media") or 0),
+                featured_media=number(entry["featured_media"]) if entry.get("featured_media") else 0,
                 tags=tuple(map(int, entry.get("tags") or ())),
                 categories=tuple(map(int, entry.get("categories") or ())),
                 meta=entry["meta"] if isinstance(entry.get("meta"), dict) else {},
@@ -100,6 +104,13 @@ class Post:
             if all(name in self.meta for name in names):
                 return dict(zip(names, (title, description), strict=True))
         return {}
+
+
+def number(found: Any) -> int:
+    """A site's own number for something. ValueError for what can be none."""
+    if not isinstance(found, int) or isinstance(found, bool) or not 0 < found < _LARGEST_NUMBER:
+        raise ValueError("that is no number of anything")
+    return found
 
 
 def own_slug(slug: str, content_id: int) -> str:

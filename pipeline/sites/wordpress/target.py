@@ -106,7 +106,9 @@ class RemoteSite:
         if post.status == _FUTURE:
             post = self._at_their_clock(post, reply)
         if not post.is_visible:
-            raise SiteUnavailableError(f"The site was asked to publish the article, but calls it {post.status!r}.")
+            raise SiteUnavailableError(
+                f"The site was asked to publish the article, but calls it {sentences.shown(post.status)!r}."
+            )
         return self._with_right_slug(article, post).placed
 
     def publish(self, article: Article, *, remote_id: str | None) -> Placed:

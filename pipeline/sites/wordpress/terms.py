@@ -10,6 +10,7 @@ from pipeline.sites.notes import Note, NoteKind, Notes
 from pipeline.sites.port import SiteOutcomeUnknownError, SiteRefusedError, SiteUnavailableError
 from pipeline.sites.wordpress import sentences
 from pipeline.sites.wordpress.client import Client, Reply
+from pipeline.sites.wordpress.posts import number
 
 _ROUTES: Final = {NoteKind.TAG: "/wp/v2/tags", NoteKind.CATEGORY: "/wp/v2/categories"}
 _FORBIDDEN: Final = 403
@@ -34,7 +35,7 @@ class Terms:
 
     def forget(self, kind: NoteKind, kept: Iterable[int]) -> None:
         """Forget those of a kind that are not among `kept`: the site has them no more."""
-        numbers = {str(number) for number in kept}
+        numbers = {str(term) for term in kept}
         for known_kind, key in list(self._notes.known):
             if known_kind is kind and self._notes.known[known_kind, key].value not in numbers:
                 self._notes.forget(kind, key)
@@ -45,9 +46,9 @@ class Terms:
         if known is not None:
             return int(known.value)
         found = self._found(name) if kind is NoteKind.CATEGORY else None
-        number = found or self._made(kind, name)
-        self._notes.keep(Note(kind, key, str(number)))
-        return number
+        term = found or self._made(kind, name)
+        self._notes.keep(Note(kind, key, str(term)))
+        return term
 
     def _found(self, name: str) -> int | None:
         """A category that is there: whoever may not make one may use it."""
@@ -56,7 +57,7 @@ class Terms:
             raise reply.refusal()
         wanted = keyword_key(name)
         same = (entry for entry in reply.many() if keyword_key(sentences.shown(str(entry.get("name")))) == wanted)
-        return next((entry["id"] for entry in same if isinstance(entry.get("id"), int)), None)
+        return next((_checked(entry.get("id")) for entry in same), None)
 
     def _made(self, kind: NoteKind, name: str) -> int:
         """Made, or the one that has that name already; making it twice is making it once."""
@@ -80,7 +81,8 @@ def _missing(name: str, reply: Reply) -> SiteRefusedError:
     return SiteRefusedError(f"{sentences.NO_CATEGORY.format(name=name)} {told}")
 
 
-def _checked(number: Any) -> int:
-    if not isinstance(number, int):
-        raise SiteUnavailableError("The site did not say which number a tag or category has.")
-    return number
+def _checked(found: Any) -> int:
+    try:
+        return number(found)
+    except ValueError:
+        raise SiteUnavailableError("The site did not say which number a tag or category has.") from None

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select, update
 
+from pipeline.config import config
 from pipeline.core.errors import ConflictError
 from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.engine import publisher
 from pipeline.models import Content, Notification, Publication, Site
-from pipeline.services import calendar, edits, publications, reviews
+from pipeline.services import calendar, edits, publications, reviews, site_edits
 from pipeline.services.edits import Changes
 from pipeline.sites.port import Article, Placed, SiteOutcomeUnknownError, SiteRefusedError, SiteUnavailableError
 from tests.support.publishing import NOW, grid
@@ -215,6 +216,26 @@ def test_a_site_that_refuses_a_draft_leaves_time_to_put_it_right(line: Line, sit
     assert "No such category. It is tried again at its slot" in told
     line.play(site, until=slot_at)
     assert line.world.statuses(publication.content_id)[0] is ContentStatus.PUBLISHED
+
+
+def test_a_site_that_is_put_right_gets_its_drafts_before_the_slot(line: Line, site: DraftingSite) -> None:
+    publication, _ = _scheduled(line.world)
+    site.fail("draft", SiteRefusedError("No such category."))
+    _look_ahead(line)
+    line.play(site, until=line.now)
+    assert _look_ahead(line) == 0
+    with line.world.database.transaction() as session:
+        row = session.get_one(Site, line.world.site.id)
+        row.url, row.username, row.credentials = "https://site.example", "ann", b"k:secret"
+        changes = {"category": "Rivers"}
+        site_edits.edit(
+            session, row, changes, follow=calendar.Follow.REFLOW, home=config().home, actor="ann", now=line.now
+        )
+
+    assert _look_ahead(line) == 1
+    line.play(site, until=line.now)
+
+    assert line.world.statuses(publication.content_id)[1] is PublicationStatus.DRAFTED
 
 
 @pytest.mark.parametrize("after", [True, False])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.sites.port import Article, SiteError, SiteRefusedError, SiteUnavailableError
+from pipeline.sites.port import Article, SiteError, SiteOutcomeUnknownError, SiteRefusedError, SiteUnavailableError
 from pipeline.sites.wordpress import Access, RemoteSite
 from tests.support.rest_site import PASSWORD, USER, Fault, RestSite
 
@@ -106,3 +106,27 @@ def test_a_site_that_is_not_there_may_be_there_later(article: Make) -> None:
 
     with pytest.raises(SiteUnavailableError, match="cannot be reached"):
         RemoteSite(access, key="k1", timezone="UTC").draft(article(), remote_id=None, imprint=None)
+
+
+@pytest.mark.parametrize(
+    ("route", "answer"),
+    [
+        ("POST /posts", b'{"id": 1}'),
+        ("POST /posts", b"[]"),
+        ("POST /posts", b'{"id": 1e400, "slug": "a"}'),
+        ("POST /posts", b'{"id": ' + b"9" * 4_000 + b"}"),
+        ("POST /posts", b"[" * 100_000),
+        ("POST /media", b'{"id": true, "source_url": 7}'),
+        ("POST /media", b'{"id": 1, "source_url": "' + b"x" * 3_000 + b'"}'),
+        ("POST /tags", b'{"id": "one"}'),
+        ("POST /tags", b'{"id": -1}'),
+    ],
+    ids=range(9),
+)
+def test_an_answer_that_means_nothing_is_none(
+    there: RestSite, open_site: Open, article: Make, route: str, answer: bytes
+) -> None:
+    there.faults = [Fault(route, "refuse", status=201, body=answer)]
+
+    with pytest.raises((SiteUnavailableError, SiteOutcomeUnknownError)):
+        open_site().draft(article(pictures=1), remote_id=None, imprint=None)
