@@ -32,6 +32,8 @@ _TOO_LARGE: Final = 413
 _THROTTLED: Final = 429
 _UNAVAILABLE: Final = 503
 _SERVER: Final = 500
+#: How long a request that was given up by whoever passed it on may still be at work.
+_WHILE_SECONDS: Final = 30
 _REDIRECTS: Final = range(300, 400)
 _SUCCESS: Final = range(200, 300)
 #: Permanent, whatever their status says.
@@ -200,9 +202,11 @@ def _raise_if_away(method: str, answer: Answer, body: Any) -> None:
     message = str(body.get("message", "")) if isinstance(body, dict) else answer.text
     told = f"The site is away just now. {sentences.said(answer.status, code, message)}"
     asked = _seconds_to_wait(answer)
-    refused_early = answer.status == _THROTTLED or (answer.status == _UNAVAILABLE and asked is not None)
-    if method == "GET" or refused_early:
+    if method == "GET" or answer.status == _THROTTLED:
         raise SiteUnavailableError(told, retry_after_seconds=asked)
+    if answer.status == _UNAVAILABLE:
+        # It was not done; or a server in front lost patience, and then it is there to be found in a while.
+        raise SiteUnavailableError(told, retry_after_seconds=_WHILE_SECONDS if asked is None else asked)
     raise SiteOutcomeUnknownError(told)
 
 

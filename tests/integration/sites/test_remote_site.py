@@ -106,6 +106,17 @@ def test_an_image_whose_answer_was_lost_is_not_uploaded_again(
     assert len(there.media) == 2
 
 
+def test_a_write_that_a_server_in_front_refused_is_tried_again_later_not_at_once(
+    there: RestSite, open_site: Open, article: Make
+) -> None:
+    there.faults = [Fault("POST /posts", "refuse", status=503)]
+
+    with pytest.raises(SiteUnavailableError) as away:
+        open_site().draft(article(), remote_id=None, imprint=None)
+
+    assert away.value.retry_after_seconds == 30
+
+
 def test_images_left_by_a_visit_that_was_cut_short_are_found(there: RestSite, open_site: Open, article: Make) -> None:
     there.faults = [Fault("POST /posts", "refuse", headers={"Retry-After": "9"})]
     with pytest.raises(SiteUnavailableError) as away:
