@@ -145,8 +145,9 @@ class Client:
         note = self._notes.find(NoteKind.SPEECH, _ROOT)
         way = note.value if note else _PRETTY
         answer = self._sent(method, self._address(way, route, query), body, headers)
-        if answer.status == _NOT_FOUND and _parsed(answer) is None:
-            # Nothing behind the address of the API: without pretty addresses it has another one.
+        is_first = note is None and method == "GET" and answer.status in _SUCCESS
+        if (answer.status == _NOT_FOUND or is_first) and _parsed(answer) is None:
+            # No API behind that address: without pretty addresses it has another one.
             way = _PLAIN if way == _PRETTY else _PRETTY
             answer = self._sent(method, self._address(way, route, query), body, headers)
         reply = _reply(method, answer)

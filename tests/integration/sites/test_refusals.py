@@ -75,7 +75,7 @@ _LOOK = partial(Fault, "GET /posts", "refuse")
         (_LOOK(headers={"Retry-After": "7"}), SiteUnavailableError, "away just now"),
         (_LOOK(status=429, body=b"slow"), SiteUnavailableError, "It said: slow"),
         (_LOOK(status=500, body=b"<p>Error establishing</p>"), SiteUnavailableError, "Error est"),
-        (_LOOK(status=200, body=b"<b>Warning</b> x"), SiteUnavailableError, "cannot be read: Warning x"),
+        (_LOOK(times=2, status=200, body=b"<b>Warning</b> x"), SiteUnavailableError, "cannot be read: Warning x"),
         (_LOOK(status=301, headers={"Location": "https://b.example"}), SiteRefusedError, "leads on to https://b.exam"),
         (_LOOK(status=403, body=b"<h1>Firewall</h1>"), SiteRefusedError, "role.*It said: Firewall"),
         (_LOOK(times=2, status=404, body=b"<h1>No</h1>"), SiteRefusedError, "REST API"),

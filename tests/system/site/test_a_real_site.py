@@ -168,6 +168,40 @@ def test_what_is_withdrawn_goes_and_comes_back_under_its_address(publishing: Pub
     assert [(status, slug) for _, status, slug, _ in there.posts()] == [("publish", "oak")]
 
 
+def test_what_an_author_may_not_write_unfiltered_is_no_edit_of_somebody(
+    publishing: Publishing, there: RealSite
+) -> None:
+    publishing.log_in(there, "author")
+    table = "<table><tbody><tr><td>1</td></tr></tbody></table>"
+    body = f"<h2>Oak &amp; elm</h2><p>5 &lt; 6, “quoted” &#39;so&#39; &copy;</p>{table}"
+    (content,) = publishing.approve(title="Oak & elm <5", slug="oak-elm", body_html=body, pictures=2)
+    row = publishing.publish_now(content)
+
+    health = site_checks.check(publishing.database, publishing.site.id)
+    with publishing.database.transaction() as session:
+        edited = session.get_one(Content, content.id)
+        edits.edit(session, edited, Changes(excerpt="R & D."), expected_version=None, actor="ann", now=publishing.now)
+    publishing.play(until=timedelta(0))
+
+    assert health is not None
+    assert (health.status, health.news) == ("ok", [])
+    assert publishing.status(content)[2] is None
+    post = there.ask("GET", f"/wp/v2/posts/{row.remote_id}?context=edit")
+    assert "5 &lt; 6" in post["content"]["raw"]
+    assert post["excerpt"]["raw"] in {"R & D.", "R &amp; D."}
+
+
+def test_a_site_without_pretty_addresses_takes_articles_too(publishing: Publishing, there: RealSite) -> None:
+    there.rows("UPDATE wp_options SET option_value = '' WHERE option_name = 'permalink_structure'")
+    try:
+        (content,) = publishing.approve(pictures=1)
+        publishing.publish_now(content)
+    finally:
+        there.rows("UPDATE wp_options SET option_value = '/%postname%/' WHERE option_name = 'permalink_structure'")
+
+    assert publishing.status(content) == (ContentStatus.PUBLISHED, PublicationStatus.PUBLISHED, None)
+
+
 def test_what_people_do_to_posts_is_found_and_never_overwritten(publishing: Publishing, there: RealSite) -> None:
     contents = publishing.approve(4)
     kept, edited, hidden, gone = (publishing.publish_now(content) for content in contents)
