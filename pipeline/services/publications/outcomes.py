@@ -124,7 +124,7 @@ def give_up(session: Session, claim: Claim, error: str, *, now: datetime, **lear
     moved = claim.work is not Work.PLACE or placing.move_content(
         session, claim.content_id, ContentStatus.NEEDS_ATTENTION, of=(ContentStatus.PUBLISHING,)
     )
-    stuck.tell(session, [claim.content_id], now=now)
+    _tell(session, claim.content_id, claim.work, now=now)
     return moved
 
 
@@ -154,7 +154,14 @@ def stop(session: Session, publication: Publication, error: str, *, work: Work, 
     publication.due_at, publication.lease_until, publication.sends = None, None, 0
     if work is Work.PLACE:
         placing.move_content(session, publication.content_id, ContentStatus.NEEDS_ATTENTION, of=_TO_BE_PUBLISHED)
-    stuck.tell(session, [publication.content_id], now=now)
+    _tell(session, publication.content_id, work, now=now)
+
+
+def _tell(session: Session, content_id: int, work: Work, *, now: datetime) -> None:
+    """Tell people that it waits for them; what they were told of its draft is over."""
+    if work is Work.PLACE:
+        alerts.publication_decided(session, [content_id], now=now)
+    stuck.tell(session, [content_id], now=now)
 
 
 def disown(session: Session, claim: Claim, *, remote_id: str | None, now: datetime) -> bool:

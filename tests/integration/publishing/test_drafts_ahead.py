@@ -218,6 +218,22 @@ def test_a_site_that_refuses_a_draft_leaves_time_to_put_it_right(line: Line, sit
     assert line.world.statuses(publication.content_id)[0] is ContentStatus.PUBLISHED
 
 
+def test_what_is_refused_at_its_slot_too_is_told_anew(line: Line, site: DraftingSite) -> None:
+    publication, slot_at = _scheduled(line.world)
+    site.fail("draft", SiteRefusedError("No such category."), times=2)
+    _look_ahead(line)
+
+    line.play(site, until=slot_at)
+
+    assert line.world.statuses(publication.content_id)[0] is ContentStatus.NEEDS_ATTENTION
+    with line.world.database.reading() as session:
+        told = session.execute(select(Notification.message, Notification.ended_at).order_by(Notification.id)).all()
+    assert [("at its slot" in message, ended is None) for message, ended in told] == [
+        (True, False),
+        (False, True),
+    ]
+
+
 def test_a_site_that_is_put_right_gets_its_drafts_before_the_slot(line: Line, site: DraftingSite) -> None:
     publication, _ = _scheduled(line.world)
     site.fail("draft", SiteRefusedError("No such category."))
