@@ -6,7 +6,8 @@ Never: a transaction while the site is asked; a change at the site.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -15,6 +16,7 @@ from pipeline.config import config
 from pipeline.db.session import Database
 from pipeline.engine import articles
 from pipeline.engine.articles import Destination, Opener
+from pipeline.engine.visits import asking
 from pipeline.logs import get_logger
 from pipeline.models import Site
 from pipeline.services import site_health, site_notes, site_titles
@@ -40,7 +42,12 @@ class Connection:
 
 
 def check(
-    database: Database, site_id: int, *, most: int = ARTICLES_A_CHECK, open_target: Opener = Destination.open
+    database: Database,
+    site_id: int,
+    *,
+    most: int = ARTICLES_A_CHECK,
+    open_target: Opener = Destination.open,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Health | None:
     """Check one site now; None where another check of it is under way, or there is no such site."""
     settings = config()
@@ -52,7 +59,7 @@ def check(
         destination = articles.destination(session, site_id, home=settings.home)
     try:
         site = open_target(destination)
-        notes = site.check()
+        notes = asking(site.check, sleep=sleep)
         found = _found(site, begun)
         titles = site.new_titles(portions=TITLES_A_CHECK) if isinstance(site, TitledTarget) else ()
     except SiteError as error:

@@ -163,14 +163,19 @@ class Visit:
         self, request: Callable[_Given, _Answer], *arguments: _Given.args, **keywords: _Given.kwargs
     ) -> _Answer:
         """The answer to one request, which is repeated for seconds while the site is away."""
-        retrying = Retrying(
-            stop=stop_after_attempt(_TRIES),
-            wait=wait_exponential(multiplier=0.2, max=_LONGEST_PAUSE_SECONDS),
-            retry=retry_if_exception(_passes_soon),
-            sleep=self._sleep,
-            reraise=True,
-        )
-        return retrying(request, *arguments, **keywords)
+        return asking(lambda: request(*arguments, **keywords), sleep=self._sleep)
+
+
+def asking(request: Callable[[], _Answer], *, sleep: Callable[[float], None]) -> _Answer:
+    """The answer to one request, which is repeated for seconds while the site is away."""
+    retrying = Retrying(
+        stop=stop_after_attempt(_TRIES),
+        wait=wait_exponential(multiplier=0.2, max=_LONGEST_PAUSE_SECONDS),
+        retry=retry_if_exception(_passes_soon),
+        sleep=sleep,
+        reraise=True,
+    )
+    return retrying(request)
 
 
 def _passes_soon(error: BaseException) -> bool:

@@ -77,7 +77,13 @@ def _publications(world: World) -> list[Publication]:
 
 
 def _look(world: World, site: Site, target: FakeSite, *, most: int = 50) -> Health | None:
-    return site_checks.check(world.database, site.id, most=most, open_target=lambda _: target)  # type: ignore[arg-type,return-value]  # the part of a target that a check needs
+    return site_checks.check(
+        world.database,
+        site.id,
+        most=most,
+        open_target=lambda _: target,  # type: ignore[arg-type,return-value]  # the part of a target that a check needs
+        sleep=lambda _: None,
+    )
 
 
 def _row(world: World, site: Site) -> Site:
@@ -355,3 +361,19 @@ def test_titles_that_stand_on_a_site_are_known_and_follow_their_changes(world: W
     with world.database.reading() as session:
         known = session.execute(select(SiteTitle.remote_id, SiteTitle.title).order_by(SiteTitle.remote_id)).all()
     assert [tuple(row) for row in known] == [("1", "Oak desks"), ("2", "Elm tables")]
+
+
+def test_a_site_that_is_away_for_a_moment_is_no_failing_one(world: World) -> None:
+    site = _site(world)
+
+    class Blinking(FakeSite):
+        def check(self) -> list[str]:
+            if self.failure is None:
+                return []
+            error, self.failure = self.failure, None
+            raise error
+
+    health = _look(world, site, Blinking(SiteUnavailableError("Away.")))
+
+    assert health is not None
+    assert (health.status, _events(world), world.notifications()) == ("ok", [], [])
