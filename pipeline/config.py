@@ -121,6 +121,8 @@ class Config(BaseModel):
     publish_retry_minutes: Minutes = (1, 5, 15, 60)
     #: How long an answer that never came is looked up.
     lookup_window_seconds: Seconds = 600
+    #: How long a site may take to answer one request.
+    site_timeout_seconds: Seconds = 30
     #: How long raw answers are kept.
     answers_days: Days = 30
     #: How long events are kept.

@@ -1,7 +1,7 @@
 """Owns requests to addresses that customers set: none reaches a private network, none follows a redirect.
 
 The address that was checked is the one that is connected to, so that a name cannot be resolved twice to two places.
-Never: retries; credentials; an answer kept longer than its first lines.
+Never: retries; redirects; credentials; an answer kept longer than its caller asked for.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
 from typing import Final
 from urllib.parse import SplitResult, quote, urlsplit
 
@@ -36,6 +36,14 @@ _TRANSLATED: Final = ipaddress.ip_network("64:ff9b::/96")
 
 class UnreachableError(PipelineError):
     """The address could not be reached."""
+
+
+class NoAnswerError(UnreachableError):
+    """It was sent, but no whole answer came: nobody knows what became of it."""
+
+
+class TooLongError(PipelineError):
+    """The answer is longer than anything that was asked for."""
 
 
 class PrivateAddressError(PipelineError):
@@ -69,27 +77,66 @@ def checked_url(url: str) -> str:
     return url
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How long one request may take, and how much of its answer is taken."""
+
+    #: Of connecting, and then again of everything else.
+    timeout_seconds: float
+    most_bytes: int = _KEPT_BYTES
+    #: Whether what is longer is an error; else its beginning is the answer.
+    must_be_whole: bool = False
+
+
 def post(url: str, body: bytes, *, headers: Mapping[str, str], timeout_seconds: float, allow_private: bool) -> Answer:
     """Post once, connecting and talking each within `timeout_seconds`; whatever status is answered is an answer.
 
     UnreachableError where none came, PrivateAddressError where the host is in a private network.
     """
+    limits = Limits(timeout_seconds)
+    return request("POST", url, body, headers=headers, limits=limits, allow_private=allow_private)
+
+
+def request(
+    method: str, url: str, body: bytes | None, *, headers: Mapping[str, str], limits: Limits, allow_private: bool
+) -> Answer:
+    """Ask once on a connection of its own; whatever status is answered is an answer.
+
+    UnreachableError where nothing was sent, NoAnswerError where something was and no whole answer came, TooLongError,
+    PrivateAddressError where the host is in a private network.
+    """
     parts = urlsplit(checked_url(url))
-    connection = _connection(parts, pinned_address(parts, allow_private=allow_private), timeout_seconds)
+    connection = _connection(parts, pinned_address(parts, allow_private=allow_private), limits.timeout_seconds)
     target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+    is_sent = False
     try:
         connection.connect()
-        with _cut_after(connection.sock, timeout_seconds):
+        with _cut_after(connection.sock, limits.timeout_seconds):
+            is_sent = True
             # As a browser would send it: the request line is ASCII.
-            connection.request("POST", quote(target, safe="!#$%&'()*+,/:;=?@[]~"), body=body, headers=dict(headers))
+            connection.request(method, quote(target, safe="!#$%&'()*+,/:;=?@[]~"), body=body, headers=dict(headers))
             response = connection.getresponse()
-            text = response.read(_KEPT_BYTES).decode(errors="replace")
+            kept = _read(response, limits)
             named = {name.lower(): value for name, value in response.getheaders()}
     except (OSError, HTTPException, ValueError) as error:
-        raise UnreachableError(f"{parts.hostname} did not answer: {_said(error)}.") from None
+        failure = NoAnswerError if is_sent else UnreachableError
+        raise failure(f"{parts.hostname} did not answer: {_said(error)}.") from None
     finally:
         connection.close()
-    return Answer(response.status, named, text)
+    return Answer(response.status, named, kept.decode(errors="replace"))
+
+
+def _read(response: HTTPResponse, limits: Limits) -> bytes:
+    """The body. IncompleteRead where it breaks off, which nothing but a whole body tells."""
+    if not limits.must_be_whole:
+        return response.read(limits.most_bytes)
+    declared = response.length
+    kept = response.read(limits.most_bytes + 1)
+    if len(kept) > limits.most_bytes:
+        raise TooLongError(f"An answer had more than {limits.most_bytes:,} bytes.")
+    if declared is not None and len(kept) < declared:
+        raise IncompleteRead(kept, declared - len(kept))
+    return kept
 
 
 def pinned_address(parts: SplitResult, *, allow_private: bool) -> str:

@@ -25,7 +25,7 @@ from scheduler.glance import Glancing
 from scheduler.heartbeat import HeartbeatDuty
 from scheduler.housekeeping import HousekeepingDuty
 from scheduler.outage import Outage
-from scheduler.publishing import publish_due
+from scheduler.publishing import draft_ahead, publish_due
 from scheduler.runs import start_due_runs
 from scheduler.sending import Sender
 from scheduler.sites import check_due_sites
@@ -69,6 +69,7 @@ class PipelineScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no typ
             "runs": start_due_runs,
             "dispatch": DispatchDuty(),
             "calendar": CalendarDuty(),
+            "drafts": draft_ahead,
             "publishing": publish_due,
             "deliveries": Glancing(deliver_due),
             "sites": Glancing(check_due_sites),

@@ -19,6 +19,7 @@ from pipeline.core.states import ClusterStatus, move
 from pipeline.core.words import nearest_by_words, stand_in
 from pipeline.models import Cluster, Content, Idea, IdeaKeyword, Keyword, Site
 from pipeline.models.inserting import insert_missing
+from pipeline.models.sites import SiteTitle
 
 #: Titles a question warns of, and keywords it shows.
 SHOWN_TITLES = 100
@@ -124,7 +125,8 @@ def _existing_titles(session: Session, site: Site, *, near: Sequence[str]) -> li
     """The titles of the site that share the most words with `near`: those an answer might repeat."""
     ideas = select(Idea.title).where(Idea.site_id == site.id)
     contents = select(Content.title).where(Content.site_id == site.id)
-    titles = sorted(session.scalars(ideas.union(contents)))
+    on_the_site = select(SiteTitle.title).where(SiteTitle.site_id == site.id)
+    titles = sorted(session.scalars(ideas.union(contents, on_the_site)))
     return [titles[index] for index in nearest_by_words(titles, near, limit=SHOWN_TITLES)]
 
 
@@ -135,7 +137,7 @@ def _new_proposals(session: Session, site: Site, answer: IdeasAnswer) -> list[_P
         proposal = _proposal(idea)
         if proposal is not None:
             proposals.setdefault(proposal.normalised_title, proposal)
-    taken = {*_taken(session, site, Idea, proposals), *_taken(session, site, Content, proposals)}
+    taken = {title for table in (Idea, Content, SiteTitle) for title in _taken(session, site, table, proposals)}
     return [proposal for normalised_title, proposal in proposals.items() if normalised_title not in taken]
 
 
@@ -151,7 +153,9 @@ def _proposal(idea: IdeaAnswer) -> _Proposal | None:
     return _Proposal(title, normalised_title, angle, outline, idea.keywords)
 
 
-def _taken(session: Session, site: Site, table: type[Idea | Content], titles: Iterable[str]) -> Iterable[str]:
+def _taken(
+    session: Session, site: Site, table: type[Idea | Content | SiteTitle], titles: Iterable[str]
+) -> Iterable[str]:
     return session.scalars(
         select(table.normalised_title).where(table.site_id == site.id, table.normalised_title.in_(list(titles)))
     )

@@ -20,6 +20,7 @@ from pipeline.cli.publishing import carry_out_here
 from pipeline.core.errors import InvalidValueError
 from pipeline.core.states import PublicationStatus
 from pipeline.models import Content, Publication, Site
+from pipeline.models.publishing import UNSEEN
 from pipeline.services import content, edits, reviews, settings
 from pipeline.services.edits import Changes
 
@@ -185,5 +186,7 @@ def _tell(publication: Publication | None) -> None:
         note(f"Its site: {publication.error}")
     elif publication.status is PublicationStatus.PUBLISHED and publication.due_at is None:
         say(f"Its site shows version {publication.placed_version}: {publication.remote_url}")
+    elif publication.status in UNSEEN and publication.due_at is not None:
+        say("Its draft at the site is brought up to date before its slot.")
     elif publication.due_at is not None and publication.has_trace:
         say("Its site is brought up to date in a moment.")

@@ -31,7 +31,7 @@ def check(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_js
         document({"id": row.id, **_health_json(health)})
     elif health.error is None:
         say(f"{row.name} answers ({health.status}); {_counted(health.looked_at)}.")
-        for news in health.news:
+        for news in (*health.news, *health.notes):
             say(news)
     _fail_where_it_fails(row, health)
 
@@ -69,7 +69,13 @@ def _checked(database: Database, site: Site, *, most: int) -> Health:
 
 
 def _health_json(health: Health) -> dict[str, Any]:
-    return {"status": health.status, "error": health.error, "looked_at": health.looked_at, "news": list(health.news)}
+    return {
+        "status": health.status,
+        "error": health.error,
+        "looked_at": health.looked_at,
+        "news": list(health.news),
+        "notes": list(health.notes),
+    }
 
 
 def _counted(articles: int) -> str:

@@ -6,11 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
+from pipeline.cli import site_connections
 from pipeline.cli.calendar_changes import FollowOption, PreviewOption, note_moves, tell_preview
 from pipeline.cli.edge import ACTOR, account_of, reading, ready_database
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, SiteArgument
 from pipeline.cli.output import document, local_instant, say, status, table
 from pipeline.cli.schedule import next_run
+from pipeline.cli.site_connections import CategoryOption, PasswordOption, UncheckedOption, UsernameOption
 from pipeline.config import config
 from pipeline.core.errors import InvalidValueError
 from pipeline.models import Site
@@ -30,7 +32,14 @@ ZoneOption = Annotated[
 NewZoneOption = Annotated[str | None, typer.Option("--timezone", help="Its IANA time zone, such as Europe/Berlin.")]
 NewNameOption = Annotated[str | None, typer.Option("--name", help="What the site is called, 1 to 100 characters.")]
 UrlOption = Annotated[str | None, typer.Option("--url", help="Its public address.")]
+TargetOption = Annotated[
+    str | None, typer.Option("--target", help="Where its articles go: folder (here), or site (over the network).")
+]
 DeletedOption = Annotated[bool, typer.Option("--deleted", help="Those that can be restored, in place of the others.")]
+_WHAT_TO_CHANGE = (
+    "Say what to change: --timezone (also with --preview), --name, --url, --username, --password-stdin, --category or "
+    "--target."
+)
 
 
 def site_json(site: Site) -> dict[str, Any]:
@@ -41,6 +50,8 @@ def site_json(site: Site) -> dict[str, Any]:
         "timezone": site.timezone,
         "target": site.target,
         "url": site.url,
+        "username": site.username,
+        "category": site.category,
         "sync_status": site.sync_status,
         "last_sync_at": site.last_sync_at,
         "created_at": site.created_at,
@@ -49,10 +60,22 @@ def site_json(site: Site) -> dict[str, Any]:
 
 @app.command("add")
 def add(
-    *, name: NameOption, timezone: ZoneOption, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False
+    *,
+    name: NameOption,
+    timezone: ZoneOption,
+    url: UrlOption = None,
+    username: UsernameOption = None,
+    with_password: PasswordOption = False,
+    category: CategoryOption = None,
+    unchecked: UncheckedOption = False,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    as_json: JsonOption = False,
 ) -> None:
-    """Add a site, with every setting at its default."""
+    """Add a site, with every setting at its default: a folder here, or one over the network with a user of it."""
     database = ready_database()
+    changes = site_connections.told(url=url, username=username, with_password=with_password, category=category)
+    if not unchecked:
+        site_connections.try_out(changes, site=None, timezone=timezone)
     now = database.now()
     with database.transaction() as session:
         owner = account_of(session, account)
@@ -66,6 +89,8 @@ def add(
             subject_id=site.id,
             now=now,
         )
+        if changes:
+            site_edits.edit(session, site, changes, follow=Follow.REFLOW, home=config().home, actor=ACTOR, now=now)
     if as_json:
         document(site_json(site))
         return
@@ -105,7 +130,9 @@ def show(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_jso
     if as_json:
         document({**site_json(row), "next_run_at": schedule.next_run_at, "keywords": words, "contents": articles})
         return
-    say(f"{row.name} (site {row.id}, {row.timezone}, target {row.target})")
+    where = f", {row.url}" if row.url else ""
+    who = f", user {row.username}" if row.username else ""
+    say(f"{row.name} (site {row.id}, {row.timezone}, target {row.target}{where}{who})")
     say(f"Next run: {next_run(schedule, row)}")
     looked = f", looked at {local_instant(row.last_sync_at, row.timezone)}" if row.last_sync_at else ""
     say(f"Health: {row.sync_status}{looked}{f'. {row.sync_error}' if row.sync_error else ''}")
@@ -121,24 +148,32 @@ def change(
     timezone: NewZoneOption = None,
     name: NewNameOption = None,
     url: UrlOption = None,
+    username: UsernameOption = None,
+    with_password: PasswordOption = False,
+    category: CategoryOption = None,
+    target: TargetOption = None,
+    unchecked: UncheckedOption = False,
     follow: FollowOption = Follow.REFLOW,
     preview: PreviewOption = False,
     account: AccountOption = DEFAULT_ACCOUNT,
     as_json: JsonOption = False,
 ) -> None:
     """Change a site. With another time zone, slots, pins and schedule keep their wall times."""
-    given = {"timezone": timezone, "name": name, "url": url}
-    changes = {field: value for field, value in given.items() if value is not None}
+    given = {"timezone": timezone, "name": name, "target": target}
+    changes = site_connections.told(url=url, username=username, with_password=with_password, category=category)
+    changes |= {field: value for field, value in given.items() if value is not None}
     if not changes or (preview and timezone is None):
-        raise InvalidValueError("Say what to change: --timezone (also with --preview), --name or --url.")
+        raise InvalidValueError(_WHAT_TO_CHANGE)
     database = ready_database()
     now = database.now()
+    with database.reading() as session:
+        row = sites.find_site(session, account_of(session, account).id, site)
+        would_move = calendar.preview(session, row, follow=follow, now=now, timezone=timezone) if preview else []
     if preview and timezone is not None:
-        with database.reading() as session:
-            row = sites.find_site(session, account_of(session, account).id, site)
-            would_move = calendar.preview(session, row, follow=follow, now=now, timezone=timezone)
         tell_preview(would_move, timezone=timezone, as_json=as_json)
         return
+    if not unchecked and site_connections.CONNECTION & changes.keys():
+        site_connections.try_out(changes, site=row, timezone=timezone or row.timezone)
     with database.transaction() as session:
         row = sites.find_site(session, account_of(session, account).id, site)
         changed = site_edits.edit(session, row, changes, follow=follow, home=config().home, actor=ACTOR, now=now)

@@ -171,10 +171,22 @@ TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
             }
         ),
         PublicationStatus.DRAFTING: frozenset(
-            {PublicationStatus.DRAFTED, PublicationStatus.PLANNED, PublicationStatus.NEEDS_ATTENTION}
+            {
+                PublicationStatus.DRAFTED,
+                PublicationStatus.PLANNED,
+                PublicationStatus.PUBLISHING,
+                PublicationStatus.NEEDS_ATTENTION,
+                PublicationStatus.WITHDRAWN,
+            }
         ),
         PublicationStatus.DRAFTED: frozenset(
-            {PublicationStatus.PUBLISHING, PublicationStatus.MISSED, PublicationStatus.WITHDRAWN}
+            {
+                PublicationStatus.DRAFTING,
+                PublicationStatus.PLANNED,
+                PublicationStatus.PUBLISHING,
+                PublicationStatus.MISSED,
+                PublicationStatus.WITHDRAWN,
+            }
         ),
         PublicationStatus.PUBLISHING: frozenset(
             {

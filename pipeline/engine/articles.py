@@ -5,8 +5,9 @@ Never: writes rows; a site's credentials in a log or a message.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -14,12 +15,18 @@ from slugify import slugify
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from pipeline.config import config
+from pipeline.core.errors import NotReadyError
 from pipeline.engine.media import MediaStore
 from pipeline.models import Content, Image, ImagePrompt, Site, SiteAutomationSettings
-from pipeline.sites import target
-from pipeline.sites.port import Article, Picture, SiteTarget
+from pipeline.secrets import decrypted
+from pipeline.services import site_notes
+from pipeline.sites import DRAFTED_AHEAD, Login, target
+from pipeline.sites.notes import Notes
+from pipeline.sites.port import Article, Picture, SiteRefusedError, SiteTarget
 
 _MOST_NAME_CHARACTERS = 60
+_KEY_CHARACTERS = 10
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,14 @@ class Destination:
     home: Path
     base_url: str | None
     language: str
+    username: str | None = None
+    #: Encrypted.
+    credentials: bytes | None = field(default=None, repr=False)
+    #: What is ours at the site is known by it.
+    key: str = ""
+    category: str | None = None
+    #: What is known of the site, and learnt on the way.
+    notes: Notes = field(default_factory=Notes)
 
     def open(self) -> SiteTarget:
         """The target. Raises SiteRefusedError where the site's own data cannot be used."""
@@ -44,6 +59,27 @@ class Destination:
             folder=site_folder(self.home, site_id=self.site_id, name=self.site_name),
             base_url=self.base_url,
             language=self.language,
+            login=self._login(),
+            notes=self.notes,
+        )
+
+    def _login(self) -> Login | None:
+        """Who publishes there; the password is decrypted here, outside every transaction."""
+        if self.username is None or self.credentials is None:
+            return None
+        try:
+            password = decrypted(self.credentials, home=self.home)
+        except NotReadyError as error:
+            raise SiteRefusedError(error.message) from None
+        settings = config()
+        return Login(
+            username=self.username,
+            password=password,
+            key=self.key,
+            # Whoever waits longer has lost its claim when the answer comes.
+            timeout_seconds=min(settings.site_timeout_seconds, settings.lease_seconds / 2),
+            allow_private=settings.allow_private_sites,
+            category=self.category,
         )
 
 
@@ -51,8 +87,8 @@ class Destination:
 Opener = Callable[[Destination], SiteTarget]
 
 
-def destination(session: Session, site_id: int, *, home: Path) -> Destination:
-    """Where the contents of a site go."""
+def destination(session: Session, site_id: int, *, home: Path, content_id: int | None = None) -> Destination:
+    """Where the contents of a site go, with what is known of it and of the images of one."""
     site = session.get_one(Site, site_id)
     language = session.scalar(
         select(SiteAutomationSettings.content_language).where(SiteAutomationSettings.site_id == site_id)
@@ -65,6 +101,11 @@ def destination(session: Session, site_id: int, *, home: Path) -> Destination:
         home=home,
         base_url=site.url,
         language=language or "en",
+        username=site.username,
+        credentials=site.credentials,
+        key=hashlib.sha256(f"{site.id} {site.created_at.isoformat()}".encode()).hexdigest()[:_KEY_CHARACTERS],
+        category=site.category,
+        notes=site_notes.load(session, site_id, content_id=content_id) if site.target in DRAFTED_AHEAD else Notes(),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from pipeline.config import Config, config
@@ -16,9 +16,11 @@ from pipeline.db.session import DATABASE_AWAY, Database
 from pipeline.engine import articles, visits
 from pipeline.engine.articles import Destination, Opener
 from pipeline.engine.media import MediaStore
+from pipeline.engine.renewals import Renewal
 from pipeline.engine.visits import Visit
 from pipeline.logs import get_logger
-from pipeline.services import publications
+from pipeline.models import Site
+from pipeline.services import publications, site_notes
 from pipeline.services.publications import Claim, Limits, Work
 from pipeline.sites.port import (
     Article,
@@ -26,6 +28,7 @@ from pipeline.sites.port import (
     SiteError,
     SiteOutcomeUnknownError,
     SiteRefusedError,
+    SiteTarget,
     SiteUnavailableError,
 )
 
@@ -51,6 +54,8 @@ def publish(
         _carry_out(database, visit, open_target, limits)
     except SiteRefusedError as error:
         _give_up(database, visit, error.message)
+    except visits.ClaimLostError:
+        _log.info("publication_taken_over", publication_id=publication_id)
     except visits.NotShownYetError:
         with database.transaction() as session:
             publications.look_again(session, claim, limits=limits, now=database.now())
@@ -71,6 +76,7 @@ def limits_of(settings: Config) -> Limits:
         spacing=timedelta(seconds=settings.overdue_spacing_seconds),
         grace=timedelta(seconds=settings.overdue_grace_seconds),
         lookup_window=timedelta(seconds=settings.lookup_window_seconds),
+        draft_ahead=timedelta(seconds=settings.draft_ahead_seconds),
     )
 
 
@@ -90,22 +96,47 @@ def _claim(database: Database, publication_id: int, limits: Limits) -> Claim | N
 def _carry_out(database: Database, visit: Visit, open_target: Opener, limits: Limits) -> None:
     claim = visit.claim
     destination, article = _read(database, claim)
+    destination.notes.may_have_left_something = claim.was_tried
+    destination.notes.going_on = Renewal(database, claim, limits)
     site = open_target(destination)
+    try:
+        placed = _at_the_site(site, visit, article, limits, now=database.now())
+    finally:
+        # What was uploaded and found lies there, whatever came after.
+        _keep_notes(database, claim, destination)
+    if article is None:
+        _taken_away(database, claim)
+    elif placed is not None and _finalised(database, claim, placed, version=article.version):
+        site.withdraw(placed.remote_id)
+
+
+def _at_the_site(
+    site: SiteTarget, visit: Visit, article: Article | None, limits: Limits, *, now: datetime
+) -> Placed | None:
+    claim = visit.claim
     look_until = None if claim.unknown_since is None else claim.unknown_since + limits.lookup_window
     if article is None:
-        visit.take_away(site, look_until=look_until, now=database.now())
-        _taken_away(database, claim)
+        visit.take_away(site, look_until=look_until, now=now)
+        return None
+    if claim.work is Work.DRAFT:
+        return visit.draft(site, article, look_until=look_until, now=now)
+    return visit.place(site, article, look_until=look_until, now=now)
+
+
+def _keep_notes(database: Database, claim: Claim, destination: Destination) -> None:
+    learnt = destination.notes.take_learnt()
+    if not learnt:
         return
-    placed = visit.place(site, article, look_until=look_until, now=database.now())
-    if _finalised(database, claim, placed, version=article.version):
-        site.withdraw(placed.remote_id)
+    with database.transaction() as session:
+        site = session.get_one(Site, claim.site_id)
+        site_notes.save(session, site, learnt, content_id=claim.content_id)
 
 
 def _read(database: Database, claim: Claim) -> tuple[Destination, Article | None]:
     """Where it goes, and what: nothing where it is to be taken away."""
     home = config().home
     with database.reading() as session:
-        destination = articles.destination(session, claim.site_id, home=home)
+        destination = articles.destination(session, claim.site_id, home=home, content_id=claim.content_id)
         if claim.work is Work.TAKE_AWAY:
             return destination, None
         media = MediaStore(home / "media")
@@ -117,10 +148,17 @@ def _finalised(database: Database, claim: Claim, placed: Placed, *, version: int
     now = database.now()
     with database.transaction() as session:
         done = publications.finalise(
-            session, claim, remote_id=placed.remote_id, remote_url=placed.url, version=version, now=now
+            session,
+            claim,
+            remote_id=placed.remote_id,
+            remote_url=placed.url,
+            version=version,
+            imprint=placed.imprint,
+            now=now,
         )
         is_second = not done and publications.disown(session, claim, remote_id=placed.remote_id, now=now)
-    _log.info("published" if done else "publication_taken_over", publication_id=claim.publication_id, url=placed.url)
+    word = "drafted" if claim.work is Work.DRAFT else "published"
+    _log.info(word if done else "publication_taken_over", publication_id=claim.publication_id, url=placed.url)
     return is_second
 
 
@@ -138,7 +176,14 @@ def _try_later(database: Database, visit: Visit, error: SiteError, limits: Limit
     pause = None if asked is None else timedelta(seconds=min(asked, _LONGEST_PAUSE_SECONDS))
     with database.transaction() as session:
         publications.try_later(
-            session, visit.claim, error.message, limits=limits, pause=pause, now=now, **visit.learnt(now=now)
+            session,
+            visit.claim,
+            error.message,
+            limits=limits,
+            pause=pause,
+            now=now,
+            unseen=visit.is_unseen,
+            **visit.learnt(now=now),
         )
     _log.warning("publication_put_off", publication_id=visit.claim.publication_id, attempt=visit.claim.attempt)
 

@@ -6,6 +6,9 @@ Never: a transaction while the site is asked; a change at the site.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
@@ -13,18 +16,38 @@ from pipeline.config import config
 from pipeline.db.session import Database
 from pipeline.engine import articles
 from pipeline.engine.articles import Destination, Opener
+from pipeline.engine.visits import asking
 from pipeline.logs import get_logger
-from pipeline.services import site_health
+from pipeline.models import Site
+from pipeline.services import site_health, site_notes, site_titles
 from pipeline.services.site_health import Check, Health
-from pipeline.sites.port import SiteError, SiteTarget, Standing
+from pipeline.sites import Login, SiteKind, target
+from pipeline.sites.port import ComparingTarget, SiteError, SiteTarget, Standing, TitledTarget
 
 #: Articles that a check compares: its cost has a bound, however much was published.
 ARTICLES_A_CHECK: Final = 50
+#: Portions of titles that a check learns at most, a hundred each.
+TITLES_A_CHECK: Final = 20
 _log = get_logger(__name__)
 
 
+@dataclass(frozen=True)
+class Connection:
+    """How a site would be reached."""
+
+    url: str
+    username: str
+    password: str = field(repr=False)
+    timezone: str
+
+
 def check(
-    database: Database, site_id: int, *, most: int = ARTICLES_A_CHECK, open_target: Opener = Destination.open
+    database: Database,
+    site_id: int,
+    *,
+    most: int = ARTICLES_A_CHECK,
+    open_target: Opener = Destination.open,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Health | None:
     """Check one site now; None where another check of it is under way, or there is no such site."""
     settings = config()
@@ -35,24 +58,51 @@ def check(
             return None
         destination = articles.destination(session, site_id, home=settings.home)
     try:
-        found = _found(open_target(destination), begun)
+        site = open_target(destination)
+        notes = asking(site.check, sleep=sleep)
+        found = _found(site, begun)
+        titles = site.new_titles(portions=TITLES_A_CHECK) if isinstance(site, TitledTarget) else ()
     except SiteError as error:
         with database.transaction() as session:
             health = site_health.failed(session, begun, error.message, now=database.now())
         _log.warning("site_failing", site_id=site_id, error=error.message)
     else:
         with database.transaction() as session:
-            health = site_health.answered(session, begun, found, now=database.now())
+            health = site_health.answered(session, begun, found, notes=notes, now=database.now())
+            row = session.get_one(Site, site_id)
+            site_notes.save(session, row, destination.notes.take_learnt(), content_id=None)
+            site_titles.save(session, row, titles)
         _log.info("site_checked", site_id=site_id, articles=len(found), news=len(health.news) if health else None)
     return health
 
 
+def preflight(connection: Connection) -> Sequence[str]:
+    """Ask a site, before anything is saved, whether it could take an article; what a person should know all the same.
+
+    SiteRefusedError and SiteUnavailableError say why it could not.
+    """
+    settings = config()
+    login = Login(
+        username=connection.username,
+        password=connection.password,
+        key="preflight",
+        timeout_seconds=float(settings.site_timeout_seconds),
+        allow_private=settings.allow_private_sites,
+    )
+    site = target(
+        SiteKind.SITE, site_name="", timezone=connection.timezone, base_url=connection.url.strip(), login=login
+    )
+    return site.check()
+
+
 def _found(site: SiteTarget, begun: Check) -> dict[int, Standing]:
     """How each article of the check stands; an article that never got a name at its site cannot be there."""
-    site.check()
+    known = {placement.remote_id: placement.imprint for placement in begun.placements if placement.remote_id}
+    if isinstance(site, ComparingTarget):
+        stands = dict(site.standings(known))
+    else:
+        stands = {remote_id: site.standing(remote_id, imprint=imprint) for remote_id, imprint in known.items()}
     return {
-        placement.publication_id: Standing.DELETED
-        if placement.remote_id is None
-        else site.standing(placement.remote_id)
+        placement.publication_id: Standing.DELETED if placement.remote_id is None else stands[placement.remote_id]
         for placement in begun.placements
     }

@@ -12,9 +12,10 @@ from typing import Any, Final, ParamSpec, TypeVar
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from pipeline.core.errors import PipelineError
-from pipeline.services.publications import Claim
+from pipeline.services.publications import Claim, Work
 from pipeline.sites.port import (
     Article,
+    DraftingTarget,
     Placed,
     SiteOutcomeUnknownError,
     SiteRefusedError,
@@ -34,6 +35,10 @@ class NotShownYetError(PipelineError):
     """The site may have taken it and does not show it yet."""
 
 
+class ClaimLostError(PipelineError):
+    """Somebody else has claimed it since: it is theirs."""
+
+
 class Visit:
     """One claim at its site."""
 
@@ -44,6 +49,10 @@ class Visit:
         self.placed: Placed | None = None
         #: Whether something was sent and no answer came.
         self.is_unknown = False
+        #: Whether nobody sees what stands there.
+        self.is_unseen = True
+        #: The version that was drafted now.
+        self._version: int | None = None
         self._sleep = sleep
 
     def place(self, site: SiteTarget, article: Article, *, look_until: datetime | None, now: datetime) -> Placed:
@@ -52,15 +61,24 @@ class Visit:
         What may stand there already is looked up first; until `look_until` nothing is made in its place. Raises
         NotShownYetError then, and the errors of the site.
         """
-        remote_id = self.claim.remote_id
-        if remote_id is None and look_until is not None and site.needs_lookup:
-            remote_id = self._looked_up(site, look_until=look_until, now=now)
-        self.placed = self._published(site, article, remote_id)
-        shown = self._asking(site.read_back, self.placed.remote_id)
+        remote_id = self._known(site, look_until=look_until, now=now)
+        if not isinstance(site, DraftingTarget):
+            self.placed = self._sent(site, article, remote_id, lambda: site.publish(article, remote_id=remote_id))
+        elif self.claim.work is Work.UPDATE and remote_id is not None:
+            self.placed = self._updated(site, article, remote_id)
+        else:
+            self._show(site, article, self._drafted(site, article, remote_id))
+        shown = None if self.placed is None else self._asking(site.read_back, self.placed.remote_id)
         if shown is None:
             raise SiteUnavailableError("The site took the article, but does not show it.")
         self.placed = shown
-        return self.placed
+        return shown
+
+    def draft(self, site: SiteTarget, article: Article, *, look_until: datetime | None, now: datetime) -> Placed:
+        """Write the article, unseen: where it stands; errors as `place`."""
+        if not isinstance(site, DraftingTarget):
+            raise SiteRefusedError("The site takes no drafts.")
+        return self._drafted(site, article, self._known(site, look_until=look_until, now=now))
 
     def take_away(self, site: SiteTarget, *, look_until: datetime | None, now: datetime) -> None:
         """Take away what stands there, and see that it is gone; errors as `place`."""
@@ -79,8 +97,17 @@ class Visit:
     def learnt(self, *, now: datetime) -> dict[str, Any]:
         """What a row must remember although it did not end well."""
         if self.placed is not None:
-            return {"remote_id": self.placed.remote_id, "remote_url": self.placed.url, "unknown_since": None}
+            drafted = {} if self._version is None else {"placed_version": self._version, "imprint": self.placed.imprint}
+            url = {"remote_url": self.placed.url} if self.placed.url else {}
+            return {"remote_id": self.placed.remote_id, "unknown_since": None, **url, **drafted}
         return {"unknown_since": now} if self.is_unknown else {}
+
+    def _known(self, site: SiteTarget, *, look_until: datetime | None, now: datetime) -> str | None:
+        """What stands there already, as far as it is known or found."""
+        remote_id = self.claim.remote_id
+        if remote_id is None and look_until is not None and site.needs_lookup:
+            return self._looked_up(site, look_until=look_until, now=now)
+        return remote_id
 
     def _looked_up(self, site: SiteTarget, *, look_until: datetime, now: datetime) -> str | None:
         found = self._asking(site.look_up, self.claim.content_id)
@@ -90,12 +117,39 @@ class Visit:
             raise NotShownYetError
         return None
 
-    def _published(self, site: SiteTarget, article: Article, remote_id: str | None) -> Placed:
+    def _drafted(self, site: DraftingTarget, article: Article, remote_id: str | None) -> Placed:
+        """Where the draft of this version stands; one that does already is left alone."""
+        claim = self.claim
+        if remote_id is not None and remote_id == claim.remote_id and claim.placed_version == article.version:
+            self.placed = Placed(remote_id, "", claim.imprint)
+            return self.placed
+        known = claim.imprint if remote_id == claim.remote_id else None
+        self.placed = self._sent(
+            site, article, remote_id, lambda: site.draft(article, remote_id=remote_id, imprint=known)
+        )
+        self._version = article.version
+        return self.placed
+
+    def _show(self, site: DraftingTarget, article: Article, drafted: Placed) -> None:
+        """Have it shown; where that is refused, nobody sees it."""
+        self.is_unseen = False
+        try:
+            self.placed = self._asking(site.show, article, remote_id=drafted.remote_id)
+        except (SiteUnavailableError, SiteRefusedError):
+            self.is_unseen = True
+            raise
+
+    def _updated(self, site: DraftingTarget, article: Article, remote_id: str) -> Placed:
+        self.is_unseen = False
+        return self._asking(site.update, article, remote_id=remote_id, imprint=self.claim.imprint)
+
+    def _sent(self, site: SiteTarget, article: Article, remote_id: str | None, send: Callable[[], Placed]) -> Placed:
         """Where it was placed. An answer that never came is looked up at once, where it matters."""
         # Until an answer came nobody knows: that is so for whatever breaks on the way, too.
         self.is_unknown = True
+        self.is_unseen = isinstance(site, DraftingTarget)
         try:
-            placed = self._asking(site.publish, article, remote_id=remote_id)
+            placed = self._asking(send)
         except SiteOutcomeUnknownError:
             if remote_id is None and site.needs_lookup and (found := self._asking(site.look_up, article.content_id)):
                 return found
@@ -109,14 +163,19 @@ class Visit:
         self, request: Callable[_Given, _Answer], *arguments: _Given.args, **keywords: _Given.kwargs
     ) -> _Answer:
         """The answer to one request, which is repeated for seconds while the site is away."""
-        retrying = Retrying(
-            stop=stop_after_attempt(_TRIES),
-            wait=wait_exponential(multiplier=0.2, max=_LONGEST_PAUSE_SECONDS),
-            retry=retry_if_exception(_passes_soon),
-            sleep=self._sleep,
-            reraise=True,
-        )
-        return retrying(request, *arguments, **keywords)
+        return asking(lambda: request(*arguments, **keywords), sleep=self._sleep)
+
+
+def asking(request: Callable[[], _Answer], *, sleep: Callable[[float], None]) -> _Answer:
+    """The answer to one request, which is repeated for seconds while the site is away."""
+    retrying = Retrying(
+        stop=stop_after_attempt(_TRIES),
+        wait=wait_exponential(multiplier=0.2, max=_LONGEST_PAUSE_SECONDS),
+        retry=retry_if_exception(_passes_soon),
+        sleep=sleep,
+        reraise=True,
+    )
+    return retrying(request)
 
 
 def _passes_soon(error: BaseException) -> bool:

@@ -20,7 +20,7 @@ from pipeline.models.publishing import Publication
 from pipeline.models.runs import Decision, Lane, Run, StageItem, StageRun
 from pipeline.models.settings import AccountSetting, SiteAutomationSettings, SystemAiSettings
 from pipeline.models.site_access import SiteAccess
-from pipeline.models.sites import Site, SyncEvent
+from pipeline.models.sites import Site, SiteNote, SiteTitle, SyncEvent
 from pipeline.models.switches import AccountModuleSwitch, GlobalModuleSwitch
 from pipeline.models.writing import Content, ContentTask, ContentVersion
 
@@ -66,6 +66,8 @@ __all__ = [
     "SiteAccess",
     "SiteAutomationSettings",
     "SiteCalendar",
+    "SiteNote",
+    "SiteTitle",
     "StageItem",
     "StageRun",
     "SyncEvent",

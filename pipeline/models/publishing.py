@@ -12,6 +12,8 @@ from pipeline.models.base import AccountId, Base, Id, Instant, SiteId, status_ch
 from pipeline.models.types import BigId, Status
 
 DRIFTS = ("deleted", "edited")
+#: What stands on the site is a draft, if anything does.
+UNSEEN = (PublicationStatus.DRAFTING, PublicationStatus.DRAFTED)
 _DUE = text("due_at IS NOT NULL")
 _LEASED = text("lease_until IS NOT NULL")
 _DRIFTED = text("drift IS NOT NULL")
@@ -52,6 +54,8 @@ class Publication(Base):
     remote_url: Mapped[str | None] = mapped_column(String(2_000))
     #: The version of the content that the site shows; NULL: none.
     placed_version: Mapped[int | None]
+    #: What was written there, as a short sum of it; NULL: unknown.
+    imprint: Mapped[str | None] = mapped_column(String(64))
     #: Since when an answer of the site is missing; NULL: whatever was asked of it is known.
     unknown_since: Mapped[datetime | None]
     error: Mapped[str | None] = mapped_column(Text)
@@ -66,3 +70,8 @@ class Publication(Base):
     def has_trace(self) -> bool:
         """Whether something of the content stands on the site, or may stand there."""
         return self.remote_id is not None or self.unknown_since is not None
+
+    @property
+    def may_be_seen(self) -> bool:
+        """Whether visitors may see something of the content: what was only drafted nobody sees."""
+        return self.has_trace and self.status not in UNSEEN

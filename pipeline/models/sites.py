@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.models.base import AccountId, Base, Id, Instant, utc_now, word_check
@@ -12,6 +12,7 @@ from pipeline.models.types import BigId, Encrypted
 
 TARGETS = ("folder", "site", "webhook")
 SYNC_STATUSES = ("never", "ok", "drifted", "failing")
+NOTES = ("tag", "category", "image", "speech")
 SYNC_EVENTS = ("failing", "recovered", "deleted", "edited", "back")
 _THERE = text("deleted_at IS NULL")
 _DELETED = text("deleted_at IS NOT NULL AND cleared_at IS NULL")
@@ -41,6 +42,8 @@ class Site(Base):
     username: Mapped[str | None] = mapped_column(String(200))
     #: Encrypted; the key id stands in front.
     credentials: Mapped[bytes | None] = mapped_column(Encrypted)
+    #: The category that its articles get there; NULL: whatever the site gives them.
+    category: Mapped[str | None] = mapped_column(String(200))
     #: IANA name; every wall time of the site is in it.
     timezone: Mapped[str] = mapped_column(String(64))
     sync_status: Mapped[str] = mapped_column(String(16), default="never")
@@ -75,3 +78,46 @@ class SyncEvent(Base):
     #: What was found and what to do, for a person.
     message: Mapped[str] = mapped_column(Text)
     at: Mapped[Instant] = mapped_column(default=utc_now)
+
+
+class SiteNote(Base):
+    """What is known of a site that is reached over the network, so that it is asked for once."""
+
+    __tablename__ = "site_notes"
+    __table_args__ = (
+        word_check("kind", NOTES),
+        UniqueConstraint("site_id", "kind", "key"),
+        Index("ix_site_notes_content_id", "content_id"),
+    )
+
+    id: Mapped[Id]
+    account_id: Mapped[AccountId]
+    site_id: Mapped[int] = mapped_column(BigId, ForeignKey("sites.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(16))
+    key: Mapped[str] = mapped_column(String(200))
+    #: The site's own name for it, or what is known.
+    value: Mapped[str] = mapped_column(String(200))
+    #: Of an image: where its bytes are shown.
+    url: Mapped[str | None] = mapped_column(String(2_000))
+    #: The article whose image it is; NULL: of the site as a whole.
+    content_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("contents.id", ondelete="CASCADE"))
+    created_at: Mapped[Instant] = mapped_column(default=utc_now)
+
+
+class SiteTitle(Base):
+    """A title that stands on a site, whoever wrote it: no article of ours gets it again."""
+
+    __tablename__ = "site_titles"
+    __table_args__ = (
+        UniqueConstraint("site_id", "remote_id"),
+        Index("ix_site_titles_normalised_title", "site_id", "normalised_title"),
+    )
+
+    id: Mapped[Id]
+    account_id: Mapped[AccountId]
+    site_id: Mapped[int] = mapped_column(BigId, ForeignKey("sites.id", ondelete="CASCADE"))
+    #: The site's own name for the page.
+    remote_id: Mapped[str] = mapped_column(String(64))
+    title: Mapped[str] = mapped_column(String(300))
+    normalised_title: Mapped[str] = mapped_column(String(600))
+    created_at: Mapped[Instant] = mapped_column(default=utc_now)

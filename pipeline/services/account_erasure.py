@@ -30,6 +30,8 @@ from pipeline.models import (
     Site,
     SiteAccess,
     SiteAutomationSettings,
+    SiteNote,
+    SiteTitle,
     SyncEvent,
     UndoRecord,
     User,
@@ -87,8 +89,11 @@ def _erase_people(session: Session, account_id: int, *, now: datetime) -> None:
 
 def _erase_sites(session: Session, account_id: int) -> None:
     session.execute(delete(table_of(SyncEvent)).where(table_of(SyncEvent).c.account_id == account_id))
+    for table in map(table_of, (SiteNote, SiteTitle)):
+        session.execute(delete(table).where(table.c.account_id == account_id))
     for site in session.scalars(select(Site).where(Site.account_id == account_id)):
         site.name = f"{ERASED}-{site.id}"
+        site.category = None
         site.url = site.username = site.credentials = site.sync_error = site.next_check_at = None
     # That there was an error decides whether it is stuck; what it said names the site.
     error = table_of(Publication).c.error

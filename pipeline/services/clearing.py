@@ -26,6 +26,8 @@ from pipeline.models import (
     Publication,
     Site,
     SiteCalendar,
+    SiteNote,
+    SiteTitle,
     SyncEvent,
     UndoRecord,
 )
@@ -37,7 +39,17 @@ _HELD: Final[tuple[Table, ...]] = tuple(
     map(
         table_of,
         (
-            *(CalendarFeed, Prompt, UndoRecord, CalendarSlot, SiteCalendar, SyncEvent, Publication),
+            *(
+                CalendarFeed,
+                Prompt,
+                UndoRecord,
+                CalendarSlot,
+                SiteCalendar,
+                SyncEvent,
+                SiteNote,
+                SiteTitle,
+                Publication,
+            ),
             *(Image, ImagePrompt, Content, ContentTask, Idea, Keyword, Cluster),
         ),
     )

@@ -92,7 +92,7 @@ def change(
     _refuse_taken(session, content, differing)
     versions.keep(session, content, by=actor, now=now)
     _write(session, content, differing)
-    if placing.place_again(session, content.id, now=now):
+    if placing.place_again(session, content.id, now=now) or placing.draft_again(session, content.id, now=now):
         alerts.publication_decided(session, [content.id], now=now)
     audit.record(
         session,

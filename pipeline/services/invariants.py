@@ -28,6 +28,7 @@ from pipeline.models import (
     StageRun,
 )
 from pipeline.models.base import table_of
+from pipeline.models.publishing import UNSEEN
 from pipeline.services import call_laws
 from pipeline.services.call_laws import CALL_IS_SETTLED, Rows, Window
 from pipeline.services.credits import OPEN_CALLS
@@ -165,7 +166,7 @@ def _planned_without_slot(window: Window) -> Rows:
         select(Publication.id, Publication.content_id, Publication.slot_at)
         .outerjoin(known, held & (known.slot_at == Publication.slot_at))
         .where(
-            Publication.status == PublicationStatus.PLANNED,
+            Publication.status.in_((PublicationStatus.PLANNED, *UNSEEN)),
             Publication.slot_at.is_not(None),
             known.content_id.is_(None),
             window.holds(Publication.id),

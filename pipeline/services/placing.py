@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
 
-from sqlalchemy import CursorResult, Select, Table, Update, bindparam, case, or_, select, update
+from sqlalchemy import CursorResult, Select, Table, Update, and_, bindparam, case, or_, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.errors import ConflictError
@@ -18,6 +18,7 @@ from pipeline.core.states import ContentStatus, PublicationStatus, sources
 from pipeline.models import Content, Publication
 from pipeline.models.base import utc_now
 from pipeline.models.inserting import insert_into
+from pipeline.models.publishing import UNSEEN
 from pipeline.models.selecting import portions
 
 _PUBLICATIONS: Final = cast("Table", Publication.__table__)
@@ -142,7 +143,10 @@ def _withdrawal(at_once: datetime, *, also_published: bool) -> Update:
     """Withdraws every publication that may be."""
     known = _PUBLICATIONS.c
     kept = set() if also_published else {PublicationStatus.PUBLISHED}
-    has_trace = or_(known.remote_id.is_not(None), known.unknown_since.is_not(None))
+    # Whoever drafts it just now may make a draft that nobody has written down yet.
+    is_being_drafted = known.status == PublicationStatus.DRAFTING
+    has_trace = or_(known.remote_id.is_not(None), known.unknown_since.is_not(None), is_being_drafted)
+    is_unknown = and_(is_being_drafted, known.remote_id.is_(None), known.unknown_since.is_(None))
     # Whoever brings the site up to date just now must have ended before it is taken away.
     free_at = case((known.lease_until > at_once, known.lease_until), else_=at_once)
     return (
@@ -156,6 +160,7 @@ def _withdrawal(at_once: datetime, *, also_published: bool) -> Update:
             attempts=0,
             error=None,
             ticket=known.ticket + 1,
+            unknown_since=case((is_unknown, at_once), else_=known.unknown_since),
         )
     )
 
@@ -191,6 +196,31 @@ def place_again(session: Session, content_id: int, *, now: datetime) -> bool:
         .values(due_at=case((is_held, known.due_at), else_=now), sends=0, attempts=0, error=None)
     )
     return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1
+
+
+def draft_again(session: Session, content_id: int, *, now: datetime) -> bool:
+    """The content was edited: a draft of it that waits for its slot is due to be written again. Whether it is."""
+    known = _PUBLICATIONS.c
+    is_drafted = (known.status == PublicationStatus.DRAFTED, known.slot_at > now, known.due_at.is_not(None))
+    statement = update(_PUBLICATIONS).where(known.content_id == content_id, *is_drafted)
+    again = statement.values(due_at=now, sends=0, attempts=0, error=None)
+    return cast("CursorResult[Any]", session.execute(again)).rowcount == 1
+
+
+def try_drafts_again(session: Session, site_id: int, *, now: datetime) -> None:
+    """What kept drafts ahead from being made is put right: they need not wait for their slots."""
+    known = _PUBLICATIONS.c
+    waiting = (known.status == _PLANNED, known.slot_at > now, known.attempts == 0, known.error.is_not(None))
+    session.execute(update(_PUBLICATIONS).where(known.site_id == site_id, *waiting).values(error=None))
+
+
+def forget_drafts(session: Session, site_id: int) -> None:
+    """The site is another one now: what was drafted stands elsewhere, and is written anew at its slot."""
+    known = _PUBLICATIONS.c
+    drafts = update(_PUBLICATIONS).where(known.site_id == site_id, known.status.in_(UNSEEN))
+    values = dict.fromkeys(("remote_id", "remote_url", "placed_version", "imprint", "unknown_since", "lease_until"))
+    due_at = case((known.due_at.is_not(None), known.slot_at), else_=None)
+    session.execute(drafts.values(status=_PLANNED, due_at=due_at, sends=0, ticket=known.ticket + 1, **values))
 
 
 def move_content(

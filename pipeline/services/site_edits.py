@@ -13,12 +13,13 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
+from pipeline.config import config
 from pipeline.core.errors import Fault, InvalidValueError
 from pipeline.core.normal import display_text
 from pipeline.models import Site
 from pipeline.net import checked_url
 from pipeline.secrets import encrypted
-from pipeline.services import audit, calendar
+from pipeline.services import audit, calendar, placing, site_notes, site_titles
 from pipeline.services.calendar import Changed, Follow
 from pipeline.services.sites import lock_site, name_faults, timezone_faults
 from pipeline.sites import SiteKind
@@ -33,7 +34,13 @@ FIELDS: Final[Mapping[str, bool]] = {
     "url": True,
     "username": True,
     "credentials": True,
+    "category": True,
 }
+#: What decides where articles go, and as whom.
+_CONNECTION: Final = frozenset({"target", "url", "username", "credentials"})
+#: What a site that is reached over the network needs, and what that is called.
+_NEEDED: Final = {"url": "address", "username": "user name", "credentials": "application password"}
+_MOST_CATEGORY: Final = 200
 _MOST_USERNAME: Final = 200
 _MOST_CREDENTIALS: Final = 4_000
 
@@ -53,17 +60,17 @@ def edit(
     InvalidValueError names every fault.
     """
     values = _checked(session, site, changes)
-    zone = values.pop("timezone", site.timezone)
-    moved = Changed((), None)
+    if values.get("credentials") == MASK:
+        del values["credentials"]
+    moved, zone = Changed((), None), values.pop("timezone", site.timezone)
     if zone != site.timezone:
         moved = calendar.set_timezone(session, site, zone, follow=follow, actor=actor, now=now)
     lock_site(session, site)
-    secret = values.pop("credentials", MASK)
-    differing = {name: value for name, value in values.items() if getattr(site, name) != value}
-    if secret != MASK and (secret or site.credentials is not None):
-        differing["credentials"] = encrypted(secret, home=home) if secret else None
+    _refuse_half_a_connection(site, values)
+    differing = _differing(site, values, home=home)
     if not differing:
         return moved
+    _follow(session, site, differing, now=now)
     for name, value in differing.items():
         setattr(site, name, value)
     session.flush()
@@ -80,6 +87,48 @@ def edit(
     return moved
 
 
+def _differing(site: Site, values: Mapping[str, Any], *, home: Path) -> dict[str, Any]:
+    """The columns that change; credentials are another secret each time they are given."""
+    plain = {name: value for name, value in values.items() if name != "credentials"}
+    differing = {name: value for name, value in plain.items() if getattr(site, name) != value}
+    secret = values.get("credentials")
+    if secret:
+        differing["credentials"] = encrypted(secret, home=home)
+    elif "credentials" in values and site.credentials is not None:
+        differing["credentials"] = None
+    return differing
+
+
+def _refuse_half_a_connection(site: Site, values: Mapping[str, Any]) -> None:
+    """A site that is reached over the network has an address that keeps a password secret, a user and a password."""
+    if values.get("target", site.target) != SiteKind.SITE:
+        return
+    is_left = {name: values.get(name, getattr(site, name)) for name in _NEEDED}
+    faults = [
+        Fault(name, f"a site that is reached over the network needs its {what}. Give it, or set the target folder.")
+        for name, what in _NEEDED.items()
+        if not is_left[name]
+    ]
+    url = str(is_left["url"] or "")
+    if "?" in url or "#" in url:
+        faults.append(Fault("url", "the address of a site has no ? and no #. Give that of its front page."))
+    if url.lower().startswith("http://") and not config().allow_private_sites:
+        faults.append(Fault("url", "by http:// everybody on the way reads the password. Give the https:// address."))
+    if faults:
+        raise InvalidValueError(faults)
+
+
+def _follow(session: Session, site: Site, differing: Mapping[str, Any], *, now: datetime) -> None:
+    """What is known of a site ends with its address; another connection is looked at at once."""
+    if {"target", "url"} & differing.keys():
+        site_notes.forget_all(session, site)
+        site_titles.forget_all(session, site)
+        placing.forget_drafts(session, site.id)
+    if _CONNECTION & differing.keys():
+        site.next_check_at = now
+    placing.try_drafts_again(session, site.id, now=now)
+
+
 def _checked(session: Session, site: Site, changes: Mapping[str, str | None]) -> dict[str, Any]:
     """The values as they are kept; InvalidValueError with every fault at once."""
     values: dict[str, Any] = {}
@@ -90,11 +139,12 @@ def _checked(session: Session, site: Site, changes: Mapping[str, str | None]) ->
             if not FIELDS[name]:
                 faults.append(Fault(name, "it must not be empty. Leave it out to keep it as it is."))
             continue
-        values[name] = display_text(value) if name in {"name", "username"} else value
+        values[name] = display_text(value) if name in {"name", "username", "category"} else value
         faults += _faults_of(session, site, name, values[name])
     if faults:
         raise InvalidValueError(faults)
-    return values | ({"url": values["url"].strip() or None} if values.get("url") is not None else {})
+    empty = {name: None for name in ("url", "username", "category") if values.get(name) is not None}
+    return values | {name: values[name].strip() or gone for name, gone in empty.items()}
 
 
 def _faults_of(session: Session, site: Site, name: str, value: str) -> list[Fault]:
@@ -106,7 +156,7 @@ def _faults_of(session: Session, site: Site, name: str, value: str) -> list[Faul
         return [Fault(name, f"{value!r} is not known. Allowed: {', '.join(SiteKind)}.")]
     if name == "url":
         return _url_faults(value)
-    most = {"username": _MOST_USERNAME, "credentials": _MOST_CREDENTIALS}.get(name)
+    most = {"username": _MOST_USERNAME, "credentials": _MOST_CREDENTIALS, "category": _MOST_CATEGORY}.get(name)
     if most is not None and len(value) > most:
         return [Fault(name, f"it has {len(value):,} characters; at most {most:,} are allowed. Shorten it.")]
     return []

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from pipeline.core.states import PublicationStatus
 from pipeline.models import Content, Publication, Site, SyncEvent
 from pipeline.models.base import table_of
-from pipeline.services import alerts
+from pipeline.services import alerts, placing
 from pipeline.sites.port import Standing
 
 #: Pause between two checks of a site.
@@ -44,6 +44,7 @@ class Placement:
     content_id: int
     title: str
     remote_id: str | None
+    imprint: str | None
     drift: str | None
 
 
@@ -69,6 +70,8 @@ class Health:
     looked_at: int
     #: What was found now and was not known before.
     news: Sequence[str]
+    #: What a person should know though the site takes articles.
+    notes: Sequence[str] = ()
 
 
 def next_check(site_id: int, *, after: datetime) -> datetime:
@@ -92,6 +95,7 @@ def begin(session: Session, site_id: int, *, most: int, lease: timedelta, now: d
             Publication.content_id,
             Content.title,
             Publication.remote_id,
+            Publication.imprint,
             Publication.drift,
         )
         .join(Content, Content.id == Publication.content_id)
@@ -107,8 +111,13 @@ def begin(session: Session, site_id: int, *, most: int, lease: timedelta, now: d
     return Check(site_id, now + lease, found, found[-1].publication_id if len(found) == most else 0)
 
 
-def answered(session: Session, check: Check, found: Mapping[int, Standing], *, now: datetime) -> Health | None:
-    """Write down how the articles stand, by publication id. None: another check took this one's place."""
+def answered(
+    session: Session, check: Check, found: Mapping[int, Standing], *, now: datetime, notes: Sequence[str] = ()
+) -> Health | None:
+    """Write down how the articles stand, by publication id. None: another check took this one's place.
+
+    `notes`: what the site's people should know all the same.
+    """
     site = _held(session, check)
     if site is None:
         return None
@@ -121,9 +130,11 @@ def answered(session: Session, check: Check, found: Mapping[int, Standing], *, n
         news.insert(0, f"{site.name} answers again.")
         session.add(_row(site, kind="recovered", message=news[0], content_id=None, now=now))
         alerts.site_recovered(session, site.id, now=now)
+        placing.try_drafts_again(session, site.id, now=now)
     status = "drifted" if drifted(session, site, limit=1) else "ok"
     values = {"sync_status": status, "sync_error": None, "last_sync_at": now, "check_position": check.next_position}
-    return Health(status, None, len(check.placements), news) if _written(session, check, values) else None
+    is_ours = _written(session, check, values)
+    return Health(status, None, len(check.placements), news, tuple(notes)) if is_ours else None
 
 
 def failed(session: Session, check: Check, error: str, *, now: datetime) -> Health | None:
@@ -149,6 +160,12 @@ def drifted(session: Session, site: Site, *, limit: int = 50) -> Sequence[tuple[
         .limit(limit)
     )
     return [(content_id, title, str(drift)) for content_id, title, drift in session.execute(query)]
+
+
+def events(session: Session, site: Site, *, limit: int = 50) -> Sequence[SyncEvent]:
+    """What was found at the site, or came to an end there, the newest first."""
+    query = select(SyncEvent).where(SyncEvent.account_id == site.account_id, SyncEvent.site_id == site.id)
+    return session.scalars(query.order_by(SyncEvent.at.desc(), SyncEvent.id.desc()).limit(limit)).all()
 
 
 def count_published(session: Session, site: Site) -> int:

@@ -5,11 +5,12 @@ Never: the database, the calendar, credits; a target is given plain values and p
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from pipeline.core.errors import PipelineError
 
@@ -93,6 +94,8 @@ class Placed:
     #: The site's own name for the placement: stored, and given back to update, withdraw or read it.
     remote_id: str
     url: str
+    #: What was written there, as a short sum of it: whoever changes it there makes it another one. None: unknown.
+    imprint: str | None = None
 
 
 class Standing(StrEnum):
@@ -136,10 +139,59 @@ class SiteTarget(Protocol):
         """Answer where the article visibly stands; None where it does not."""
         ...
 
-    def check(self) -> None:
-        """Ask, cheaply and changing nothing, whether the site could take an article now."""
+    def check(self) -> Sequence[str]:
+        """Ask, cheaply and changing nothing, whether the site could take an article now.
+
+        What a person should know of it all the same, a sentence each.
+        """
         ...
 
-    def standing(self, remote_id: str) -> Standing:
-        """Answer how the article stands, cheaply and changing nothing."""
+    def standing(self, remote_id: str, *, imprint: str | None = None) -> Standing:
+        """Answer how the article stands, cheaply and changing nothing; `imprint` is that of its `Placed`."""
+        ...
+
+
+@dataclass(frozen=True)
+class StandingTitle:
+    """The title of a page that stands on a site, whoever wrote it."""
+
+    remote_id: str
+    title: str
+
+
+@runtime_checkable
+class TitledTarget(SiteTarget, Protocol):
+    """A place where others write too."""
+
+    def new_titles(self, *, portions: int) -> Sequence[StandingTitle]:
+        """The titles that appeared or changed since the last time, as far as so many portions go."""
+        ...
+
+
+@runtime_checkable
+class ComparingTarget(SiteTarget, Protocol):
+    """A place that can be asked how many articles stand there at once."""
+
+    def standings(self, known: Mapping[str, str | None]) -> Mapping[str, Standing]:
+        """As `standing`, of each remote id with its imprint."""
+        ...
+
+
+@runtime_checkable
+class DraftingTarget(SiteTarget, Protocol):
+    """A place where an article is first written, unseen, and made visible later by one further request."""
+
+    def draft(self, article: Article, *, remote_id: str | None, imprint: str | None) -> Placed:
+        """Write the article with all that belongs to it; `remote_id` names the draft to overwrite, if it is there.
+
+        It stays unseen until `show`. Refused where somebody changed at the site what has that `imprint`.
+        """
+        ...
+
+    def update(self, article: Article, *, remote_id: str, imprint: str | None) -> Placed:
+        """Write a later version over what is visible; refused where somebody changed it there, or took it away."""
+        ...
+
+    def show(self, article: Article, *, remote_id: str) -> Placed:
+        """Make visible what was drafted, under the article's date; twice is once."""
         ...

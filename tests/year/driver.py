@@ -75,7 +75,7 @@ class _Page:
     def check(self) -> None:
         raise NotImplementedError("nobody looks at sites in this year")
 
-    def standing(self, remote_id: str) -> Standing:
+    def standing(self, remote_id: str, *, imprint: str | None) -> Standing:
         raise NotImplementedError("nobody looks at sites in this year")
 
     def _shown(self, remote_id: str) -> Placed:

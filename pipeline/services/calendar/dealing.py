@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, or_, select
+from sqlalchemy import Row, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from pipeline.core import calendar as arithmetic
@@ -19,6 +19,7 @@ from pipeline.core.calendar import ReflowItem, Slot, WallTime, slot_wall_time, w
 from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.models import CalendarSlot, Content, Publication
 from pipeline.models.base import table_of
+from pipeline.models.publishing import UNSEEN
 from pipeline.services.calendar.rules import SlotRules
 from pipeline.services.calendar.spots import Spot
 
@@ -38,8 +39,8 @@ class Item:
     tzdata: str
     #: It is being published: it may not move any more.
     locked: bool
-    #: Something of it stands at its site, or may stand there.
-    has_trace: bool
+    #: Visitors of its site see something of it, or may see it.
+    may_be_seen: bool
 
 
 def read(session: Session, site_id: int, *, now: datetime, lock: bool) -> Sequence[Item]:
@@ -58,7 +59,10 @@ def standing(site_id: int) -> Select[Any]:
             Content.title,
             Content.status,
             Publication.status.label("publication"),
-            or_(Publication.remote_id.is_not(None), Publication.unknown_since.is_not(None)).label("has_trace"),
+            and_(
+                or_(Publication.remote_id.is_not(None), Publication.unknown_since.is_not(None)),
+                Publication.status.not_in(UNSEEN),
+            ).label("may_be_seen"),
         )
         .join(Content, Content.id == CalendarSlot.content_id)
         .join(Publication, Publication.content_id == CalendarSlot.content_id)
@@ -76,7 +80,7 @@ def item(row: Row[Any]) -> Item:
         zone=row.zone,
         tzdata=row.tzdata,
         locked=row.status is not ContentStatus.SCHEDULED or row.publication not in _MOVABLE,
-        has_trace=row.has_trace,
+        may_be_seen=row.may_be_seen,
     )
 
 

@@ -165,6 +165,10 @@ def _do(
 
 def _require(was: Snapshot, statuses: Collection[ContentStatus]) -> None:
     status = was.position.status
+    if was.publication is PublicationStatus.DRAFTING:
+        raise ConflictError(
+            f"Content {was.content_id} is just being written at its site, ahead of its slot. Try again in a minute."
+        )
     if was.publication is PublicationStatus.PUBLISHING:
         status = ContentStatus.PUBLISHING
     if status is ContentStatus.PUBLISHING or status not in statuses:

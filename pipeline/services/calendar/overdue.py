@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import update
+from sqlalchemy import and_, or_, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.calendar import Slot
@@ -31,6 +31,8 @@ from pipeline.services.calendar.spots import Spot
 MISSED: Final = "Its pinned time passed while nothing could be published."
 
 _PUBLICATIONS: Final = table_of(Publication)
+#: Nobody carries them out just now.
+_WAITING: Final = (PublicationStatus.PLANNED, PublicationStatus.DRAFTED)
 _UNDER_WAY: Final = (ContentStatus.SCHEDULED, ContentStatus.PUBLISHING)
 
 
@@ -46,7 +48,7 @@ class PutBack:
 
 def is_too_late(publication: Publication, *, now: datetime, grace: timedelta) -> bool:
     """Whether its slot passed more than `grace` ago, and nothing of it can be at the site yet."""
-    if publication.status is not PublicationStatus.PLANNED or publication.due_at is None or publication.has_trace:
+    if publication.status not in _WAITING or publication.due_at is None or publication.may_be_seen:
         return False
     return publication.slot_at is not None and now - publication.slot_at > grace
 
@@ -86,10 +88,12 @@ def _overdue(session: Session, site_id: int, *, before: datetime) -> Sequence[It
     """The items whose slot passed before that instant, earliest first; their publications are locked."""
     query = dealing.standing(site_id).where(
         CalendarSlot.slot_at < before,
-        Publication.status == PublicationStatus.PLANNED,
+        Publication.status.in_(_WAITING),
         Publication.due_at.is_not(None),
-        Publication.remote_id.is_(None),
-        Publication.unknown_since.is_(None),
+        or_(
+            Publication.status == PublicationStatus.DRAFTED,
+            and_(Publication.remote_id.is_(None), Publication.unknown_since.is_(None)),
+        ),
         Content.status.in_(_UNDER_WAY),
     )
     return [dealing.item(row) for row in session.execute(query.with_for_update(of=Publication))]
@@ -107,7 +111,7 @@ def _grid(rules: SlotRules, ahead: Sequence[Item], *, now: datetime) -> Iterator
 
 
 def _makes_room(item: Item) -> bool:
-    return not (item.locked or item.spot.pinned or item.has_trace)
+    return not (item.locked or item.spot.pinned or item.may_be_seen)
 
 
 def _miss(session: Session, content_ids: Sequence[int], *, now: datetime) -> None:

@@ -4,6 +4,7 @@ Claim and end are two transactions with the site between them. A ticket ties the
 write, so a publisher that was thought dead writes nothing. Never: commits; talks to a site.
 """
 
+from pipeline.services.publications.ahead import any_to_draft, make_due
 from pipeline.services.publications.claiming import claim
 from pipeline.services.publications.claims import Claim, Limits, Work
 from pipeline.services.publications.outcomes import (
@@ -11,6 +12,7 @@ from pipeline.services.publications.outcomes import (
     finalise,
     give_up,
     look_again,
+    renew,
     set_aside,
     taken_away,
     try_later,
@@ -21,14 +23,17 @@ __all__ = [
     "Claim",
     "Limits",
     "Work",
+    "any_to_draft",
     "claim",
     "disown",
     "finalise",
     "give_up",
     "look_again",
+    "make_due",
     "of_content",
     "of_contents",
     "publish_now",
+    "renew",
     "set_aside",
     "taken_away",
     "try_later",

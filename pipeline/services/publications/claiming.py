@@ -17,6 +17,7 @@ from pipeline.core.words import counted
 from pipeline.models import Publication, SiteAutomationSettings
 from pipeline.services import audit, placing
 from pipeline.services.calendar import overdue, rows
+from pipeline.services.publications import ahead
 from pipeline.services.publications.claims import Claim, Limits, Work
 from pipeline.services.publications.outcomes import stop
 
@@ -28,6 +29,8 @@ ACTOR: Final = "publisher"
 
 _WORK: Final = {
     PublicationStatus.PLANNED: Work.PLACE,
+    PublicationStatus.DRAFTING: Work.PLACE,
+    PublicationStatus.DRAFTED: Work.PLACE,
     PublicationStatus.PUBLISHING: Work.PLACE,
     PublicationStatus.PUBLISHED: Work.UPDATE,
     PublicationStatus.WITHDRAWN: Work.TAKE_AWAY,
@@ -45,15 +48,32 @@ def claim(session: Session, publication_id: int, *, limits: Limits, now: datetim
     publication = session.get_one(Publication, publication_id, with_for_update=True, populate_existing=True)
     if not _may_be_claimed(publication, now):
         return None
-    work = _WORK[publication.status]
-    if publication.attempts >= limits.most_attempts:
-        stop(session, publication, _cut_short(publication, work), work=work, now=now)
+    work = _work(session, publication, limits=limits, now=now)
+    if work is None or _is_worn_out(session, publication, work, limits=limits, now=now):
         return None
     if work is Work.PLACE and _waits(session, publication, limits=limits, now=now):
         return None
     if _is_crowded(session, publication, limits=limits, now=now):
         return None
     return _take(session, publication, work, limits=limits, now=now)
+
+
+def _work(session: Session, publication: Publication, *, limits: Limits, now: datetime) -> Work | None:
+    """What is to be done for it now: ahead of its slot a draft, where its site takes drafts."""
+    if not ahead.is_ahead(publication, now=now):
+        return _WORK[publication.status]
+    return Work.DRAFT if ahead.may_be_drafted(session, publication, limits=limits, now=now) else None
+
+
+def _is_worn_out(session: Session, publication: Publication, work: Work, *, limits: Limits, now: datetime) -> bool:
+    """Whether it was tried as often as may be, and is ended here."""
+    if publication.attempts < limits.most_attempts:
+        return False
+    if work is Work.DRAFT:
+        ahead.leave_to_slot(session, publication, _cut_short(publication, work), now=now)
+    else:
+        stop(session, publication, _cut_short(publication, work), work=work, now=now)
+    return True
 
 
 def _put_back(session: Session, seen: Publication, *, limits: Limits, now: datetime) -> None:
@@ -75,11 +95,7 @@ def _may_be_claimed(publication: Publication, now: datetime) -> bool:
     """A message counts for the plan it was sent for: one from before a move, a retry or a withdrawal finds no send."""
     if publication.sends == 0 or publication.due_at is None or publication.status not in _WORK:
         return False
-    if publication.lease_until is not None and publication.lease_until > now:
-        return False
-    if publication.status is not PublicationStatus.PLANNED:
-        return True
-    return publication.slot_at is None or publication.slot_at <= now
+    return publication.lease_until is None or publication.lease_until <= now
 
 
 def _waits(session: Session, publication: Publication, *, limits: Limits, now: datetime) -> bool:
@@ -87,7 +103,7 @@ def _waits(session: Session, publication: Publication, *, limits: Limits, now: d
 
     What has begun goes on: the site may show it already.
     """
-    if publication.slot_at is None or publication.status is PublicationStatus.PUBLISHING or publication.has_trace:
+    if publication.slot_at is None or publication.status is PublicationStatus.PUBLISHING or publication.may_be_seen:
         return False
     if _is_left_to_people(session, publication):
         return True
@@ -128,7 +144,7 @@ def _is_put_off(session: Session, publication: Publication, *, limits: Limits, n
         last = now
     before = select(func.count()).where(
         *others,
-        Publication.status == PublicationStatus.PLANNED,
+        Publication.status.in_((PublicationStatus.PLANNED, PublicationStatus.DRAFTED)),
         Publication.due_at.is_not(None),
         Publication.attempts == 0,
         Publication.slot_at.between(now - limits.grace, publication.slot_at),
@@ -152,6 +168,11 @@ def _is_crowded(session: Session, publication: Publication, *, limits: Limits, n
 
 
 def _take(session: Session, publication: Publication, work: Work, *, limits: Limits, now: datetime) -> Claim | None:
+    is_cut_short = publication.status in {PublicationStatus.PUBLISHING, PublicationStatus.DRAFTING}
+    was_tried = publication.attempts > 0 or publication.unknown_since is not None or is_cut_short
+    if is_cut_short and publication.remote_id is None:
+        # Whoever had it is gone, and with it the site's answer.
+        publication.unknown_since = publication.unknown_since or publication.lease_until or now
     if work is Work.PLACE:
         under_way = (ContentStatus.SCHEDULED, ContentStatus.PUBLISHING)
         if not placing.move_content(session, publication.content_id, ContentStatus.PUBLISHING, of=under_way):
@@ -159,19 +180,18 @@ def _take(session: Session, publication: Publication, work: Work, *, limits: Lim
             if not placing.withdraw(session, publication.content_id, now=now):
                 stop(session, publication, "The article is not to be published any more.", work=work, now=now)
             return None
-        if publication.status is PublicationStatus.PUBLISHING and publication.remote_id is None:
-            # Whoever had it is gone, and with it the site's answer.
-            publication.unknown_since = publication.unknown_since or publication.lease_until or now
         publication.status = PublicationStatus.PUBLISHING
+    elif work is Work.DRAFT:
+        publication.status = PublicationStatus.DRAFTING
     publication.ticket += 1
     publication.attempts += 1
     publication.lease_until = publication.due_at = now + limits.lease
     publication.sends = 0
     session.flush()
-    return _claim_of(publication, work, now=now, lease_until=now + limits.lease)
+    return _claim_of(publication, work, now=now, lease_until=now + limits.lease, was_tried=was_tried)
 
 
-def _claim_of(publication: Publication, work: Work, *, now: datetime, lease_until: datetime) -> Claim:
+def _claim_of(publication: Publication, work: Work, *, now: datetime, lease_until: datetime, was_tried: bool) -> Claim:
     return Claim(
         publication_id=publication.id,
         ticket=publication.ticket,
@@ -183,9 +203,18 @@ def _claim_of(publication: Publication, work: Work, *, now: datetime, lease_unti
         remote_id=publication.remote_id,
         unknown_since=publication.unknown_since,
         published_at=publication.slot_at or publication.published_at or now,
+        placed_version=publication.placed_version,
+        imprint=publication.imprint,
+        was_tried=was_tried,
+        slot_at=publication.slot_at,
     )
 
 
 def _cut_short(publication: Publication, work: Work) -> str:
-    what = {Work.PLACE: "Publishing", Work.UPDATE: "Updating the site", Work.TAKE_AWAY: "Taking it off the site"}[work]
+    what = {
+        Work.DRAFT: "Drafting it at the site",
+        Work.PLACE: "Publishing",
+        Work.UPDATE: "Updating the site",
+        Work.TAKE_AWAY: "Taking it off the site",
+    }[work]
     return f"{what} was cut short {counted(publication.attempts, 'time')}. Try again, or look at the logs."

@@ -13,6 +13,8 @@ from pipeline.core.states import PublicationStatus
 class Work(StrEnum):
     """What a claimed publication wants of its site."""
 
+    #: To be written at the site ahead of its slot, unseen.
+    DRAFT = "draft"
     #: To become visible.
     PLACE = "place"
     #: To show a later version of what is visible.
@@ -27,16 +29,20 @@ class Work(StrEnum):
 
     @property
     def put_off_as(self) -> PublicationStatus:
-        """The publication's status while it waits to be tried again."""
-        return PublicationStatus.PLANNED if self is Work.PLACE else _UNDER_WAY_AS[self]
+        """The publication's status while it waits to be tried again, and nothing unseen stands at the site."""
+        return PublicationStatus.PLANNED if self in {Work.DRAFT, Work.PLACE} else _UNDER_WAY_AS[self]
 
     @property
     def given_up_as(self) -> PublicationStatus:
-        """The publication's status when a person must look; an article that is visible stays published."""
+        """The publication's status when a person must look; an article that is visible stays published.
+
+        A draft that could not be made is nobody's: it is made at its slot.
+        """
         return PublicationStatus.PUBLISHED if self is Work.UPDATE else PublicationStatus.NEEDS_ATTENTION
 
 
 _UNDER_WAY_AS = {
+    Work.DRAFT: PublicationStatus.DRAFTING,
     Work.PLACE: PublicationStatus.PUBLISHING,
     Work.UPDATE: PublicationStatus.PUBLISHED,
     Work.TAKE_AWAY: PublicationStatus.WITHDRAWN,
@@ -56,6 +62,8 @@ class Limits:
     grace: timedelta = timedelta(hours=2)
     #: How long an answer that never came is looked up before anything is made again.
     lookup_window: timedelta = timedelta(minutes=10)
+    #: How long before its slot an article is drafted at a site where that is possible.
+    draft_ahead: timedelta = timedelta(days=1)
     #: Most publications of one site under way at once: a site that hangs holds no more of the workers than this.
     most_at_once: int = 2
     #: When one that found so many under way asks again.
@@ -85,3 +93,11 @@ class Claim:
     unknown_since: datetime | None
     #: What the article is dated: its slot, or when it first appeared, or now.
     published_at: datetime
+    #: The version that stands at the site; None: none, or unknown.
+    placed_version: int | None = None
+    #: Of what was written there last.
+    imprint: str | None = None
+    #: Whether something of it may lie there that nobody wrote down: it was tried before.
+    was_tried: bool = False
+    #: The instant people were told.
+    slot_at: datetime | None = None

@@ -111,11 +111,12 @@ class FolderSite:
                 return None
         return self._placed(record)
 
-    def check(self) -> None:
+    def check(self) -> tuple[str, ...]:
         """Try to write below the folder; SiteRefusedError or SiteUnavailableError say why it cannot be done."""
         self._disk.try_to_write()
+        return ()
 
-    def standing(self, remote_id: str) -> Standing:
+    def standing(self, remote_id: str, *, imprint: str | None = None) -> Standing:  # noqa: ARG002 - the record knows
         """Compare the page with what was written: deleted where it is not there or shows another content."""
         content_id = _content_id(remote_id)
         if content_id is None:

@@ -35,6 +35,7 @@ from pipeline.web.api import (
     runs,
     settings,
     site_changes,
+    site_sync,
     sites,
     users,
     versions,
@@ -51,7 +52,7 @@ ROUTERS: Final = tuple(
         *(exports, run_events, forecasts, ledger, notifications, reports, webhooks, deliveries, prompts),
         *(calendar_feed, log_in, users, api_keys, audit, defaults, preferences),
         *(models, model_catalogue, providers, provider_tests),
-        *(keywords, planning, site_changes, versions, images),
+        *(keywords, planning, site_changes, site_sync, versions, images),
         *(author_profiles, refunds),
     )
 )

@@ -65,6 +65,7 @@ class SiteChanges(BaseModel):
         Text | None,
         Field(description="Never shown: `********` stands for it, and changes nothing when it is sent back."),
     ] = None
+    category: Annotated[Text | None, Field(description="The category that its articles get there.")] = None
 
 
 class NewZone(BaseModel):
@@ -79,7 +80,9 @@ class SiteTest(BaseModel):
     """Whether a site could take an article, and how those stand that were looked at."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"site_id": 1, "status": "ok", "error": None, "looked_at": 2, "news": []}]}
+        json_schema_extra={
+            "examples": [{"site_id": 1, "status": "ok", "error": None, "looked_at": 2, "news": [], "notes": []}]
+        }
     )
 
     site_id: int
@@ -90,6 +93,8 @@ class SiteTest(BaseModel):
     looked_at: int
     #: What was found now and was not known before.
     news: list[str]
+    #: What a person should know though the site takes articles.
+    notes: list[str]
 
 
 class SiteHoldings(BaseModel):
@@ -179,7 +184,12 @@ def test(steps: Steps, site_id: SiteId) -> SiteTest:
     if health is None:
         raise ConflictError(f"{site.name} is being looked at right now. Try again in a minute.")
     return SiteTest(
-        site_id=site.id, status=health.status, error=health.error, looked_at=health.looked_at, news=list(health.news)
+        site_id=site.id,
+        status=health.status,
+        error=health.error,
+        looked_at=health.looked_at,
+        news=list(health.news),
+        notes=list(health.notes),
     )
 
 

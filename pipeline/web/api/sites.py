@@ -8,13 +8,15 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from pipeline.config import config
 from pipeline.core.roles import Scope
 from pipeline.models import Site
-from pipeline.services import audit, content, keywords, settings, site_deletion, sites
+from pipeline.services import audit, content, keywords, settings, site_deletion, site_edits, sites
+from pipeline.services.calendar import Follow
 from pipeline.services.site_edits import MASK
 from pipeline.services.sites import MAX_NAME_CHARACTERS
 from pipeline.web.answers import problems
-from pipeline.web.api.parameters import SiteId
+from pipeline.web.api.parameters import SiteId, Text
 from pipeline.web.operations import Unit, reads, writes
 
 router = APIRouter(prefix="/sites", tags=[Scope.SITES.value])
@@ -26,6 +28,7 @@ _EXAMPLE: Final[dict[str, Any]] = {
     "url": None,
     "username": None,
     "credentials": None,
+    "category": None,
     "sync_status": "never",
     "last_sync_at": None,
     "created_at": "2026-06-03T10:30:00Z",
@@ -47,6 +50,8 @@ class SiteSummary(BaseModel):
     username: str | None
     #: `********` where there are any.
     credentials: str | None
+    #: What its articles get there; None: the site's own.
+    category: str | None
     #: How the last check of it found it.
     sync_status: str
     last_sync_at: datetime | None
@@ -95,11 +100,29 @@ class NewSite(BaseModel):
     """A site to add."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"name": "Oak & Desk", "timezone": "Europe/Berlin"}]}
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"name": "Oak & Desk", "timezone": "Europe/Berlin"},
+                {
+                    "name": "Still Water",
+                    "timezone": "Europe/Berlin",
+                    "target": "site",
+                    "url": "https://still.example",
+                    "username": "ann",
+                    "credentials": "abcd efgh ijkl mnop",
+                },
+            ]
+        },
     )
 
     name: Annotated[str, Field(min_length=1, max_length=10 * MAX_NAME_CHARACTERS)]
     timezone: Annotated[str, Field(max_length=64, description="IANA name, such as Europe/Berlin.")]
+    target: Annotated[Text | None, Field(description="What its content goes to: `folder` or `site`.")] = None
+    url: Annotated[Text | None, Field(description="Its public address.")] = None
+    username: Annotated[Text | None, Field(description="Who publishes there.")] = None
+    credentials: Annotated[Text | None, Field(description="The user's application password; never shown.")] = None
+    category: Annotated[Text | None, Field(description="The category that its articles get there.")] = None
 
 
 Deleted = Annotated[bool, Query(description="Those that were deleted and can be restored, in place of the others.")]
@@ -123,7 +146,7 @@ def list_all(unit: Unit, *, deleted: Deleted = False) -> dict[str, Any]:
 )
 @writes(Scope.SITES, whole_account=True)
 def add(unit: Unit, new: NewSite) -> Site:
-    """Add a site, with every setting at its default."""
+    """Add a site, with every setting at its default: a folder, or with `target` `site` one over the network."""
     site = sites.add_site(unit.session, account_id=unit.account_id, name=new.name, timezone=new.timezone, now=unit.now)
     audit.record(
         unit.session,
@@ -134,6 +157,17 @@ def add(unit: Unit, new: NewSite) -> Site:
         subject_id=site.id,
         now=unit.now,
     )
+    changes = new.model_dump(exclude={"name", "timezone"}, exclude_none=True)
+    if changes:
+        site_edits.edit(
+            unit.session,
+            site,
+            changes,
+            follow=Follow.REFLOW,
+            home=config().home,
+            actor=unit.caller.actor,
+            now=unit.now,
+        )
     return site
 
 

@@ -14,10 +14,10 @@ from sqlalchemy import select, update
 
 from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.engine import publisher, site_checks
-from pipeline.models import Content, Publication, Site, SyncEvent
+from pipeline.models import Content, Publication, Site, SiteTitle, SyncEvent
 from pipeline.services import publications, site_health, sites
 from pipeline.services.site_health import Health
-from pipeline.sites.port import SiteRefusedError, SiteUnavailableError, Standing
+from pipeline.sites.port import SiteRefusedError, SiteUnavailableError, Standing, StandingTitle
 from tests.support.builders import make_content, make_site
 from tests.support.publishing import NOW
 
@@ -39,11 +39,12 @@ class FakeSite:
         self.stands = standing
         self.asked: list[str] = []
 
-    def check(self) -> None:
+    def check(self) -> list[str]:
         if self.failure is not None:
             raise self.failure
+        return []
 
-    def standing(self, remote_id: str) -> Standing:
+    def standing(self, remote_id: str, *, imprint: str | None) -> Standing:  # noqa: ARG002 - the shape of a target
         self.asked.append(remote_id)
         return self.stands
 
@@ -76,7 +77,13 @@ def _publications(world: World) -> list[Publication]:
 
 
 def _look(world: World, site: Site, target: FakeSite, *, most: int = 50) -> Health | None:
-    return site_checks.check(world.database, site.id, most=most, open_target=lambda _: target)  # type: ignore[arg-type,return-value]  # the part of a target that a check needs
+    return site_checks.check(
+        world.database,
+        site.id,
+        most=most,
+        open_target=lambda _: target,  # type: ignore[arg-type,return-value]  # the part of a target that a check needs
+        sleep=lambda _: None,
+    )
 
 
 def _row(world: World, site: Site) -> Site:
@@ -237,9 +244,10 @@ def test_one_look_at_a_time(world: World) -> None:
     inside, go_on = threading.Event(), threading.Event()
 
     class Slow(FakeSite):
-        def check(self) -> None:
+        def check(self) -> list[str]:
             inside.set()
             go_on.wait()
+            return []
 
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(_look, world, site, Slow(standing=Standing.DELETED))
@@ -268,10 +276,10 @@ def test_a_look_whose_place_was_taken_writes_nothing(world: World) -> None:
     site = _site(world)
 
     class Late(FakeSite):
-        def check(self) -> None:
+        def check(self) -> list[str]:
             with world.database.transaction() as session:
                 session.execute(update(Site).values(check_lease_until=world.database.now() + 2 * AN_HOUR))
-            super().check()
+            return super().check()
 
     assert _look(world, site, Late()) is None
     assert _look(world, site, Late(SiteUnavailableError("It is away."))) is None
@@ -284,9 +292,10 @@ def test_what_is_published_anew_during_a_look_is_no_drift(world: World) -> None:
     _published(world, site)
 
     class Republished(FakeSite):
-        def check(self) -> None:
+        def check(self) -> list[str]:
             with world.database.transaction() as session:
                 session.execute(update(Publication).values(ticket=Publication.ticket + 1))
+            return []
 
     _look(world, site, Republished(standing=Standing.EDITED))
 
@@ -326,3 +335,45 @@ def test_a_site_that_is_added_is_looked_at_within_the_hour(world: World) -> None
 
     assert site.next_check_at is not None
     assert NOW < site.next_check_at <= NOW + AN_HOUR
+
+
+def test_titles_that_stand_on_a_site_are_known_and_follow_their_changes(world: World) -> None:
+    site = _site(world)
+
+    class Titled(FakeSite):
+        titles = (StandingTitle("1", "Oak desks"), StandingTitle("2", "Elm chairs"))
+        needs_lookup = True
+
+        def new_titles(self, *, portions: int) -> tuple[StandingTitle, ...]:
+            assert portions > 0
+            return self.titles
+
+        def publish(self) -> None: ...
+        def withdraw(self) -> None: ...
+        def look_up(self) -> None: ...
+        def read_back(self) -> None: ...
+
+    target = Titled()
+    _look(world, site, target)
+    target.titles = (StandingTitle("2", "Elm tables"),)
+    _look(world, site, target)
+
+    with world.database.reading() as session:
+        known = session.execute(select(SiteTitle.remote_id, SiteTitle.title).order_by(SiteTitle.remote_id)).all()
+    assert [tuple(row) for row in known] == [("1", "Oak desks"), ("2", "Elm tables")]
+
+
+def test_a_site_that_is_away_for_a_moment_is_no_failing_one(world: World) -> None:
+    site = _site(world)
+
+    class Blinking(FakeSite):
+        def check(self) -> list[str]:
+            if self.failure is None:
+                return []
+            error, self.failure = self.failure, None
+            raise error
+
+    health = _look(world, site, Blinking(SiteUnavailableError("Away.")))
+
+    assert health is not None
+    assert (health.status, _events(world), world.notifications()) == ("ok", [], [])

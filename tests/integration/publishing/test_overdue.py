@@ -59,7 +59,7 @@ def _put_back(world: World, *, now: datetime = BACK) -> overdue.PutBack:
 
 
 def _standing(content_id: int, slot: Slot) -> Item:
-    return Item(content_id, "", Spot(slot), zone="UTC", tzdata="", locked=False, has_trace=False)
+    return Item(content_id, "", Spot(slot), zone="UTC", tzdata="", locked=False, may_be_seen=False)
 
 
 def test_three_days_of_downtime_end_in_no_burst_with_the_order_kept_and_each_once(world: World, line: Line) -> None:

@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import update
 
 from pipeline.core.states import ContentStatus, PublicationStatus
+from pipeline.engine.renewals import Renewal
+from pipeline.engine.visits import ClaimLostError
 from pipeline.models import CalendarSlot, Content, Publication
 from pipeline.services import calendar, publications
 from pipeline.services.calendar import overdue
@@ -18,7 +20,7 @@ from tests.support.publishing import NOW, grid
 
 if TYPE_CHECKING:
     from pipeline.services.publications import Claim
-    from tests.integration.publishing.conftest import World
+    from tests.integration.publishing.conftest import Line, World
 
 (SLOT,) = grid(1)
 A_MINUTE, A_DAY = timedelta(minutes=1), timedelta(days=1)
@@ -105,3 +107,31 @@ def test_who_held_it_when_it_was_stopped_writes_nothing(world: World) -> None:
     assert (row.status, row.placed_version, row.due_at) == (PublicationStatus.PUBLISHED, 1, None)
     assert row.error == stopped.error
     assert "cut short" in str(row.error)
+
+
+def test_a_claim_is_renewed_while_its_site_takes_its_time(line: Line) -> None:
+    (publication,) = line.world.schedule()
+    line.now = publication.slot_at or line.now
+    claim = line.world.claim(publication, now=line.now)
+    assert claim is not None
+    renewal = Renewal(line.world.database, claim, LIMITS)
+
+    for seconds in (5, 50, 100):
+        line.now = claim.lease_until - LIMITS.lease + timedelta(seconds=seconds)
+        renewal()
+
+    row = line.world.publication(publication.content_id)
+    assert row.lease_until == row.due_at == line.now + LIMITS.lease
+    assert row.ticket == claim.ticket
+
+
+def test_whoever_lost_its_claim_asks_its_site_nothing_more(line: Line) -> None:
+    (publication,) = line.world.schedule()
+    line.now = publication.slot_at or line.now
+    claim = line.world.claim(publication, now=line.now)
+    assert claim is not None
+    line.now = claim.lease_until
+    assert line.world.claim(publication, now=line.now) is not None
+
+    with pytest.raises(ClaimLostError):
+        Renewal(line.world.database, claim, LIMITS)()

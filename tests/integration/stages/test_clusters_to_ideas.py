@@ -5,9 +5,10 @@ from sqlalchemy import select
 
 from pipeline.contract import AnswerRejected, Produced
 from pipeline.core.matrix import SiteSettings
+from pipeline.core.normal import title_key
 from pipeline.core.states import ClusterStatus, IdeaStatus
 from pipeline.db.session import Database
-from pipeline.models import Cluster, Idea, IdeaKeyword, Keyword, Site
+from pipeline.models import Cluster, Idea, IdeaKeyword, Keyword, Site, SiteTitle
 from pipeline.services import keywords
 from stages.clusters_to_ideas import ClustersToIdeas, IdeaAnswer, IdeasAnswer
 from tests.support.builders import make_cluster, make_content, make_idea, make_keywords, make_subjects
@@ -240,3 +241,18 @@ def test_a_keyword_that_was_deleted_is_neither_shown_nor_targeted(
 
     assert data_of(question)["cluster"]["keywords"] == TEXTS[1:]
     assert targets(database) == {"Spades": {TEXTS[1]}}
+
+
+def test_a_title_that_others_have_on_the_site_is_warned_of_and_dropped(
+    database: Database, site: Site, cluster: Cluster
+) -> None:
+    with database.transaction() as session:
+        own = {"account_id": site.account_id, "site_id": site.id}
+        session.add(SiteTitle(**own, remote_id="1", title="Garden Spades", normalised_title=title_key("Garden Spades")))
+    with database.reading() as session:
+        question = STAGE.ask(session, make_subjects(session, [cluster], site=site))
+
+    keep(database, site, cluster, answer("garden spades", "Forks"))
+
+    assert "Garden Spades" in data_of(question)["existing_titles"]
+    assert titles(database) == {"Forks"}

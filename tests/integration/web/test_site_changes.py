@@ -18,6 +18,7 @@ from pipeline.models import (
     Run,
     Site,
     SiteAutomationSettings,
+    SyncEvent,
 )
 from pipeline.secrets import decrypted
 from pipeline.services import calendar, schedules, settings
@@ -221,3 +222,34 @@ def test_only_an_owner_deletes_a_site(sqlite_api: Api) -> None:
     answer = sqlite_api.client.delete(_path(sqlite_api), params={"drafts": "keep"}, headers=sqlite_api.key(Role.EDITOR))
 
     assert answer.status_code == 403
+
+
+def test_a_site_over_the_network_is_added_with_all_it_needs_and_looked_at_at_once(api: Api) -> None:
+    new = {"name": "Blog", "timezone": "Europe/Berlin", "target": "site", "url": "https://blog.example"}
+
+    half = api.client.post("/api/v1/sites", json=new)
+    whole = api.client.post("/api/v1/sites", json={**new, "username": "ann", "credentials": SECRET, "category": "Oak"})
+
+    assert {fault["field"] for fault in half.json()["faults"]} == {"username", "credentials"}
+    added = whole.json()
+    assert (added["target"], added["category"], added["credentials"]) == ("site", "Oak", "********")
+    with api.database.reading() as session:
+        site = session.get_one(Site, added["id"])
+        assert site.next_check_at == site.created_at
+    taken = api.client.patch(f"/api/v1/sites/{added['id']}", json={"credentials": None})
+    assert taken.status_code == 422
+
+
+def test_what_was_found_at_a_site_is_listed_by_site(api: Api) -> None:
+    with api.database.transaction() as session:
+        site = session.get_one(Site, api.mine.site_id)
+        content = make_content(session, site=site, title="Oak desks", status=ContentStatus.PUBLISHED)
+        own = {"account_id": site.account_id, "site_id": site.id, "content_id": content.id}
+        session.add(Publication(**own, status=PublicationStatus.PUBLISHED, remote_id="1", drift="edited"))
+        session.add_all(SyncEvent(**own, kind=kind, message=kind, at=site.created_at) for kind in ("deleted", "edited"))
+
+    found = api.client.get(_path(api, "/sync?limit=1")).json()
+
+    assert found["drifted"] == [{"content_id": content.id, "title": "Oak desks", "drift": "edited"}]
+    assert [event["kind"] for event in found["events"]] == ["edited"]
+    assert found["sync_status"] == "never"

@@ -1,0 +1,106 @@
+"""Owns an article's body as a site keeps it: pictures in their places, no line breaks of its own, our mark at the end.
+
+Never: sanitising; the body it is given already is.
+"""
+
+from __future__ import annotations
+
+import html
+import unicodedata
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from typing import Final
+
+from markupsafe import escape
+
+from pipeline.core.normal import display_text
+
+_HEADINGS: Final = frozenset({"h2", "h3", "h4"})
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture that lies at the site."""
+
+    #: The text of the heading it follows.
+    place: str
+    #: The site's number for it.
+    media_id: int
+    url: str
+    alt_text: str
+    width: int
+    height: int
+
+
+def composed(body_html: str, figures: Sequence[Figure], *, mark: str) -> str:
+    """The body with each figure behind the first heading it names; one whose heading is not there comes last."""
+    weaver = _Weaver(figures)
+    weaver.feed(body_html)
+    weaver.close()
+    return "".join([*weaver.parts, *weaver.unplaced(), f"\n<!-- {mark} -->"])
+
+
+def is_marked(content: str, mark: str) -> bool:
+    """Whether the content is ours, and of that article."""
+    return f"<!-- {mark} -->" in content
+
+
+class _Weaver(HTMLParser):
+    """Copies HTML as it stands, but puts figures behind their headings.
+
+    Line breaks become spaces: a site turns them into breaks that readers see.
+    """
+
+    def __init__(self, figures: Sequence[Figure]) -> None:
+        super().__init__(convert_charrefs=False)
+        self.parts: list[str] = []
+        self._waiting: dict[str, list[str]] = defaultdict(list)
+        for figure in figures:
+            self._waiting[_key(figure.place)].append(_markup(figure))
+        self._heading: list[str] | None = None
+        self._preformatted = 0
+
+    def unplaced(self) -> list[str]:
+        """The figures whose heading never came."""
+        return [figure for figures in self._waiting.values() for figure in figures]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - the parser's shape
+        self.parts.append(self.get_starttag_text() or "")
+        self._preformatted += tag == "pre"
+        if tag in _HEADINGS:
+            self._heading = []
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - the parser's shape
+        self.parts.append(self.get_starttag_text() or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.parts.append(f"</{tag}>")
+        self._preformatted -= tag == "pre"
+        if tag in _HEADINGS and self._heading is not None:
+            self.parts.extend(self._waiting.pop(_key(html.unescape("".join(self._heading))), []))
+            self._heading = None
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(data if self._preformatted else " ".join(data.splitlines()) if "\n" in data else data)
+        if self._heading is not None:
+            self._heading.append(data)
+
+    def handle_entityref(self, name: str) -> None:
+        self.handle_data(f"&{name};")
+
+    def handle_charref(self, name: str) -> None:
+        self.handle_data(f"&#{name};")
+
+
+def _key(heading: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", heading).casefold().split())
+
+
+def _markup(figure: Figure) -> str:
+    alt = escape(display_text(figure.alt_text))
+    return (
+        f'<figure class="wp-block-image size-full"><img src="{escape(figure.url)}" alt="{alt}" '
+        f'width="{figure.width}" height="{figure.height}" class="wp-image-{figure.media_id}" /></figure>'
+    )

@@ -1,0 +1,162 @@
+"""Owns what is written into a post, and the look at what the site kept of it: a yes may be half a yes.
+
+Never: looks for a post; makes one visible.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pipeline.core.normal import display_text
+from pipeline.sites.notes import Note, NoteKind, Notes
+from pipeline.sites.port import FEATURED, Article, SiteRefusedError
+from pipeline.sites.wordpress import sentences
+from pipeline.sites.wordpress.body import Figure, composed
+from pipeline.sites.wordpress.client import Client, Reply
+from pipeline.sites.wordpress.finding import Marks
+from pipeline.sites.wordpress.media import Media
+from pipeline.sites.wordpress.posts import FIELDS, TRASHED, Post
+from pipeline.sites.wordpress.terms import Terms
+
+_TAG: Final = re.compile(r"<[^>]*>")
+_BAD_REQUEST: Final = 400
+_META: Final = "meta"
+
+
+class Writer:
+    """Writes posts of one site."""
+
+    def __init__(self, client: Client, notes: Notes, marks: Marks, *, category: str | None) -> None:
+        """Ask nothing yet."""
+        self._client = client
+        self._notes = notes
+        self._marks = marks
+        self._category = category
+        self._terms = Terms(client, notes)
+        self.media = Media(client, notes)
+
+    def written(self, article: Article, before: Post | None, *, slug: str, imprint: str | None) -> Post:
+        """The post as it now is: made where there is none, left alone where it says all that already.
+
+        Refused where somebody changed it since it had that `imprint`.
+        """
+        values = self._values(article, slug)
+        is_there = before is not None and before.status != TRASHED
+        if before is not None and is_there and not _lost(values, before) and _says(values, before):
+            return before
+        if before is not None and imprint not in {None, before.imprint} and not _reads_as(values, before):
+            raise SiteRefusedError(sentences.EDITED_THERE.format(content_id=article.content_id))
+        post = self._sent(values, before)
+        if self._forget_lost(article, values, post):
+            # A term or an image that was known is not there any more: made anew, once.
+            values = self._values(article, slug)
+            post = self._sent(values, post)
+        self._require_kept(values, post)
+        return post
+
+    def meta(self, article: Article, post: Post | None = None) -> dict[str, Any]:
+        """What a site that keeps texts for search engines is told; learnt from how it shows a post."""
+        if post is not None:
+            names = post.meta_values(title="", description="")
+            if names:
+                self._notes.keep(Note(NoteKind.SPEECH, _META, ",".join(names)))
+        known = self._notes.find(NoteKind.SPEECH, _META)
+        if known is None:
+            return {}
+        texts = (article.meta_title or article.title, article.meta_description or article.excerpt)
+        return {"meta": dict(zip(known.value.split(","), map(display_text, texts), strict=False))}
+
+    def _values(self, article: Article, slug: str) -> dict[str, Any]:
+        tags = self._terms.tags(article.tags)
+        categories = [self._terms.category(self._category)] if self._category else []
+        placed = self.media.placed(article)
+        figures = [
+            Figure(picture.place, int(note.value), note.url or "", picture.alt_text, picture.width, picture.height)
+            for picture, note in placed.items()
+            if picture.place != FEATURED
+        ]
+        featured = article.featured
+        values: dict[str, Any] = {
+            "title": display_text(article.title),
+            "content": composed(article.body_html, figures, mark=self._marks.of(article.content_id)),
+            "excerpt": display_text(article.excerpt),
+            "slug": slug,
+            "tags": tags,
+            **({"featured_media": int(placed[featured].value)} if featured else {}),
+            **({"categories": categories} if categories else {}),
+        }
+        return {**values, **self.meta(article)}
+
+    def _sent(self, values: Mapping[str, Any], before: Post | None) -> Post:
+        hidden = {"status": "draft"} if before is None or before.status == TRASHED else {}
+        route = "/wp/v2/posts" if before is None else f"/wp/v2/posts/{before.id}"
+        reply = self._post(route, {**values, **hidden})
+        if not reply.is_success:
+            raise reply.refusal()
+        return Post.of(reply.one())
+
+    def _post(self, route: str, values: Mapping[str, Any]) -> Reply:
+        reply = self._client.post(route, values, context="edit", _fields=FIELDS)
+        if reply.status == _BAD_REQUEST and _META in values:
+            # The site keeps such texts otherwise than it shows them: they are not worth an article.
+            self._notes.forget(NoteKind.SPEECH, _META)
+            plain = {name: value for name, value in values.items() if name != _META}
+            return self._client.post(route, plain, context="edit", _fields=FIELDS)
+        return reply
+
+    def _forget_lost(self, article: Article, values: Mapping[str, Any], post: Post) -> bool:
+        lost = _lost(values, post)
+        if "featured_media" in lost:
+            self.media.forget(article)
+        if "tags" in lost:
+            self._terms.forget(NoteKind.TAG, post.tags)
+        if "categories" in lost:
+            self._terms.forget(NoteKind.CATEGORY, post.categories)
+        return bool(lost)
+
+    def _require_kept(self, values: Mapping[str, Any], post: Post) -> None:
+        lost = _lost(values, post)
+        if not _is_whole(values, post):
+            lost = [*lost, "content"]
+        if lost:
+            raise SiteRefusedError(
+                f"The site took the article, but dropped a part of it ({', '.join(lost)}). Give the user the role "
+                "editor there, look at the site's plugins, then try again."
+            )
+
+
+def _lost(values: Mapping[str, Any], post: Post) -> list[str]:
+    """What was sent and is not there, by name."""
+    lost = []
+    if values.get("featured_media", post.featured_media) != post.featured_media:
+        lost.append("featured_media")
+    if not set(values["tags"]) <= set(post.tags):
+        lost.append("tags")
+    if not set(values.get("categories", ())) <= set(post.categories):
+        lost.append("categories")
+    return lost
+
+
+def _says(values: Mapping[str, Any], post: Post) -> bool:
+    """Whether the post says exactly what would be sent."""
+    sent = (values["title"], values["content"], values["excerpt"], values["slug"])
+    return sent == (post.title, post.content, post.excerpt, post.slug) and set(values["tags"]) == set(post.tags)
+
+
+def _reads_as(values: Mapping[str, Any], post: Post) -> bool:
+    """Whether readers read in it what would be sent: then it was sent before, and the answer was lost."""
+    texts = ((values["title"], post.title), (values["excerpt"], post.excerpt), (values["content"], post.content))
+    return all(_words(sent) == _words(kept) for sent, kept in texts)
+
+
+def _is_whole(values: Mapping[str, Any], post: Post) -> bool:
+    """Whether readers get all of it: markup may be spelled otherwise, words and pictures may not be missing."""
+    sent, kept = str(values["content"]), post.content
+    return _words(sent) == _words(kept) and sent.count("<img") == kept.count("<img") and "<!-- igny8-" in kept
+
+
+def _words(content: str) -> list[str]:
+    return html.unescape(_TAG.sub(" ", content)).split()
