@@ -18,6 +18,7 @@ from pipeline.core.errors import InvalidValueError
 from pipeline.models import Site
 from pipeline.services import audit, calendar, content, keywords, settings, site_deletion, site_edits, sites
 from pipeline.services.calendar import Follow
+from pipeline.sites import SiteKind
 
 app = typer.Typer()
 
@@ -33,7 +34,11 @@ NewZoneOption = Annotated[str | None, typer.Option("--timezone", help="Its IANA 
 NewNameOption = Annotated[str | None, typer.Option("--name", help="What the site is called, 1 to 100 characters.")]
 UrlOption = Annotated[str | None, typer.Option("--url", help="Its public address.")]
 TargetOption = Annotated[
-    str | None, typer.Option("--target", help="Where its articles go: folder (here), or site (over the network).")
+    str | None,
+    typer.Option(
+        "--target",
+        help="Where its articles go: folder (here), site (over the network), webhook (posted to an address).",
+    ),
 ]
 DeletedOption = Annotated[bool, typer.Option("--deleted", help="Those that can be restored, in place of the others.")]
 _WHAT_TO_CHANGE = (
@@ -67,13 +72,15 @@ def add(
     username: UsernameOption = None,
     with_password: PasswordOption = False,
     category: CategoryOption = None,
+    target: TargetOption = None,
     unchecked: UncheckedOption = False,
     account: AccountOption = DEFAULT_ACCOUNT,
     as_json: JsonOption = False,
 ) -> None:
-    """Add a site, with every setting at its default: a folder here, or one over the network with a user of it."""
+    """Add a site, with every setting at its default: a folder here, one over the network, or one that is told."""
     database = ready_database()
     changes = site_connections.told(url=url, username=username, with_password=with_password, category=category)
+    changes |= {"target": target} if target is not None else {}
     if not unchecked:
         site_connections.try_out(changes, site=None, timezone=timezone)
     now = database.now()
@@ -168,6 +175,8 @@ def change(
     now = database.now()
     with database.reading() as session:
         row = sites.find_site(session, account_of(session, account).id, site)
+        if target is None and row.target == SiteKind.WEBHOOK:
+            changes.pop("target", None)  # A new secret leaves a receiver what it is.
         would_move = calendar.preview(session, row, follow=follow, now=now, timezone=timezone) if preview else []
     if preview and timezone is not None:
         tell_preview(would_move, timezone=timezone, as_json=as_json)

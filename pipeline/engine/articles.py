@@ -61,11 +61,12 @@ class Destination:
             language=self.language,
             login=self._login(),
             notes=self.notes,
+            site_id=self.site_id,
         )
 
     def _login(self) -> Login | None:
         """Who publishes there; the password is decrypted here, outside every transaction."""
-        if self.username is None or self.credentials is None:
+        if self.credentials is None:
             return None
         try:
             password = decrypted(self.credentials, home=self.home)
@@ -73,7 +74,7 @@ class Destination:
             raise SiteRefusedError(error.message) from None
         settings = config()
         return Login(
-            username=self.username,
+            username=self.username or "",
             password=password,
             key=self.key,
             # Whoever waits longer has lost its claim when the answer comes.

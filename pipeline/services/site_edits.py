@@ -39,7 +39,11 @@ FIELDS: Final[Mapping[str, bool]] = {
 #: What decides where articles go, and as whom.
 _CONNECTION: Final = frozenset({"target", "url", "username", "credentials"})
 #: What a site that is reached over the network needs, and what that is called.
-_NEEDED: Final = {"url": "address", "username": "user name", "credentials": "application password"}
+#: What a site has to have, by its target: how it is called.
+_NEEDED: Final[Mapping[str, Mapping[str, str]]] = {
+    SiteKind.SITE: {"url": "address", "username": "user name", "credentials": "application password"},
+    SiteKind.WEBHOOK: {"url": "address", "credentials": "secret"},
+}
 _MOST_CATEGORY: Final = 200
 _MOST_USERNAME: Final = 200
 _MOST_CREDENTIALS: Final = 4_000
@@ -100,19 +104,24 @@ def _differing(site: Site, values: Mapping[str, Any], *, home: Path) -> dict[str
 
 
 def _refuse_half_a_connection(site: Site, values: Mapping[str, Any]) -> None:
-    """A site that is reached over the network has an address that keeps a password secret, a user and a password."""
-    if values.get("target", site.target) != SiteKind.SITE:
+    """A site that is reached over the network has an address that keeps a password secret, a user and a password.
+
+    One that is told has an address and a secret.
+    """
+    kind = values.get("target", site.target)
+    needed = _NEEDED.get(kind)
+    if needed is None:
         return
-    is_left = {name: values.get(name, getattr(site, name)) for name in _NEEDED}
+    is_left = {name: values.get(name, getattr(site, name)) for name in needed}
     faults = [
         Fault(name, f"a site that is reached over the network needs its {what}. Give it, or set the target folder.")
-        for name, what in _NEEDED.items()
+        for name, what in needed.items()
         if not is_left[name]
     ]
     url = str(is_left["url"] or "")
-    if "?" in url or "#" in url:
+    if kind == SiteKind.SITE and ("?" in url or "#" in url):
         faults.append(Fault("url", "the address of a site has no ? and no #. Give that of its front page."))
-    if url.lower().startswith("http://") and not config().allow_private_sites:
+    if kind == SiteKind.SITE and url.lower().startswith("http://") and not config().allow_private_sites:
         faults.append(Fault("url", "by http:// everybody on the way reads the password. Give the https:// address."))
     if faults:
         raise InvalidValueError(faults)

@@ -6,6 +6,7 @@ Never: credentials at rest, the database, the calendar.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -20,6 +21,8 @@ class SiteKind(StrEnum):
     FOLDER = "folder"
     #: A site that is reached over the network, with a user and an application password.
     SITE = "site"
+    #: An address that every article is posted to, signed.
+    WEBHOOK = "webhook"
 
 
 #: Kinds at which an article is drafted before its slot: making it visible is the smallest part of the work there.
@@ -30,6 +33,7 @@ DRAFTED_AHEAD: frozenset[str] = frozenset({SiteKind.SITE})
 class Login:
     """Who publishes at a site that is reached over the network, and how it is reached."""
 
+    #: Empty where nobody has a name: a receiver that is told shares a secret alone.
     username: str
     password: str = field(repr=False)
     #: Letters and digits that no other site has: what is ours there is known by it.
@@ -50,13 +54,16 @@ def target(
     language: str = "en",
     login: Login | None = None,
     notes: Notes | None = None,
+    site_id: int = 0,
 ) -> SiteTarget:
     """Return the target of a site of `kind` (a `SiteKind`), ready to publish to.
 
     `folder` is where a folder site lives; `base_url` is its public address, if it has one. What is reached over the
-    network has its address there, and a `login`; `notes` is what is known of it.
+    network has its address there, and a `login`; `notes` is what is known of it. `site_id` is told to a receiver.
     Raises SiteRefusedError for an unknown kind or options the kind cannot work with.
     """
+    if kind == SiteKind.WEBHOOK:
+        return _told(base_url, login, site_id=site_id)
     if kind == SiteKind.SITE:
         return _remote(base_url, login, timezone=timezone, notes=notes)
     if kind != SiteKind.FOLDER:
@@ -79,3 +86,10 @@ def _remote(base_url: str | None, login: Login | None, *, timezone: str, notes: 
 
     access = Access(base_url, login.username, login.password, login.timeout_seconds, allow_private=login.allow_private)
     return RemoteSite(access, key=login.key, timezone=timezone, category=login.category, notes=notes)
+
+
+def _told(url: str | None, login: Login | None, *, site_id: int) -> SiteTarget:
+    from pipeline.sites.webhook import WebhookSite
+
+    secret, is_laboratory = (None, False) if login is None else (login.password, login.allow_private)
+    return WebhookSite(url, secret, site_id=site_id, allow_private=is_laboratory, now=lambda: datetime.now(UTC))

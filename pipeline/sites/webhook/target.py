@@ -8,7 +8,7 @@ Never: the database, retries, redirects.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -82,11 +82,12 @@ class WebhookSite:
         """What the receiver answered when it took the article; None where it took it from nobody here."""
         return self._shown.get(remote_id)
 
-    def check(self) -> None:
+    def check(self) -> Sequence[str]:
         """Post a signed question that changes nothing."""
         self._told(*bodies.asked(site_id=self._site_id))
+        return ()
 
-    def standing(self, remote_id: str) -> Standing:  # noqa: ARG002 - it cannot be asked
+    def standing(self, remote_id: str, *, imprint: str | None = None) -> Standing:  # noqa: ARG002 - it cannot be asked
         """As it was published, as far as anybody can tell."""
         return Standing.HERE
 

@@ -76,7 +76,7 @@ def test_parameters_of_a_text_reach_the_wire_and_the_call(sqlite_world_of: Made,
 def test_what_a_model_cannot_do_is_not_sent_and_said_to_be_its_own(sqlite_world_of: Made) -> None:
     world, script = sqlite_world_of(2)
     with world.database.transaction() as session:
-        session.execute(update(AiModel).values(has_temperature=False, output_token_limit=700))
+        session.execute(update(AiModel).values(has_temperature=False, output_token_limit=850))
     subjects(world, 2, [NAME])
     script.write(NAME, said(good(2, NAME)))
 
@@ -84,10 +84,10 @@ def test_what_a_model_cannot_do_is_not_sent_and_said_to_be_its_own(sqlite_world_
 
     [call] = calls_of(world, run_id, 2)
     assert call.parameters == {
-        "max_output_tokens": 700, "temperature": None,
+        "max_output_tokens": 850, "temperature": None,
         "origins": {"model": "system", "max_output_tokens": "model", "temperature": "model"},
     }  # fmt: skip
-    assert (script.texts[0].temperature, script.texts[0].max_output_tokens) == (None, 700)
+    assert (script.texts[0].temperature, script.texts[0].max_output_tokens) == (None, 850)
 
 
 def test_an_answer_that_the_money_shortens_says_so(sqlite_world_of: Made) -> None:

@@ -76,16 +76,18 @@ def test_a_server_of_ones_own_needs_no_key(database: Database, monkeypatch: pyte
 
 @pytest.mark.parametrize(
     ("change", "remedy"),
-    [({}, "--api-key-stdin"), ({"is_enabled": False, "api_key": "sk"}, "--enable")],
+    [({"api_key": ""}, "--api-key-stdin"), ({"is_enabled": False}, "--enable")],
     ids=["no-key", "switched-off"],
 )
 def test_a_provider_that_cannot_be_asked_ends_the_stage_with_the_remedy_and_nothing_is_held(
     database: Database, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], remedy: str
 ) -> None:
     world, reached = _world(database, monkeypatch, lambda: None)
+    _set(database, api_key="sk")
+    run_id = world.start()
     _set(database, **change)
 
-    run_id = world.run()
+    world.driver.run_to_end(run_id)
 
     stage = world.stages(run_id)[2]
     assert stage.status is StageRunStatus.FAILED

@@ -11,10 +11,12 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 import stages  # noqa: F401 - a run asks every stage what waits for it
+from pipeline.config import config
 from pipeline.core.catalog import ModelType
 from pipeline.core.defaults import AccountDefaults, SystemDefaults
 from pipeline.core.errors import InvalidValueError, NotReadyError
 from pipeline.core.matrix import SiteSettings
+from pipeline.core.providers import ProviderName
 from pipeline.db.session import Database
 from pipeline.models import (
     AccountModuleSwitch,
@@ -28,8 +30,9 @@ from pipeline.models import (
     UserSetting,
 )
 from pipeline.models.base import table_of
-from pipeline.services import accounts, model_registry, runs, settings
+from pipeline.services import accounts, model_registry, providers, runs, settings
 from pipeline.services.model_changes import ModelChange
+from pipeline.services.providers import ProviderChange
 from pipeline.services.settings import Decided, Origin
 from tests.support.builders import make_keywords
 
@@ -63,7 +66,9 @@ def _rows(database: Database, account_id: int) -> dict[str, Any]:
 def own(database: Database, site: Site, now: datetime) -> str:
     """A live text model that is not the default."""
     change = ModelChange(provider="openai", model_type=ModelType.TEXT, tokens_per_credit=100)
+    address = ProviderChange(base_url="http://127.0.0.1:9")
     with database.transaction() as session:
+        providers.set_provider(session, ProviderName.OPENAI, address, home=config().home, now=now)
         return model_registry.set_model(session, "own", change, now=now).model.name
 
 
