@@ -6,6 +6,7 @@ Never: the database; decides what is shown.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -65,6 +66,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "credits": credits_shown,
+        "decimal": decimal,
         "whole_credits": whole_credits,
         "instant": instant,
         "span": span,
@@ -104,6 +106,11 @@ def words(status: str) -> str:
 def whole_credits(amount_ucr: int) -> str:
     """Credits without decimals, rounded down: nobody is promised more than there is."""
     return f"{amount_ucr // UCR_PER_CREDIT:,}"
+
+
+def decimal(credit_string: str) -> str:
+    """Credits as the API tells them, with one decimal."""
+    return f"{Decimal(credit_string):,.1f}"
 
 
 def instant(at: datetime | None, zone: str) -> str:

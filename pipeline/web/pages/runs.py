@@ -7,11 +7,11 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query
 from sqlalchemy import select
 
-from pipeline.core.catalog import STAGES
+from pipeline.core.errors import PipelineError, PreflightError
 from pipeline.core.roles import Scope
 from pipeline.core.states import LIVE_RUNS, RunStatus, StageRunStatus
 from pipeline.models import Run, Site, StageRun
-from pipeline.services import calendar, decisions, reports, runs, settings
+from pipeline.services import calendar, decisions, forecasts, reports, runs, settings
 from pipeline.services.run_items import lines_of
 from pipeline.web.pages.views import Page, View, page
 
@@ -34,9 +34,6 @@ def overview(view: View) -> Page:
         "overview.html",
         {
             "site": site,
-            "stages": STAGES,
-            "waiting": runs.count_waiting(view.session, site.id),
-            "matrix": settings.settings_of(schedule).stages,
             "schedule": schedule,
             "live_id": runs.live_run_id(view.session, site.id),
             "ahead": calendar.forecast(view.session, site, now=view.now),
@@ -48,6 +45,20 @@ def overview(view: View) -> Page:
         },
         site=site,
     )
+
+
+@router.get("/automation/forecast", include_in_schema=False)
+@page(Scope.RUNS)
+def forecast(view: View) -> Page:
+    """Show what a run of the chosen site would do, cost and last; the overview asks for it when it is there."""
+    site = view.chosen_site()
+    try:
+        found = forecasts.forecast(view.session, site, now=view.now).as_json()
+    except PreflightError as error:
+        return Page("forecast.html", {"site": site, "found": None, "faults": [fault.message for fault in error.faults]})
+    except PipelineError as error:
+        return Page("forecast.html", {"site": site, "found": None, "faults": [error.message]})
+    return Page("forecast.html", {"site": site, "found": found, "faults": []})
 
 
 @router.get("/automation/runs", include_in_schema=False)
