@@ -51,6 +51,12 @@ def told(*, url: str | None, username: str | None, with_password: bool, category
     return changes
 
 
+def leave_a_receiver(changes: dict[str, str | None], site: Site, *, target: str | None) -> None:
+    """A new secret leaves a receiver what it is, unless another target is asked for."""
+    if target is None and site.target == SiteKind.WEBHOOK:
+        changes.pop("target", None)
+
+
 def try_out(changes: dict[str, str | None], *, site: Site | None, timezone: str) -> None:
     """Ask the site whether it would take articles; errors as the site gives them, and nothing is saved then."""
     known = {name: changes.get(name) or getattr(site, name, None) for name in ("target", "url", "username")}

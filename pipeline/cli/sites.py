@@ -18,7 +18,6 @@ from pipeline.core.errors import InvalidValueError
 from pipeline.models import Site
 from pipeline.services import audit, calendar, content, keywords, settings, site_deletion, site_edits, sites
 from pipeline.services.calendar import Follow
-from pipeline.sites import SiteKind
 
 app = typer.Typer()
 
@@ -148,6 +147,10 @@ def show(site: SiteArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_jso
     table(["what", "status", "count"], rows, right=["count"])
 
 
+def _given(**values: str | None) -> dict[str, str | None]:
+    return {field: value for field, value in values.items() if value is not None}
+
+
 @app.command("set")
 def change(
     site: SiteArgument,
@@ -166,18 +169,17 @@ def change(
     as_json: JsonOption = False,
 ) -> None:
     """Change a site. With another time zone, slots, pins and schedule keep their wall times."""
-    given = {"timezone": timezone, "name": name, "target": target}
     changes = site_connections.told(url=url, username=username, with_password=with_password, category=category)
-    changes |= {field: value for field, value in given.items() if value is not None}
+    changes |= _given(timezone=timezone, name=name, target=target)
     if not changes or (preview and timezone is None):
         raise InvalidValueError(_WHAT_TO_CHANGE)
     database = ready_database()
-    now = database.now()
     with database.reading() as session:
         row = sites.find_site(session, account_of(session, account).id, site)
-        if target is None and row.target == SiteKind.WEBHOOK:
-            changes.pop("target", None)  # A new secret leaves a receiver what it is.
-        would_move = calendar.preview(session, row, follow=follow, now=now, timezone=timezone) if preview else []
+        site_connections.leave_a_receiver(changes, row, target=target)
+        would_move = (
+            calendar.preview(session, row, follow=follow, now=database.now(), timezone=timezone) if preview else []
+        )
     if preview and timezone is not None:
         tell_preview(would_move, timezone=timezone, as_json=as_json)
         return
@@ -185,8 +187,13 @@ def change(
         site_connections.try_out(changes, site=row, timezone=timezone or row.timezone)
     with database.transaction() as session:
         row = sites.find_site(session, account_of(session, account).id, site)
-        changed = site_edits.edit(session, row, changes, follow=follow, home=config().home, actor=ACTOR, now=now)
+        now, home = database.now(), config().home
+        changed = site_edits.edit(session, row, changes, follow=follow, home=home, actor=ACTOR, now=now)
     note_moves(changed.moves, row.name)
+    _tell_changed(row, as_json=as_json)
+
+
+def _tell_changed(row: Site, *, as_json: bool) -> None:
     if as_json:
         document(site_json(row))
         return

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import func, select, update
 
 from pipeline.db.session import Database
 from pipeline.models import AiModel, Base, Run
 from tests.integration.cli.conftest import Igny8
+
+pytestmark = pytest.mark.usefixtures("seven_stages")
 
 
 def _count(database: Database) -> list[int | None]:

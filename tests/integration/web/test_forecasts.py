@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import func, select, update
 
 from pipeline.core.states import RunStatus
 from pipeline.models import AiModel, Base, Run, Site
 from pipeline.services import forecasts
 from tests.support.api import Api
+
+pytestmark = pytest.mark.usefixtures("seven_stages")
 
 
 def _end_run(api: Api) -> None:
