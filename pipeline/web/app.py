@@ -22,6 +22,7 @@ from pipeline.web.limits import BodyLimit
 from pipeline.web.openapi import DESCRIPTION, describe
 from pipeline.web.operations import Backend
 from pipeline.web.pages import add_pages
+from pipeline.web.pages.errors import tell_people
 from pipeline.web.rates import Rates
 from pipeline.web.run_watch import RunWatch
 from pipeline.web.strangers import Strangers
@@ -70,5 +71,6 @@ def create_app(backend: Backend | None = None) -> FastAPI:
     app.include_router(metrics.router)
     add_pages(app)
     handle_errors(app)
+    tell_people(app)
     describe(app, public=PUBLIC_PATHS)
     return app

@@ -51,6 +51,8 @@ class Needs:
     writes: bool
     #: Whether somebody who is narrowed down to some sites has no business there.
     whole_account: bool = False
+    #: Whether people open it: what others put behind an address, such as where a link was clicked, does no harm there.
+    is_page: bool = False
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,8 @@ def _unit(request: Request, needs: Needs) -> Iterator[Unit]:
     now = database.now()
     with database.transaction() if needs.writes else database.reading() as session:
         caller = _admit(session, request, needs, now=now)
-        refuse_unknown(request.query_params, request.scope.get("route"))
+        if not needs.is_page:
+            refuse_unknown(request.query_params, request.scope.get("route"))
         if caller.is_unmarked:
             _mark(database, session, caller, writes=needs.writes, now=now)
         if caller.site_ids is not None:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from pipeline.core.roles import Role, Scope
 from pipeline.services import api_keys, entries, settings, site_access, users
 from pipeline.services import credits as ledger
 from pipeline.services.cost_reports import Period, ReportBy, cost_report
+from pipeline.web.pages.parameters import Before, Chosen
 from pipeline.web.pages.views import Page, View, page
 
 router = APIRouter()
 _ENTRIES_SHOWN: Final = 50
 _ROLES: Final = (Role.OWNER, Role.EDITOR, Role.VIEWER)
 _BY: Final = (ReportBy.DAY, ReportBy.MODEL, ReportBy.STAGE, ReportBy.SITE)
-
-Before = Annotated[int | None, Query(ge=1)]
-By = Annotated[str, Query(max_length=16)]
 
 
 @router.get("/account/settings", include_in_schema=False)
@@ -44,7 +42,7 @@ def show(view: View) -> Page:
 
 @router.get("/account/usage", include_in_schema=False)
 @page(Scope.REPORTS, role=Role.OWNER)
-def usage(view: View, by: By = "day", before: Before = None) -> Page:
+def usage(view: View, by: Chosen = "day", before: Before = None) -> Page:
     """Show what was used in the last thirty days, and the movements of the balance."""
     wanted = ReportBy(by) if by in list(_BY) else ReportBy.DAY
     period = Period.of(None, None, now=view.now)

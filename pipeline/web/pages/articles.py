@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from markupsafe import Markup
 
 from pipeline.core.roles import Role, Scope
 from pipeline.core.states import ContentStatus
 from pipeline.models import Site
 from pipeline.services import calendar, content, images
+from pipeline.web.pages.parameters import After, Chosen, ContentId
 from pipeline.web.pages.views import Page, View, page
 
 router = APIRouter()
 _SHOWN: Final = 50
 
-After = Annotated[int, Query(ge=0)]
-OfStatus = Annotated[str, Query(max_length=32)]
-
 
 @router.get("/writer/content", include_in_schema=False)
 @page(Scope.CONTENT)
-def show(view: View, status: OfStatus = "", after: After = 0) -> Page:
+def show(view: View, status: Chosen = "", after: After = 0) -> Page:
     """List the chosen site's articles."""
     wanted = ContentStatus(status) if status in list(ContentStatus) else None
     return _listed(view, wanted, after=after, is_review=False)
@@ -35,9 +33,9 @@ def review(view: View, after: After = 0) -> Page:
     return _listed(view, ContentStatus.REVIEW, after=after, is_review=True)
 
 
-@router.get("/writer/content/{content_id:int}", include_in_schema=False)
+@router.get("/writer/content/{content_id}", include_in_schema=False)
 @page(Scope.CONTENT)
-def article(view: View, content_id: int) -> Page:
+def article(view: View, content_id: ContentId) -> Page:
     """Show an article as it will be read, where it came from, and what may be done with it."""
     found = content.get_content(view.session, account_id=view.account_id, content_id=content_id)
     site = view.session.get_one(Site, found.site_id)
@@ -56,9 +54,9 @@ def article(view: View, content_id: int) -> Page:
     )
 
 
-@router.get("/writer/content/{content_id:int}/edit", include_in_schema=False)
+@router.get("/writer/content/{content_id}/edit", include_in_schema=False)
 @page(Scope.CONTENT, role=Role.EDITOR)
-def edit(view: View, content_id: int) -> Page:
+def edit(view: View, content_id: ContentId) -> Page:
     """Let somebody change what an article says."""
     found = content.get_content(view.session, account_id=view.account_id, content_id=content_id)
     return Page("article_edit.html", {"article": found}, site=view.session.get_one(Site, found.site_id))

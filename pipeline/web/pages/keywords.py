@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from pipeline.core.roles import Scope
 from pipeline.core.states import KeywordStatus
 from pipeline.services import keywords
 from pipeline.services.notifications import list_notifications
+from pipeline.web.pages.parameters import After, Before, Chosen, Holding
 from pipeline.web.pages.views import Page, View, page
 
 router = APIRouter()
 _SHOWN: Final = 50
 
-After = Annotated[int, Query(ge=0)]
-Before = Annotated[int | None, Query(ge=1)]
-Holding = Annotated[str, Query(max_length=200)]
-#: A form sends an empty text where nothing was chosen.
-OfStatus = Annotated[str, Query(max_length=32)]
-
 
 @router.get("/planner/keywords", include_in_schema=False)
 @page(Scope.KEYWORDS)
-def show(view: View, text: Holding = "", status: OfStatus = "", after: After = 0) -> Page:
+def show(view: View, text: Holding = "", status: Chosen = "", after: After = 0) -> Page:
     """List the chosen site's keywords."""
     site = view.chosen_site()
     wanted = KeywordStatus(status) if status in list(KeywordStatus) else None

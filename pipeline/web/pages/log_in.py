@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Final
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from pipeline.core.roles import Scope
 from pipeline.web.pages.look import render
+from pipeline.web.pages.parameters import Where, WhichSite
 from pipeline.web.pages.shell import SITE_COOKIE, theme_of
 from pipeline.web.pages.views import HEADERS, View, page
 
 router = APIRouter()
 PATH: Final = "/login"
 _A_YEAR_SECONDS: Final = 365 * 86_400
-
-Where = Annotated[str, Query(max_length=2_000)]
 
 
 @router.get(PATH, include_in_schema=False)
@@ -30,7 +29,7 @@ def show(request: Request, next: Where = "/") -> Response:  # noqa: A002 - what 
 
 @router.get("/switch", include_in_schema=False)
 @page(Scope.SITES)
-def switch(view: View, site: int, to: Where = "/") -> Response:
+def switch(view: View, site: WhichSite, to: Where = "/") -> Response:
     """Look at another site of the account from now on."""
     chosen = view.site(site)
     answer = RedirectResponse(local(to), HTTPStatus.SEE_OTHER, headers=HEADERS)
@@ -40,6 +39,10 @@ def switch(view: View, site: int, to: Where = "/") -> Response:
 
 def local(address: str) -> str:
     """An address of ours, else the dashboard: nobody is led away by a link."""
-    parts = urlsplit(address.strip())
-    is_ours = not parts.scheme and not parts.netloc and parts.path.startswith("/") and not parts.path.startswith("//")
-    return address.strip() if is_ours and "\\" not in address and address.isprintable() else "/"
+    address = address.strip()
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "/"
+    is_ours = address.startswith("/") and not address.startswith("//") and not parts.scheme and not parts.netloc
+    return address if is_ours and "\\" not in address and address.isprintable() else "/"

@@ -88,9 +88,9 @@ _SECTIONS: Final = (
     Section(
         "Account",
         (
-            Entry("Account Settings", "user", "/account/settings", role=Role.OWNER),
-            Entry("Usage", "pie", "/account/usage", role=Role.OWNER),
-            Entry("AI Configuration", "plug", "/settings/ai-models", role=Role.PLATFORM_ADMIN),
+            Entry("Account Settings", "user", "/account/settings", role=Role.OWNER, whole_account=True),
+            Entry("Usage", "pie", "/account/usage", role=Role.OWNER, whole_account=True),
+            Entry("AI Configuration", "plug", "/settings/ai-models", role=Role.PLATFORM_ADMIN, whole_account=True),
         ),
     ),
     Section("Help", (Entry("Notifications", "bell", "/account/notifications", whole_account=True),)),

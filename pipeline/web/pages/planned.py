@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from sqlalchemy import func, select
 
 from pipeline.core.roles import Scope
@@ -13,19 +13,16 @@ from pipeline.core.states import ClusterStatus, ContentTaskStatus, IdeaStatus
 from pipeline.models import Cluster, ContentTask, Idea, Keyword, Site
 from pipeline.models.base import Base
 from pipeline.services.planning import list_planned
+from pipeline.web.pages.parameters import After, Chosen, Holding
 from pipeline.web.pages.views import Page, View, page
 
 router = APIRouter()
 _SHOWN: Final = 50
 
-After = Annotated[int, Query(ge=0)]
-Holding = Annotated[str, Query(max_length=200)]
-OfStatus = Annotated[str, Query(max_length=32)]
-
 
 @router.get("/planner/clusters", include_in_schema=False)
 @page(Scope.KEYWORDS)
-def clusters(view: View, text: Holding = "", status: OfStatus = "", after: After = 0) -> Page:
+def clusters(view: View, text: Holding = "", status: Chosen = "", after: After = 0) -> Page:
     """List the chosen site's clusters."""
     site = view.chosen_site()
     found = _listed(view, Cluster, ClusterStatus, site=site, text=text, status=status, after=after)
@@ -36,7 +33,7 @@ def clusters(view: View, text: Holding = "", status: OfStatus = "", after: After
 
 @router.get("/planner/ideas", include_in_schema=False)
 @page(Scope.KEYWORDS)
-def ideas(view: View, text: Holding = "", status: OfStatus = "", after: After = 0) -> Page:
+def ideas(view: View, text: Holding = "", status: Chosen = "", after: After = 0) -> Page:
     """List the chosen site's ideas."""
     site = view.chosen_site()
     return Page(
@@ -46,7 +43,7 @@ def ideas(view: View, text: Holding = "", status: OfStatus = "", after: After = 
 
 @router.get("/writer/tasks", include_in_schema=False)
 @page(Scope.KEYWORDS)
-def tasks(view: View, status: OfStatus = "", after: After = 0) -> Page:
+def tasks(view: View, status: Chosen = "", after: After = 0) -> Page:
     """List what the chosen site's writer has before it."""
     site = view.chosen_site()
     return Page(

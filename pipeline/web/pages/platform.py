@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from pipeline.core.roles import Role, Scope
 from pipeline.services import author_profiles, model_registry, prompts, providers
 from pipeline.services.prompts import PromptedStage
+from pipeline.web.pages.parameters import Chosen
 from pipeline.web.pages.views import Page, View, page
 
 router = APIRouter()
-
-Which = Annotated[str, Query(max_length=64)]
 
 
 @router.get("/settings/ai-models", include_in_schema=False)
@@ -31,7 +28,7 @@ def models(view: View) -> Page:
 
 @router.get("/thinker/prompts", include_in_schema=False)
 @page(Scope.PROMPTS, whole_account=True)
-def show_prompts(view: View, stage: Which = "") -> Page:
+def show_prompts(view: View, stage: Chosen = "") -> Page:
     """Show what each stage tells its model, and let it be changed for the account."""
     chosen = PromptedStage(stage) if stage in list(PromptedStage) else next(iter(PromptedStage))
     return Page(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from sqlalchemy import select
 
 from pipeline.core.errors import PipelineError, PreflightError
@@ -13,6 +13,7 @@ from pipeline.core.states import LIVE_RUNS, RunStatus, StageRunStatus
 from pipeline.models import Run, Site, StageRun
 from pipeline.services import calendar, decisions, forecasts, reports, runs, settings
 from pipeline.services.run_items import lines_of
+from pipeline.web.pages.parameters import Before, RunId
 from pipeline.web.pages.views import Page, View, page
 
 router = APIRouter()
@@ -20,8 +21,6 @@ ITEMS_SHOWN: Final = 30
 _RUNS_SHOWN: Final = 25
 _DECISIONS_SHOWN: Final = 10
 _FINISHED: Final = ("done", "failed", "skipped", "released")
-
-Before = Annotated[int | None, Query(ge=1)]
 
 
 @router.get("/automation/overview", include_in_schema=False)
@@ -80,17 +79,17 @@ def history(view: View, before: Before = None, every: bool = False) -> Page:  # 
     )
 
 
-@router.get("/automation/runs/{run_id:int}", include_in_schema=False)
+@router.get("/automation/runs/{run_id}", include_in_schema=False)
 @page(Scope.RUNS)
-def show(view: View, run_id: int) -> Page:
+def show(view: View, run_id: RunId) -> Page:
     """Show a run; it is watched while it lives."""
     run, site = _found(view, run_id)
     return Page("run.html", {"site": site, "run": run, **_parts(view, run, site)}, site=site)
 
 
-@router.get("/automation/runs/{run_id:int}/parts", include_in_schema=False)
+@router.get("/automation/runs/{run_id}/parts", include_in_schema=False)
 @page(Scope.RUNS)
-def parts(view: View, run_id: int) -> Page:
+def parts(view: View, run_id: RunId) -> Page:
     """Show what of a run may differ from before, without what stands around it."""
     run, site = _found(view, run_id)
     return Page("run_parts.html", {"site": site, "run": run, **_parts(view, run, site)}, site=site)

@@ -14,6 +14,7 @@ from pipeline.core.presets import LIMITS, Preset, preset_of
 from pipeline.core.roles import Scope
 from pipeline.services import settings
 from pipeline.services.settings import FIELDS
+from pipeline.web.pages.parameters import SiteId
 from pipeline.web.pages.views import Page, View, page
 
 router = APIRouter()
@@ -27,9 +28,9 @@ _PRESETS: Final = (
 )
 
 
-@router.get("/sites/{site_id:int}/settings/ai-automation", include_in_schema=False)
+@router.get("/sites/{site_id}/settings/ai-automation", include_in_schema=False)
 @page(Scope.SETTINGS)
-def show(view: View, site_id: int) -> Page:
+def show(view: View, site_id: SiteId) -> Page:
     """Show every setting of a site with what it is at a new one."""
     site = view.site(site_id)
     row = settings.row_of(view.session, site)

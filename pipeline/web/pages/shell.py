@@ -44,6 +44,11 @@ class Shell:
     available_ucr: int | None
     unread: int
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every site of the account is there for them, and the account with it."""
+        return self.available_ucr is not None
+
 
 def theme_of(request: Request) -> str:
     """The light that the browser's reader chose; light until then."""
@@ -88,6 +93,6 @@ def frame(shell: Shell) -> dict[str, Any]:
 
 
 def _chosen(request: Request, listed: Sequence[Site]) -> Site | None:
-    """The site that the browser looked at last, if it is still there, else the first."""
-    wanted = request.cookies.get(SITE_COOKIE, "")
+    """The site that the address names, else the one that the browser looked at last, else the first."""
+    wanted = request.query_params.get("site") or request.cookies.get(SITE_COOKIE, "")
     return next((site for site in listed if str(site.id) == wanted), listed[0] if listed else None)

@@ -93,7 +93,7 @@ def page(
     scope: Scope, *, role: Role = Role.VIEWER, whole_account: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make an endpoint of a function that reads; its first parameter is the `View`, its answer a `Page`."""
-    needs = Needs(scope, role, writes=False, whole_account=whole_account)
+    needs = Needs(scope, role, writes=False, whole_account=whole_account, is_page=True)
 
     def decorate(function: Callable[..., Page | Response]) -> Callable[..., Any]:
         @wraps(function)

@@ -144,3 +144,34 @@ def test_a_run_is_watched_to_its_end_and_its_articles_are_dragged(page: Page, in
     page.locator("#toasts").get_by_role("button", name="Undo").click()
     expect(page.locator("#toasts")).to_contain_text("Taken back")
     expect(page.locator(f'.slot[data-at="{where}"]')).to_contain_text("free")
+
+
+def test_an_article_is_edited_and_nothing_typed_is_lost(page: Page, installation: Installation) -> None:
+    [article, *_] = installation.igny8("content", "list", "1")
+    page.goto(f"/writer/content/{article['id']}/edit")
+    page.get_by_label("Excerpt").fill("Typed while somebody else saved.")
+    installation.igny8("content", "edit", str(article["id"]), "--excerpt", "Saved meanwhile.")
+    page.get_by_role("button", name="Save the article").click()
+    expect(page.get_by_role("alert")).to_contain_text("Somebody saved this meanwhile")
+
+    cookies = page.context.cookies()
+    page.context.clear_cookies(name="igny8_log_in")
+    page.get_by_role("button", name="Save the article").click()
+    expect(page.get_by_role("alert")).to_contain_text("not logged in any more")
+    expect(page.get_by_label("Excerpt")).to_have_value("Typed while somebody else saved.")
+    page.context.add_cookies([cookie for cookie in cookies if cookie["name"] == "igny8_log_in"])  # type: ignore[misc]
+    page.get_by_role("button", name="Save the article").click()
+    expect(page).to_have_url(re.compile(rf"/writer/content/{article['id']}$"))
+    stored = installation.igny8("content", "show", str(article["id"]))
+    assert stored["excerpt"] == "Typed while somebody else saved."
+
+
+def test_a_deletion_is_asked_about_first(page: Page) -> None:
+    page.goto("/planner/keywords?text=quiet")
+    row = page.get_by_role("row", name="quiet canoe")
+    row.get_by_role("button", name="Delete quiet canoe").click()
+    page.get_by_role("dialog").get_by_role("button", name="Leave it").click()
+    expect(row).to_be_visible()
+    row.get_by_role("button", name="Delete quiet canoe").click()
+    page.get_by_role("dialog").get_by_role("button", name="Do it").click()
+    expect(row).to_have_count(0)

@@ -21,6 +21,16 @@
     setTimeout(() => toast.remove(), 10000);
   };
 
+  const renewed = async () => {
+    if (!document.body.dataset.csrf) return false;
+    const answer = await fetch('/api/v1/me', { headers: { Accept: 'application/json' }, credentials: 'same-origin' });
+    if (!answer.ok) return false;
+    const { csrf_token: token } = await answer.json();
+    const differs = Boolean(token) && token !== document.body.dataset.csrf;
+    if (differs) document.body.dataset.csrf = token;
+    return differs;
+  };
+
   // What the API answers: {ok, status, headers, body}; a problem's sentence is in body.detail.
   window.ask = async (method, url, body, headers = {}) => {
     const sent = { method, headers: { Accept: 'application/json', ...headers }, credentials: 'same-origin' };
@@ -33,11 +43,17 @@
     let answer;
     try {
       answer = await fetch(url, sent);
+      // Who logged in again in another window has another token: this page learns it and sends once more.
+      if ([401, 403].includes(answer.status) && method !== 'GET' && (await renewed())) {
+        sent.headers['X-CSRF-Token'] = document.body.dataset.csrf;
+        answer = await fetch(url, sent);
+      }
     } catch {
       return { ok: false, status: 0, headers: new Headers(), body: { detail: 'The server did not answer. What you entered is still here: try again.' } };
     }
     if (answer.status === 401 && document.body.dataset.csrf) {
-      location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+      const detail = 'You are not logged in any more. Log in in another window, then send this again: what you entered is still here.';
+      return { ok: false, status: 401, headers: answer.headers, body: { detail } };
     }
     const text = await answer.text();
     let told = {};
@@ -62,8 +78,23 @@
       location.assign('/login');
     }
     const act = on('[data-act]');
-    if (act) await perform(act);
+    if (act && (await agreed(act))) await perform(act);
   });
+
+  // What cannot simply be done again is asked about first; the safe button has the focus.
+  const agreed = (button) => {
+    if (!button.dataset.confirm) return Promise.resolve(true);
+    const dialog = document.createElement('dialog');
+    dialog.innerHTML = '<form method="dialog"><h2 id="agree"></h2><p></p><div class="dlg-act"><button class="btn btn-ghost" value="no" autofocus>Leave it</button><button class="btn btn-danger" value="yes">Do it</button></div></form>';
+    dialog.setAttribute('aria-labelledby', 'agree');
+    $('h2', dialog).textContent = button.dataset.confirm;
+    $('p', dialog).textContent = button.dataset.confirmWhat || '';
+    document.body.append(dialog);
+    dialog.showModal();
+    return new Promise((resolve) => {
+      dialog.addEventListener('close', () => { dialog.remove(); resolve(dialog.returnValue === 'yes'); });
+    });
+  };
 
   // A button that does one thing: data-act="POST /api/v1/…", then the page is read again.
   const perform = async (button) => {

@@ -29,7 +29,19 @@
     told.querySelector('button').focus();
   };
 
-  document.querySelectorAll('form[data-send]').forEach((form) => {
+  // What stands in a form of the page and was not sent yet; a dialog is closed on purpose.
+  const isDirty = (form) => !form.closest('dialog') && [...form.elements].some((field) => (field.type === 'checkbox' ? field.checked !== field.defaultChecked : 'defaultValue' in field && field.value !== field.defaultValue));
+  const forms = [...document.querySelectorAll('form[data-send]')];
+  const kept = (form) => { for (const field of form.elements) if ('defaultValue' in field) field.defaultValue = field.value; };
+  window.addEventListener('beforeunload', (event) => { if (forms.some(isDirty)) event.preventDefault(); });
+
+  // Somebody saved meanwhile: what was typed stays, and whoever sends it again has been told.
+  const stale = (form, said, answer) => {
+    form.dataset.etag = answer.headers.get('ETag') || form.dataset.etag;
+    said.textContent = 'Somebody saved this meanwhile. What you typed is still here: look at theirs in another window, then save again to put yours over it. Theirs stays as a version.';
+  };
+
+  forms.forEach((form) => {
     const said = form.querySelector('[data-error]');
     form.querySelector('[data-close]')?.addEventListener('click', () => form.closest('dialog').close());
     form.addEventListener('submit', async (event) => {
@@ -42,7 +54,13 @@
       const answer = await window.ask(method, url, bodyOf(form), headers);
       button.disabled = false;
       if (answer.ok && form.dataset.show) { showOnce(form, answer.body[form.dataset.show]); return; }
-      if (answer.ok) { location.assign(form.dataset.then.replace('{id}', answer.body.id ?? '')); return; }
+      if (answer.ok) {
+        kept(form);
+        if (forms.some(isDirty)) { window.toast('Saved. Another form of this page is not saved yet.'); return; }
+        location.assign(form.dataset.then.replace('{id}', answer.body.id ?? ''));
+        return;
+      }
+      if (answer.status === 412) { stale(form, said, answer); return; }
       const fault = answer.body.faults?.find((one) => form.elements[one.field]);
       said.textContent = answer.body.detail;
       (fault ? form.elements[fault.field] : form.elements[0]).focus();

@@ -119,6 +119,9 @@ def test_the_settings_page_has_every_setting(sqlite_api: Api) -> None:
         "x",
         "/a\nb",
         "\t//evil.example",
+        "///evil.example/x",
+        "http://[",
+        "//[",
     ],
 )
 def test_nobody_is_led_away_after_logging_in(sqlite_api: Api, address: str) -> None:
@@ -149,3 +152,58 @@ def test_what_people_wrote_is_text_on_every_page(api: Api) -> None:
     client = browser(api)
     for address in _pages(api):
         assert "<img src=x" not in client.get(address).text, address
+
+
+_HUGE = 2**63
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/nope",
+        "/writer/content/abc",
+        f"/writer/content/{_HUGE}",
+        f"/automation/runs/{_HUGE}",
+        f"/automation/runs/{_HUGE}/parts",
+        f"/sites/{_HUGE}/settings/ai-automation",
+        f"/switch?site={_HUGE}",
+        f"/planner/keywords?after={_HUGE}",
+        f"/automation/runs?before={_HUGE}",
+        "/automation/runs?before=0",
+        "/publisher/content-calendar?kind=x",
+        "/publisher/content-calendar?at=tomorrow",
+        "/planner/keywords?text=%00",
+        f"/planner/keywords?text={'x' * 300}",
+    ],
+)
+def test_where_there_is_no_page_a_page_says_so(api: Api, address: str) -> None:
+    answer = browser(api).get(address)
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "There is no such page." in answer.text
+
+
+def test_what_others_put_behind_an_address_does_no_harm(sqlite_api: Api) -> None:
+    assert browser(sqlite_api).get("/planner/keywords?utm_source=mail").status_code == 200
+    assert sqlite_api.client.get("/api/v1/runs?utm_source=mail").status_code == 422
+
+
+def test_the_site_in_the_address_counts_before_the_one_looked_at_last(sqlite_api: Api) -> None:
+    told = sqlite_api.client.post("/api/v1/sites", json={"name": "Other site", "timezone": "UTC"})
+    client = browser(sqlite_api)
+    client.get(f"/switch?site={told.json()['id']}")
+
+    assert f'id="keywords" data-site="{told.json()["id"]}"' in client.get("/planner/keywords").text
+    there = client.get(f"/planner/keywords?site={sqlite_api.mine.site_id}").text
+    assert f'id="keywords" data-site="{sqlite_api.mine.site_id}"' in there
+    assert f'name="site" value="{sqlite_api.mine.site_id}"' in there
+
+
+def test_the_side_bar_leads_nobody_to_what_they_may_not_see(sqlite_api: Api) -> None:
+    people = [browser(sqlite_api, role) for role in Role]
+    people.append(browser(sqlite_api, Role.OWNER, site_ids=[sqlite_api.mine.site_id]))
+    for client in people:
+        offered = set(re.findall(r'class="side-(?:leaf|item)" href="([^"]+)"', client.get("/").text))
+        assert offered
+        assert {client.get(path).status_code for path in offered} == {200}

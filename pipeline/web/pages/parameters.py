@@ -1,0 +1,21 @@
+"""Owns what may stand in the address of a page: the API's ids and bounds; what is none of them is no page."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Query
+
+from pipeline.web.api.parameters import LARGEST_ID, ContentId, RunId, SiteId, Text
+
+#: Behind which row a list goes on, and before which.
+After = Annotated[int, Query(ge=0, le=LARGEST_ID)]
+Before = Annotated[int | None, Query(ge=1, le=LARGEST_ID)]
+Holding = Annotated[Text, Query(max_length=200)]
+#: A form sends an empty text where nothing was chosen.
+Chosen = Annotated[Text, Query(max_length=64)]
+#: Where somebody wanted to go.
+Where = Annotated[str, Query(max_length=2_000)]
+WhichSite = Annotated[int, Query(ge=1, le=LARGEST_ID)]
+
+__all__ = ["After", "Before", "Chosen", "ContentId", "Holding", "RunId", "SiteId", "Where", "WhichSite"]
