@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -129,14 +130,14 @@ def _put_in_place(folder: Path, settings: Config) -> None:
     if dumped.exists():
         postgresql_dump.load(settings, dumped)
     make_home(home)
-    for name in (SECRETS, *_FOLDERS):
-        if (folder / name).exists():
-            (folder / name).replace(home / name)
     if copied.exists():
         to = Path(make_url(settings.database_url).database or "")
         make_home(to.parent)
         copied.chmod(0o600)
-        copied.replace(to)
+        shutil.move(copied, to)  # It may be on another disk than the home.
+    for name in (SECRETS, *_FOLDERS):
+        if (folder / name).exists():
+            (folder / name).replace(home / name)
 
 
 def _copy_sqlite(source: Path, to: Path) -> None:
