@@ -35,7 +35,7 @@ def back_up(file: FileArgument, *, as_json: JsonOption = False) -> None:
 
 
 def restore(file: FileArgument, *, as_json: JsonOption = False) -> None:
-    """Make an installation of a backup, in a home (and database) that is empty."""
+    """Make an installation of a backup that is whole, in a home (and database) that is empty."""
     settings = config()
     made = backup.restore(file, settings)
     if as_json:
