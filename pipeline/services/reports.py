@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from pipeline.core.catalog import BY_KEY
 from pipeline.core.money import credit_string
 from pipeline.core.states import ItemStatus
-from pipeline.models import AiCall, CreditEntry, Run, StageItem, StageRun
+from pipeline.models import AiCall, CreditEntry, Run, StageRun
 from pipeline.services.stage_runs import item_counts
 
 
@@ -29,30 +29,6 @@ def run_report(session: Session, run_id: int) -> dict[str, Any]:
         "stages": [_stage(row, counts[row.id]) for row in rows],
         "credits": _credits(session, run),
     }
-
-
-def items_of(session: Session, run_id: int) -> list[dict[str, Any]]:
-    """Every item of a run: stage, input, outcome, attempts, error, credits, what it became."""
-    rows = session.execute(
-        select(StageRun.number, StageRun.key, StageItem)
-        .join(StageItem, StageItem.stage_run_id == StageRun.id)
-        .where(StageRun.run_id == run_id)
-        .order_by(StageRun.number, StageItem.position)
-    )
-    return [
-        {
-            "stage": number,
-            "key": key,
-            "position": item.position,
-            "subject_id": item.subject_id,
-            "status": item.status.value,
-            "attempts": item.attempts,
-            "error": item.error,
-            "credits": credit_string(item.credits),
-            "produced": item.produced or [],
-        }
-        for number, key, item in rows
-    ]
 
 
 def _stage(row: StageRun, counts: dict[ItemStatus, int]) -> dict[str, Any]:

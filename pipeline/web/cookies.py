@@ -58,7 +58,10 @@ def _is_from_here(request: Request) -> bool:
         return True
     # Behind a proxy that speaks TLS the scheme is another one; no page can set these headers of its own requests.
     hosts = {request.headers.get("host"), request.headers.get("x-forwarded-host")} - {None}
-    return urlsplit(origin).netloc in hosts
+    try:
+        return urlsplit(origin).netloc in hosts
+    except ValueError:  # No browser sends what is no address.
+        return False
 
 
 def _is_secure(request: Request) -> bool:

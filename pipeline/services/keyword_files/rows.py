@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from pipeline.core.csv_text import unguarded
 from pipeline.core.normal import display_text
 from pipeline.core.words import counted
 from pipeline.services.keyword_files.headers import Column
@@ -23,7 +24,6 @@ from pipeline.services.keyword_files.records import Record
 MAX_KEYWORD_CHARACTERS = 200
 
 _MAX_COUNTRY_CHARACTERS = 60
-_GUARDED = ("'=", "'+", "'-", "'@")
 _UNREADABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _MARKUP = re.compile(
     r"<[/!?]?[a-z][^<>]*>|<!--|<!\[cdata\[|</?(?:script|iframe|style|svg|img|object|embed|link|meta|form|body|html)\b",
@@ -96,7 +96,7 @@ class RowReader:
         if len(cells) > self._layout.width:
             cells = self._fitted(record)
         raw = cells[self._keyword] if self._keyword < len(cells) else ""
-        text = display_text(_unguarded(raw))
+        text = display_text(unguarded(raw))
         if not text and not any(display_text(cell) for cell in cells):
             return None
         if record.unclosed:
@@ -175,11 +175,6 @@ class RowReader:
             f"'{self._layout.delimiter}' in it.",
             Note.UNCLOSED: f"{rows} {where}: a quotation mark is not closed; the line was read by itself.",
         }[note]
-
-
-def _unguarded(raw: str) -> str:
-    """The text without the apostrophe that exports, ours too, put before what a spreadsheet takes for a formula."""
-    return raw[1:] if raw.startswith(_GUARDED) else raw
 
 
 def rejection(raw: str, text: str) -> str | None:

@@ -32,6 +32,7 @@ from pipeline.web.api import (
     reports,
     reviews,
     run_events,
+    run_items,
     runs,
     settings,
     site_changes,
@@ -49,7 +50,7 @@ ROUTERS: Final = tuple(
     for part in (
         *(settings, runs, sites, content, calendar, reviews, calendar_actions, decisions, credit),
         # Before the reports: `/reports/model.csv` is no report by "model.csv".
-        *(exports, run_events, forecasts, ledger, notifications, reports, webhooks, deliveries, prompts),
+        *(exports, run_items, run_events, forecasts, ledger, notifications, reports, webhooks, deliveries, prompts),
         *(calendar_feed, log_in, users, api_keys, audit, defaults, preferences),
         *(models, model_catalogue, providers, provider_tests),
         *(keywords, planning, site_changes, site_sync, versions, images),

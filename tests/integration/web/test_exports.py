@@ -49,15 +49,35 @@ def test_keywords_are_taken_away_whole_and_can_be_imported_again(api: Api, monke
     assert [row["keyword"] for row in _rows(api, path, text="caf")] == ["Café, “quoted”"]
 
 
-@pytest.mark.parametrize("begins", ["=", "+", "-", "@", "\t", "\r"])
-def test_no_cell_is_a_formula(begins: str) -> None:
-    assert csv_text.safe(f"{begins}1+1") == f"'{begins}1+1"
+@pytest.mark.parametrize(
+    "begins", ["=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20", "'=", "''@"]
+)
+def test_no_cell_is_a_formula_and_each_becomes_its_text_again(begins: str) -> None:
+    cell = csv_text.safe(f"{begins}1+1")
+
+    assert (cell, csv_text.unguarded(cell)) == (f"'{begins}1+1", f"{begins}1+1")
+
+
+@pytest.mark.parametrize("text", ["a=1", "'t hof", "''t hof", "", "'", "''"])
+def test_a_text_that_is_no_formula_goes_out_and_comes_back_as_it_is(text: str) -> None:
+    assert (csv_text.safe(text), csv_text.unguarded(text)) == (text, text)
 
 
 def test_what_is_no_formula_is_left_alone() -> None:
     values = ("a=1", "", None, -5, 7, ContentStatus.REVIEW, True, Decimal("-1E-12"))
 
     assert [csv_text.safe(value) for value in values] == ["a=1", "", "", "-5", "7", "review", "true", "-0.000000000001"]
+
+
+def test_keywords_that_look_like_formulas_are_the_same_keywords_when_they_come_back(api: Api) -> None:
+    with api.database.transaction() as session:
+        texts = ["=q", "'=q", "\uff0bq", "'t hof"]
+        make_keywords(session, site=session.get_one(Site, api.mine.site_id), texts=texts)
+    path = f"/api/v1/sites/{api.mine.site_id}/keywords"
+
+    report = api.client.post(f"{path}/import", content=api.client.get(f"{path}.csv").content).json()
+
+    assert (report["read"], report["imported"], report["duplicates"]) == (6, 0, 6)
 
 
 def test_a_formula_among_the_titles_is_taken_away_as_a_text(api: Api) -> None:

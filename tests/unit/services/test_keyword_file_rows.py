@@ -25,7 +25,13 @@ def test_volume_is_read_as_people_write_it(cell: str, volume: int) -> None:
     assert first_row(f"hat;{cell};") == KeywordRow(2, "hat", volume, None, None, None)
 
 
-@pytest.mark.parametrize(("cell", "text"), [("'=1 hat", "=1 hat"), ("'@hat", "@hat"), ("'t hof", "'t hof")])
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        *[("'=1 hat", "=1 hat"), ("'@hat", "@hat"), ("'\uff0bhat", "\uff0bhat"), ("''=1 hat", "'=1 hat")],
+        *[("'t hof", "'t hof"), ("''t hof", "''t hof")],
+    ],
+)
 def test_the_apostrophe_of_exports_before_a_formula_is_no_part_of_the_keyword(cell: str, text: str) -> None:
     assert first_row(f"{cell};1;") == KeywordRow(2, text, 1, None, None, None)
 
