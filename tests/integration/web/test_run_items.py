@@ -78,14 +78,16 @@ def test_items_are_filtered_by_stage_and_status(api: Api) -> None:
 @pytest.mark.parametrize("limit", [1, 2, 3])
 @pytest.mark.usefixtures("keyword_ids")
 def test_pages_go_on_from_stage_to_stage_and_end(api: Api, limit: int) -> None:
+    sizes = {1: [1, 1, 1], 2: [2, 1], 3: [3]}[limit]
     pages, after = [], 0
-    while not pages or after is not None:
+    for _ in sizes:
         page = _page(api, limit=limit, after=after)
         pages.append(_places(page))
         after = page["next"]
 
+    assert after is None
     assert [place for page in pages for place in page] == [(1, 1), (1, 2), (4, 1)]
-    assert [len(page) for page in pages] == {1: [1, 1, 1], 2: [2, 1], 3: [3]}[limit]
+    assert [len(page) for page in pages] == sizes
     assert _page(api, after=LAST) == {"items": [], "next": None}
     # The last place of a stage that can be written.
     assert _places(_page(api, after=2**32 - 1)) == [(4, 1)]
