@@ -76,7 +76,7 @@ def list_all(*, as_json: JsonOption = False) -> None:
     ]
     table(["provider", "key", "address", "mode", "enabled", "pace"], rows)
     for each in troubles:
-        say(f"{each.provider} {each.model}: {each.sentence}.")
+        say(f"{each.name}: {each.sentence}.")
 
 
 @app.command("set")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +25,8 @@ MAX_KEY_CHARACTERS: Final = 4_000
 #: The most that a pace may be; 0 takes it away.
 MAX_REQUESTS_PER_MINUTE: Final = 1_000_000
 MAX_TOKENS_PER_MINUTE: Final = 1_000_000_000
+#: A wait for the pace that is longer is told, and is not waited for ever.
+LONG_PACE_WAIT: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,9 +96,9 @@ def set_provider(
     row.is_enabled = row.is_enabled if change.is_enabled is None else change.is_enabled
     for limit in ("requests_per_minute", "tokens_per_minute"):
         given = getattr(change, limit)
-        if given is not None and (given or None) != getattr(row, limit):
+        if given is not None:
             setattr(row, limit, given or None)
-            row.next_call_us = None  # What was taken at another pace keeps nobody waiting.
+            row.next_call_us = None  # What was taken before keeps nobody waiting, at the same pace neither.
     row.updated_at = now
     session.flush()
     return row
