@@ -38,6 +38,8 @@ def _show(found: Forecast) -> None:
         f"A run would cost about {shown(expected)} credits, {shown(worst)} at worst, of {shown(found.available_ucr)} "
         f"available, and take about {clock(found.seconds)}. Nothing was spent."
     )
+    for model in sorted({each.price.model for each in found.stages if each.price and not each.price.cost_known}):
+        say(f"{model}: {UNKNOWN_COST}.")
     say(_slots(found.slots))
 
 

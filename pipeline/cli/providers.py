@@ -29,7 +29,8 @@ UrlOption = Annotated[
     typer.Option("--base-url", metavar="URL", help="Ask at this address; empty: the provider's own.", show_default=""),
 ]
 SandboxOption = Annotated[
-    bool | None, typer.Option("--sandbox/--live", help="Only play, or in earnest.", show_default=False)
+    bool | None,
+    typer.Option("--sandbox/--live", help="Only play, or in earnest; payments and mail only.", show_default=False),
 ]
 RequestsOption = Annotated[
     int | None,

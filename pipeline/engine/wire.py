@@ -6,6 +6,7 @@ Never: a second attempt; a hold.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -101,10 +102,17 @@ def _send(dispatched: Dispatched) -> Answered:
 
 def _draw(dispatched: Dispatched, adapter: Provider, request: ImageRequest) -> Answered:
     reply = adapter.draw_image(request)
+    not_kept = False
     try:
         kept = MediaStore(config().home / "media").store(reply.data)
         answer = json.dumps({"sha256": kept.sha256, "mime": kept.mime, "width": kept.width, "height": kept.height})
     except ImageRejectedError as error:
         answer = json.dumps({"rejected": error.message})
+    except OSError as error:
+        # It was drawn and billed; that it cannot be kept here is nothing a customer pays for.
+        _log.exception("wire.image_not_kept", model=dispatched.gate.target.model)
+        answer, not_kept = json.dumps({"rejected": f"the image could not be kept here: {error.strerror}"}), True
     settlement = image_settlement(dispatched.prepared, answer, reply.cost_picodollars)
+    if not_kept:
+        settlement = replace(settlement, charge_ucr=0)
     return Answered(answer, dispatched.call, settlement)

@@ -84,7 +84,7 @@ def set_provider(
     """Change a provider's record. InvalidValueError names every fault; none of them repeats the key."""
     key, faults = _checked_key(change.api_key)
     base_url, more = _checked_base_url(change.base_url)
-    faults += [*more, *_faults_of_pace(change)]
+    faults += [*more, *_faults_of_sandbox(name, change), *_faults_of_pace(change)]
     if faults:
         raise InvalidValueError(faults)
     row = _locked(session, name, now)
@@ -169,9 +169,21 @@ def _checked_base_url(url: str | None) -> tuple[str | None, list[Fault]]:
     if url is None or not url.strip():
         return None if url is None else "", []
     try:
-        return checked_url(url), []
+        url = checked_url(url)
     except InvalidValueError as error:
         return None, [Fault("base_url", error.message)]
+    if "?" in url or "#" in url:
+        told = "an address to which paths are added can hold neither '?' nor '#'. Leave out what begins with it."
+        return None, [Fault("base_url", told)]
+    return url, []
+
+
+def _faults_of_sandbox(name: ProviderName, change: ProviderChange) -> list[Fault]:
+    """Makers of texts and images have none: every call to them would be real, and billed."""
+    if not change.is_sandbox or name not in AI_PROVIDERS:
+        return []
+    told = f"{name.value} has no sandbox: every call to it is billed. To play, have offline models asked (igny8 models list)."
+    return [Fault("is_sandbox", told)]
 
 
 def _faults_of_pace(change: ProviderChange) -> list[Fault]:
