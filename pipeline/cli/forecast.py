@@ -12,6 +12,7 @@ from pipeline.services import sites
 from pipeline.services.forecasts import Forecast, forecast
 from pipeline.services.forecasts.slots import SlotForecast
 from pipeline.services.forecasts.stages import Cuts, StageForecast
+from pipeline.services.models import UNKNOWN_COST
 
 _COLUMNS = ("", "stage", "inputs", "calls", "credits", "at worst", "of", "time", "")
 

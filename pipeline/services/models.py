@@ -16,7 +16,6 @@ from pipeline.core.pricing import ImagePrice, Price
 from pipeline.core.providers import AI_PROVIDERS
 from pipeline.models import AiModel, SystemAiSettings
 
-
 #: What is said of a model whose cost nobody gave.
 UNKNOWN_COST: Final = "our cost is unknown: reports count it as 0"
 _BILLING: Final = frozenset(name.value for name in AI_PROVIDERS)

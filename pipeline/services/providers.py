@@ -182,7 +182,7 @@ def _faults_of_sandbox(name: ProviderName, change: ProviderChange) -> list[Fault
     """Makers of texts and images have none: every call to them would be real, and billed."""
     if not change.is_sandbox or name not in AI_PROVIDERS:
         return []
-    told = f"{name.value} has no sandbox: every call to it is billed. To play, have offline models asked (igny8 models list)."
+    told = f"{name.value} has no sandbox: every call to it is billed. To play, have offline models asked."
     return [Fault("is_sandbox", told)]
 
 
