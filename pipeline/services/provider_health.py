@@ -60,14 +60,16 @@ class Trouble:
 
 
 def troubles(session: Session, *, now: datetime) -> list[Trouble]:
-    """Every model whose last call failed, by provider and name, and every provider whose pace keeps calls waiting.
+    """Every model whose last call failed, by provider and name, and every provider whose pace keeps calls waiting."""
+    return [*failing_models(session, now=now), *_paced(session, now)]
 
-    One that nobody asked for a day is no news.
-    """
+
+def failing_models(session: Session, *, now: datetime) -> list[Trouble]:
+    """Every model whose last call failed. One that nobody asked for a day is no news."""
     failing = or_(ProviderBreaker.failures > 0, ProviderBreaker.open_until.is_not(None))
     lately = func.coalesce(ProviderBreaker.open_until, ProviderBreaker.failing_since) > now - _NEWS
     query = select(ProviderBreaker).where(failing, lately).order_by(ProviderBreaker.provider, ProviderBreaker.model)
-    return [*(_trouble(row, now) for row in session.scalars(query)), *_paced(session, now)]
+    return [_trouble(row, now) for row in session.scalars(query)]
 
 
 def told(found: Sequence[Trouble], provider: str) -> list[dict[str, Any]]:

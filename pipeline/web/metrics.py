@@ -94,7 +94,7 @@ def _of_models(troubles: Sequence[Trouble]) -> Iterator[Metric]:
     labels = ["provider", "model"]
     failures = GaugeMetricFamily("igny8_provider_failures", "Calls of a model that failed in a row.", labels=labels)
     is_open = GaugeMetricFamily("igny8_provider_open", "1: a model is left alone because it fails.", labels=labels)
-    for each in (trouble for trouble in troubles if trouble.state != "paced"):
+    for each in troubles:
         failures.add_metric([each.provider, each.model], each.failures)
         is_open.add_metric([each.provider, each.model], each.state != "failing")
     yield failures
