@@ -73,7 +73,7 @@ def _document(body: bytes, speaker: Speaker) -> Any:
         raise UnreadableAnswerError(f"{speaker.name} answered with a maze of JSON: it may have been billed.")
     try:
         document = json.loads(body, parse_float=Decimal)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, ArithmeticError):  # The last: a number that no Decimal can be.
         begin = shown(body[:200].decode(errors="replace"), speaker)
         raise UnreadableAnswerError(
             f"{speaker.name} answered with something that is no JSON ({begin or 'nothing at all'}): "

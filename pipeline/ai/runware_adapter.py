@@ -104,5 +104,8 @@ def _cost(cost: Any) -> int | None:
     """Runware's figure in picodollars; None where it is no amount."""
     if isinstance(cost, bool) or not isinstance(cost, int | Decimal):
         return None
-    amount = Decimal(cost)
-    return picodollars(amount) if amount.is_finite() and 0 <= amount <= _MOST_COST else None
+    try:
+        amount = Decimal(cost)
+        return picodollars(amount) if amount.is_finite() and 0 <= amount <= _MOST_COST else None
+    except ArithmeticError:
+        return None

@@ -12,6 +12,7 @@ from pipeline.services import sites
 from pipeline.services.forecasts import Forecast, forecast
 from pipeline.services.forecasts.slots import SlotForecast
 from pipeline.services.forecasts.stages import Cuts, StageForecast
+from pipeline.services.models import UNKNOWN_COST
 
 _COLUMNS = ("", "stage", "inputs", "calls", "credits", "at worst", "of", "time", "")
 
@@ -38,6 +39,8 @@ def _show(found: Forecast) -> None:
         f"A run would cost about {shown(expected)} credits, {shown(worst)} at worst, of {shown(found.available_ucr)} "
         f"available, and take about {clock(found.seconds)}. Nothing was spent."
     )
+    for model in sorted({each.price.model for each in found.stages if each.price and not each.price.cost_known}):
+        say(f"{model}: {UNKNOWN_COST}.")
     say(_slots(found.slots))
 
 

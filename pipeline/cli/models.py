@@ -18,7 +18,7 @@ from pipeline.core.errors import Fault, InvalidValueError
 from pipeline.models import AiModel
 from pipeline.services import audit, model_registry
 from pipeline.services.model_changes import ModelChange
-from pipeline.services.models import price_of
+from pipeline.services.models import UNKNOWN_COST, cost_is_known, price_of
 
 app = typer.Typer()
 
@@ -150,6 +150,9 @@ def _set(name: str, wanted: ModelChange, *, as_json: bool) -> None:
     if not price_of(model).known:
         unit = "--tokens-per-credit" if model.model_type == ModelType.TEXT else "--credits-per-image"
         note(f"{model.name} has no price, and nothing is asked without one. Give it one with {unit} N, or --free.")
+    if not cost_is_known(model):
+        costs = "--cost-input and --cost-output" if model.model_type == ModelType.TEXT else "--cost-image"
+        note(f"{model.name}: {UNKNOWN_COST}. Give it with {costs}.")
 
 
 def _record(session: Session, model: AiModel, action: str, *, now: datetime) -> None:
@@ -193,6 +196,8 @@ def _price(model: AiModel) -> str:
 
 
 def _cost(model: AiModel) -> str:
+    if not cost_is_known(model):
+        return "unknown: reports count 0"
     shown = model_registry.cost_string
     if model.model_type == ModelType.TEXT:
         both = (shown(model.cost_per_1k_input), shown(model.cost_per_1k_output))

@@ -29,7 +29,8 @@ UrlOption = Annotated[
     typer.Option("--base-url", metavar="URL", help="Ask at this address; empty: the provider's own.", show_default=""),
 ]
 SandboxOption = Annotated[
-    bool | None, typer.Option("--sandbox/--live", help="Only play, or in earnest.", show_default=False)
+    bool | None,
+    typer.Option("--sandbox/--live", help="Only play, or in earnest; payments and mail only.", show_default=False),
 ]
 RequestsOption = Annotated[
     int | None,
@@ -76,7 +77,7 @@ def list_all(*, as_json: JsonOption = False) -> None:
     ]
     table(["provider", "key", "address", "mode", "enabled", "pace"], rows)
     for each in troubles:
-        say(f"{each.provider} {each.model}: {each.sentence}.")
+        say(f"{each.name}: {each.sentence}.")
 
 
 @app.command("set")

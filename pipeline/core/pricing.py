@@ -44,6 +44,8 @@ class Price:
     cost_per_image: Decimal = Decimal(0)
     #: `"1024x1024/high"` -> its own price; without an entry the model's own counts.
     by_format: Mapping[str, ImagePrice] = field(default_factory=dict)
+    #: False: nobody said what it costs us, and its costs count as nothing.
+    cost_known: bool = True
     #: What the model takes and gives: frozen with its price.
     capabilities: Capabilities = field(default_factory=Capabilities)
 
@@ -100,6 +102,7 @@ class Price:
             "cost_per_1k_output": str(self.cost_per_1k_output),
             "cost_per_image": str(self.cost_per_image),
             "by_format": {k: [v.credits_per_image, str(v.cost_per_image)] for k, v in self.by_format.items()},
+            "cost_known": self.cost_known,
             "capabilities": self.capabilities.as_json(),
         }
 
@@ -121,6 +124,7 @@ class Price:
             cost_per_1k_output=Decimal(data["cost_per_1k_output"]),
             cost_per_image=Decimal(data["cost_per_image"]),
             by_format={k: ImagePrice(v[0], Decimal(v[1])) for k, v in data["by_format"].items()},
+            cost_known=data.get("cost_known", True),
             capabilities=Capabilities.from_json(data.get("capabilities")),
         )
 

@@ -28,6 +28,7 @@ from pipeline.engine.outcomes import Outcome
 from pipeline.engine.pace import OverPaceError
 from pipeline.engine.slices import Slice
 from pipeline.services import credits as ledger
+from pipeline.services import providers
 from pipeline.services.credits import Refusal, Refused
 
 #: How long a provider that is down and names no time is left alone.
@@ -61,7 +62,7 @@ def barred(
     `not_before`: until when the breaker is open; None: it is not.
     """
     if isinstance(error, OverPaceError):
-        return lane.wait_until(session, max(error.until, now))
+        return _over_pace(lane, session, error, now=now)
     if isinstance(error, NoAdapterError | KeyRefusedError | QuotaExhaustedError):
         reason = f"{error.message.removesuffix('.')}. {_remedy(_provider(lane), error)}".rstrip()
         recovery.end_early(session, lane.context.stage_run_id, StageRunStatus.FAILED, reason)
@@ -71,6 +72,14 @@ def barred(
     if not_before is not None:
         seconds = max(seconds, (not_before - now).total_seconds())
     return _provider_down(lane, session, wait_seconds=seconds * (1 + _jitter()), said=error.message, now=now)
+
+
+def _over_pace(lane: Slice, session: Session, error: OverPaceError, *, now: datetime) -> Outcome:
+    """Seconds are the pace at work; a long wait is told, and is not waited for ever."""
+    seconds = (error.until - now).total_seconds()
+    if seconds <= providers.LONG_PACE_WAIT.total_seconds():
+        return lane.wait_until(session, max(error.until, now))
+    return _provider_down(lane, session, wait_seconds=seconds, said=error.message, now=now)
 
 
 def _remedy(provider: str, error: PipelineError) -> str:
@@ -100,7 +109,7 @@ def _provider_down(lane: Slice, session: Session, *, wait_seconds: float, said: 
         reason = f"{_provider(lane)} has not answered since {since:%d %b %H:%M} UTC ({said})"
         recovery.end_early(session, lane.context.stage_run_id, StageRunStatus.PROVIDER_UNAVAILABLE, reason)
         return lane.close_lane(session, now=now)
-    recovery.note_outage(session, lane.context.stage_run_id, since=since)
+    recovery.note_outage(session, lane.context.stage_run_id, since=since, reason=f"waiting: {said}")
     return lane.wait_until(session, min(now + timedelta(seconds=wait_seconds), given_up_at))
 
 

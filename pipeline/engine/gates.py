@@ -114,15 +114,23 @@ def enter(database: Database, gate: Gate) -> bool:
 
 def note_answer(database: Database, gate: Gate, *, taken: int, used: int | None) -> None:
     """The provider answered, though it may have refused. `used`: the tokens it took, None where nobody knows."""
-    if gate.pace.tokens_per_minute and used is not None:
-        _noted(database, lambda session, _: pace.correct(session, gate.pace, taken=taken, used=used))
+    if used is not None:
+        note_tokens(database, gate, taken=taken, used=used)
     if gate.target in _suspects or (gate.state is not None and (gate.state.failures or gate.state.is_open)):
         _noted(database, lambda session, _: breaker.answered(session, gate.target))
         _suspects.discard(gate.target)
 
 
-def note_error(database: Database, gate: Gate, error: PipelineError, *, probing: bool) -> datetime | None:
+def note_tokens(database: Database, gate: Gate, *, taken: int, used: int) -> None:
+    """The call took other tokens of the pace than it was thought to: 0 where it was not sent, or is not billed."""
+    if gate.pace.tokens_per_minute:
+        _noted(database, lambda session, _: pace.correct(session, gate.pace, taken=taken, used=used))
+
+
+def note_error(database: Database, gate: Gate, error: PipelineError, *, probing: bool, taken: int) -> datetime | None:
     """A call brought no answer; until when the breaker is open now, None: it is not."""
+    if not isinstance(error, OutcomeUnknownError):
+        note_tokens(database, gate, taken=taken, used=0)
     if isinstance(error, NoAdapterError) and not isinstance(error, NotThereError):
         return None  # It was not asked.
     if not isinstance(error, UnavailableError | OutcomeUnknownError):

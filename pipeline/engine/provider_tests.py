@@ -41,6 +41,7 @@ from pipeline.engine.questions import Asking, Prepared, Step, prepare
 from pipeline.engine.settlements import image_settlement, settlement_of
 from pipeline.services import provider_tests
 from pipeline.services.credits import Settlement
+from pipeline.services.models import UNKNOWN_COST
 from pipeline.services.provider_tests import Begun, Tried
 
 #: Models that think before they answer need room for it; others answer with ten tokens.
@@ -85,6 +86,8 @@ class _Verdict:
     proved: tuple[str, ...]
     doubts: tuple[str, ...] = ()
     fault: str | None = None
+    #: The provider itself said what it cost.
+    has_own_cost: bool = False
 
 
 def run(database: Database, name: str, *, model: str | None, account_id: int, actor: str) -> Tried:
@@ -158,7 +161,9 @@ def _asked(begun: Begun, prepared: Prepared) -> _Verdict:
         else:
             verdict = _judged_text(adapter.complete_text(prepared.request), prepared)
         reached = (_REACHED, _TAKES_KEY) if access.api_key else (_REACHED,)
-        return replace(verdict, proved=(*reached, *verdict.proved))
+        known = begun.price.cost_known or verdict.has_own_cost
+        doubts = verdict.doubts if known else (*verdict.doubts, UNKNOWN_COST)
+        return replace(verdict, proved=(*reached, *verdict.proved), doubts=doubts)
     finally:
         # Those that speak over a network hold connections, which nobody would use again.
         getattr(adapter, "close", _nothing)()
@@ -207,7 +212,7 @@ def _judged_image(reply: ImageReply, prepared: Prepared) -> _Verdict:
     if reply.cost_picodollars is not None:
         proved.append("it says what the image cost")
     settlement = image_settlement(prepared, json.dumps(answer), reply.cost_picodollars)
-    return _Verdict(settlement, tuple(proved), fault=fault)
+    return _Verdict(settlement, tuple(proved), fault=fault, has_own_cost=reply.cost_picodollars is not None)
 
 
 def _told(database: Database, begun: Begun, verdict: _Verdict, told: Tried) -> Tried:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import case, literal, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -79,6 +79,8 @@ def outage_since(session: Session, stage_run_id: int) -> datetime | None:
     return session.scalar(select(StageRun.unavailable_since).where(StageRun.id == stage_run_id))
 
 
-def note_outage(session: Session, stage_run_id: int, *, since: datetime | None) -> None:
-    """Remember since when the provider has been down, or (None) that it answers again."""
-    session.execute(update(StageRun).where(StageRun.id == stage_run_id).values(unavailable_since=since))
+def note_outage(session: Session, stage_run_id: int, *, since: datetime | None, reason: str | None = None) -> None:
+    """Remember since when the provider has been down, and why, or (None) that it answers again."""
+    told = case((StageRun.ending.is_(None), literal(reason)), else_=StageRun.reason)
+    values = {"unavailable_since": since, "reason": told}
+    session.execute(update(StageRun).where(StageRun.id == stage_run_id).values(values))

@@ -6,6 +6,7 @@ Never: a second attempt; a hold.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -34,21 +35,32 @@ def nap(seconds: float) -> None:
 def attempt(database: Database, dispatched: Dispatched) -> Answered:
     """One wire attempt, by the gate. CallFailed says of the breaker too."""
     gate, tokens = dispatched.gate, _likely_tokens(dispatched.prepared)
-    try:
-        wait = gates.take_place(database, gate, tokens=tokens)
-        if wait:
-            nap(wait)
-            _refuse_to_hurry(database, dispatched)
-        probing = gates.enter(database, gate)
-    except (OverPaceError, BreakerOpenError) as error:
-        raise CallFailed(dispatched.call, error) from None
+    probing = _enter(database, dispatched, tokens)
     try:
         answered = _send(dispatched)
     except CallFailed as problem:
-        problem.not_before = gates.note_error(database, gate, problem.error, probing=probing)
+        problem.not_before = gates.note_error(database, gate, problem.error, probing=probing, taken=tokens)
         raise
-    gates.note_answer(database, gate, taken=tokens, used=answered.tokens)
+    used = None if answered.tokens is None else min(answered.tokens, _most_tokens(dispatched.prepared))
+    gates.note_answer(database, gate, taken=tokens, used=used)
     return answered
+
+
+def _enter(database: Database, dispatched: Dispatched, tokens: int) -> bool:
+    """Wait for the call's place and go through; whether it tries a half-open breaker. CallFailed: it is not sent."""
+    gate = dispatched.gate
+    try:
+        wait = gates.take_place(database, gate, tokens=tokens)
+    except OverPaceError as error:
+        raise CallFailed(dispatched.call, error) from None
+    try:
+        if wait:
+            nap(wait)
+            _refuse_to_hurry(database, dispatched)
+        return gates.enter(database, gate)
+    except (OverPaceError, BreakerOpenError) as error:
+        gates.note_tokens(database, gate, taken=tokens, used=0)
+        raise CallFailed(dispatched.call, error) from None
 
 
 def _refuse_to_hurry(database: Database, dispatched: Dispatched) -> None:
@@ -62,6 +74,13 @@ def _likely_tokens(prepared: Prepared) -> int:
     if isinstance(prepared.request, ImageRequest):
         return 0
     return -(-prepared.prompt_tokens // _BYTES_PER_TOKEN) + prepared.request.max_output_tokens
+
+
+def _most_tokens(prepared: Prepared) -> int:
+    """What a question can take at most, whatever its provider says: nobody else waits for more than that."""
+    if isinstance(prepared.request, ImageRequest):
+        return 0
+    return prepared.prompt_tokens + prepared.request.max_output_tokens
 
 
 def _send(dispatched: Dispatched) -> Answered:
@@ -83,10 +102,17 @@ def _send(dispatched: Dispatched) -> Answered:
 
 def _draw(dispatched: Dispatched, adapter: Provider, request: ImageRequest) -> Answered:
     reply = adapter.draw_image(request)
+    not_kept = False
     try:
         kept = MediaStore(config().home / "media").store(reply.data)
         answer = json.dumps({"sha256": kept.sha256, "mime": kept.mime, "width": kept.width, "height": kept.height})
     except ImageRejectedError as error:
         answer = json.dumps({"rejected": error.message})
+    except OSError as error:
+        # It was drawn and billed; that it cannot be kept here is nothing a customer pays for.
+        _log.exception("wire.image_not_kept", model=dispatched.gate.target.model)
+        answer, not_kept = json.dumps({"rejected": f"the image could not be kept here: {error.strerror}"}), True
     settlement = image_settlement(dispatched.prepared, answer, reply.cost_picodollars)
+    if not_kept:
+        settlement = replace(settlement, charge_ucr=0)
     return Answered(answer, dispatched.call, settlement)

@@ -21,8 +21,8 @@ def check_providers(config: Config) -> Check:
             found = provider_health.troubles(session, now=database.now())
     left_alone = [each for each in found if each.state != "failing"]
     if not left_alone:
-        return Check(name="providers", ok=True, detail="none is left alone for failing")
-    detail = ", ".join(f"{each.provider} {each.model}: {each.sentence}" for each in left_alone)
+        return Check(name="providers", ok=True, detail="none is left alone for failing, none is out of pace")
+    detail = ", ".join(f"{each.name}: {each.sentence}" for each in left_alone)
     remedy = (
         "Nothing is lost: runs wait and try by themselves. See the provider's status page, or let the stages ask a "
         "model of another provider."

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Date,
     Select,
@@ -34,6 +35,7 @@ from pipeline.core.errors import Fault, InvalidValueError
 from pipeline.core.money import credit_string, dollar_string, percent_string
 from pipeline.core.states import CallStatus
 from pipeline.models import Account, AiCall, CreditEntry, Run, Site, StageRun
+from pipeline.services.large_sums import joined, largest_first, parts_of, split
 
 #: What a report covers unless it is told.
 USUAL_DAYS: Final = 30
@@ -190,29 +192,25 @@ def cost_report(
 def _moves(account_id: int | None, period: Period) -> Subquery:
     """Every resolved call, and every refund, of the time: what each adds to the figures."""
     start, end = period.bounds
-    is_settled, is_lost = AiCall.status == CallStatus.SETTLED, AiCall.status == CallStatus.LOST
-    none = literal(0)
-    calls = select(
-        *_WHOSE,
-        AiCall.resolved_at.label("at"),
-        case((is_settled, 1), else_=0).label("answered"),
-        case((AiCall.status == CallStatus.VOIDED, 1), else_=0).label("voided"),
-        case((is_lost, 1), else_=0).label("lost"),
-        AiCall.charged_amount.label("charged_ucr"),
-        none.label("refunded_ucr"),
-        case((is_lost, AiCall.held_amount), else_=0).label("lost_ucr"),
-        func.coalesce(AiCall.input_tokens, 0).label("input_tokens"),
-        func.coalesce(AiCall.output_tokens, 0).label("output_tokens"),
-        AiCall.cost_picodollars.label("cost_picodollars"),
-        (AiCall.charged_amount * AiCall.credit_value_microdollars).label("revenue_picodollars"),
-    ).where(AiCall.resolved_at >= start, AiCall.resolved_at < end)
+    is_lost, worth = AiCall.status == CallStatus.LOST, AiCall.credit_value_microdollars
+    of_calls = _parts(
+        answered=case((AiCall.status == CallStatus.SETTLED, 1), else_=0),
+        voided=case((AiCall.status == CallStatus.VOIDED, 1), else_=0),
+        lost=case((is_lost, 1), else_=0),
+        input_tokens=func.coalesce(AiCall.input_tokens, 0),
+        output_tokens=func.coalesce(AiCall.output_tokens, 0),
+        **split("charged_ucr", AiCall.charged_amount),
+        **split("lost_ucr", case((is_lost, AiCall.held_amount), else_=literal(0, BigInteger))),
+        **split("cost_picodollars", AiCall.cost_picodollars),
+        **split("revenue_picodollars", AiCall.charged_amount, times=worth),
+    )
+    calls = select(*_WHOSE, AiCall.resolved_at.label("at"), *of_calls).where(
+        AiCall.resolved_at >= start, AiCall.resolved_at < end
+    )
     back = CreditEntry.amount
-    others = dict.fromkeys(_MEASURES, none) | {
-        "refunded_ucr": back,
-        "revenue_picodollars": -back * AiCall.credit_value_microdollars,
-    }
+    of_refunds = _parts(**split("refunded_ucr", back), **split("revenue_picodollars", -back, times=worth))
     refunds = (
-        select(*_WHOSE, CreditEntry.created_at.label("at"), *(others[name].label(name) for name in _MEASURES))
+        select(*_WHOSE, CreditEntry.created_at.label("at"), *of_refunds)
         .join(AiCall, AiCall.id == CreditEntry.call_id)
         .where(CreditEntry.kind == "refund", CreditEntry.created_at >= start, CreditEntry.created_at < end)
     )
@@ -229,15 +227,23 @@ _WHOSE: Final = (
     AiCall.is_testing.label("testing"),
 )
 _MEASURES: Final = tuple(Figures.__dataclass_fields__)
+#: Those that may be too large for one sum; and what is summed.
+_LARGE: Final = tuple(name for name in _MEASURES if name.endswith(("_ucr", "_picodollars")))
+_SUMMED: Final = tuple(part for name in _MEASURES for part in (parts_of(name) if name in _LARGE else (name,)))
+
+
+def _parts(**given: ColumnElement[Any]) -> list[ColumnElement[Any]]:
+    """A column of each part; nothing where it is not given."""
+    return [given.get(part, literal(0, BigInteger)).label(part) for part in _SUMMED]
 
 
 def _report(session: Session, by: ReportBy, moves: Subquery) -> Select[Any]:
     """Sums by what is asked for; with each row those over all rows of its kind, live or testing."""
     key, name, joined = _grouping(session, by, moves)
-    sums = {measure: func.sum(moves.c[measure]) for measure in _MEASURES}
+    sums = {part: func.sum(moves.c[part]) for part in _SUMMED}
     testing = moves.c.testing
     totals = [func.sum(total).over(partition_by=testing).label(f"total_{each}") for each, total in sums.items()]
-    order = [key.asc()] if by in {ReportBy.DAY, ReportBy.STAGE} else [sums["charged_ucr"].desc(), key.asc()]
+    order = [key.asc()] if by in {ReportBy.DAY, ReportBy.STAGE} else [largest_first(sums, "charged_ucr"), key.asc()]
     return (
         joined.add_columns(key.label("key"), name.label("name"), testing)
         .add_columns(*(total.label(each) for each, total in sums.items()), *totals)
@@ -276,4 +282,5 @@ def _day(session: Session, at: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def _figures(row: Mapping[Any, Any], *, prefix: str = "") -> Figures:
-    return Figures(**{name: int(row[f"{prefix}{name}"]) for name in _MEASURES})
+    told = {name: f"{prefix}{name}" for name in _MEASURES}
+    return Figures(**{name: joined(row, key) if name in _LARGE else int(row[key]) for name, key in told.items()})

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import Select, case, func, literal, select
 from sqlalchemy.orm import Session
 
 from pipeline.core.call_flags import CallFlag
@@ -19,6 +19,7 @@ from pipeline.models import AiCall
 from pipeline.models.credits import FLAGGED
 from pipeline.services.call_laws import has
 from pipeline.services.cost_reports import Period, Report, ReportBy, cost_report
+from pipeline.services.large_sums import joined, split
 
 _SUMS = {
     "held_ucr": AiCall.held_amount,
@@ -80,10 +81,11 @@ def flagged_calls(session: Session, *, account_id: int | None, period: Period) -
 
 def _statement(account_id: int | None, period: Period) -> Select[Any]:
     start, end = period.bounds
+    of_amounts = {part: half for name, amount in _SUMS.items() for part, half in split(name, amount).items()}
     sums = [
         func.coalesce(func.sum(case((has(flag), amount), else_=0)), 0).label(f"{flag}_{name}")
         for flag in CallFlag
-        for name, amount in {"calls": 1, **_SUMS}.items()
+        for name, amount in {"calls": literal(1), **of_amounts}.items()
     ]
     query = select(AiCall.is_testing.label("testing"), *sums).where(
         FLAGGED, AiCall.resolved_at >= start, AiCall.resolved_at < end
@@ -94,5 +96,5 @@ def _statement(account_id: int | None, period: Period) -> Select[Any]:
 
 
 def _line(flag: CallFlag, row: Any) -> FlaggedCalls:
-    sums = {name: int(row[f"{flag}_{name}"]) for name in ("calls", *_SUMS)}
-    return FlaggedCalls(flag, bool(row["testing"]), **sums)
+    sums = {name: joined(row, f"{flag}_{name}") for name in _SUMS}
+    return FlaggedCalls(flag, bool(row["testing"]), int(row[f"{flag}_calls"]), **sums)

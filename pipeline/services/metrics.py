@@ -94,7 +94,7 @@ def read_metrics(session: Session, *, now: datetime) -> Metrics:
         held_ucr=int(held),
         due=_due(session, now),
         processes=_processes(session, now),
-        troubles=provider_health.troubles(session, now=now),
+        troubles=provider_health.failing_models(session, now=now),
     )
 
 

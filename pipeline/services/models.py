@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,7 +13,12 @@ from pipeline.core.catalog import ModelType
 from pipeline.core.errors import NotReadyError
 from pipeline.core.money import CREDIT_VALUE_MICRODOLLARS, microdollars
 from pipeline.core.pricing import ImagePrice, Price
+from pipeline.core.providers import AI_PROVIDERS
 from pipeline.models import AiModel, SystemAiSettings
+
+#: What is said of a model whose cost nobody gave.
+UNKNOWN_COST: Final = "our cost is unknown: reports count it as 0"
+_BILLING: Final = frozenset(name.value for name in AI_PROVIDERS)
 
 
 class NoPriceError(NotReadyError):
@@ -70,6 +75,7 @@ def price_of(model: AiModel, *, credit_value_usd: Decimal | None = None) -> Pric
         cost_per_1k_output=model.cost_per_1k_output or Decimal(0),
         cost_per_image=model.cost_per_image or Decimal(0),
         by_format={name: _image_price(entry, model) for name, entry in model.image_prices.items()},
+        cost_known=cost_is_known(model),
         capabilities=Capabilities(
             has_temperature=model.has_temperature,
             has_json_schema=model.has_json_schema,
@@ -77,6 +83,16 @@ def price_of(model: AiModel, *, credit_value_usd: Decimal | None = None) -> Pric
             output_token_limit=model.output_token_limit,
         ),
     )
+
+
+def cost_is_known(model: AiModel) -> bool:
+    """Whether somebody said what the model costs us; one that no provider bills for costs nothing."""
+    if model.provider not in _BILLING:
+        return True
+    if model.model_type == ModelType.TEXT:
+        return model.cost_per_1k_input is not None and model.cost_per_1k_output is not None
+    own = [entry.get("cost_per_image") for entry in model.image_prices.values()]
+    return model.cost_per_image is not None or (bool(own) and None not in own)
 
 
 def _image_price(entry: dict[str, Any], model: AiModel) -> ImagePrice:

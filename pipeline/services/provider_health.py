@@ -1,4 +1,4 @@
-"""Owns what is told of providers whose calls fail: which model, since when, when it is asked again.
+"""Owns what is told of providers whose calls fail or wait long for the pace: which model, since when, until when.
 
 Never: asks a provider; moves a breaker.
 """
@@ -7,26 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from pipeline.models import ProviderBreaker
+from pipeline.models import IntegrationProvider, ProviderBreaker
+from pipeline.services.providers import LONG_PACE_WAIT
 
 #: For how long a failure is told that no call followed.
 _NEWS: Final = timedelta(days=1)
-State = Literal["failing", "open", "half_open"]
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+State = Literal["failing", "open", "half_open", "paced"]
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """A model of a provider whose last calls failed."""
+    """A model of a provider whose last calls failed; `paced`: all of its models wait long for the pace."""
 
     provider: str
+    #: Empty: all of them.
     model: str
-    #: Still asked, left alone, or tried with one call.
+    #: Still asked, left alone, tried with one call, or out of pace.
     state: State
     #: In a row.
     failures: int
@@ -37,8 +40,15 @@ class Trouble:
     error: str | None
 
     @property
+    def name(self) -> str:
+        """Provider and model, for people."""
+        return f"{self.provider} {self.model}".rstrip()
+
+    @property
     def sentence(self) -> str:
         """What a person reads of it."""
+        if self.state == "paced":
+            return f"{self.error}; setting its pace again lets calls go: igny8 providers set {self.provider} --help"
         since = f" since {self.failing_since:%d %b %H:%M} UTC" if self.failing_since else ""
         when = {
             "failing": "",
@@ -50,7 +60,12 @@ class Trouble:
 
 
 def troubles(session: Session, *, now: datetime) -> list[Trouble]:
-    """Every model whose last call failed, by provider and name. One that nobody asked for a day is no news."""
+    """Every model whose last call failed, by provider and name, and every provider whose pace keeps calls waiting."""
+    return [*failing_models(session, now=now), *_paced(session, now)]
+
+
+def failing_models(session: Session, *, now: datetime) -> list[Trouble]:
+    """Every model whose last call failed. One that nobody asked for a day is no news."""
     failing = or_(ProviderBreaker.failures > 0, ProviderBreaker.open_until.is_not(None))
     lately = func.coalesce(ProviderBreaker.open_until, ProviderBreaker.failing_since) > now - _NEWS
     query = select(ProviderBreaker).where(failing, lately).order_by(ProviderBreaker.provider, ProviderBreaker.model)
@@ -61,6 +76,17 @@ def told(found: Sequence[Trouble], provider: str) -> list[dict[str, Any]]:
     """Those of one provider as commands and the API show them."""
     names = ("model", "state", "failures", "failing_since", "next_try_at", "error")
     return [{name: getattr(each, name) for name in names} for each in found if each.provider == provider]
+
+
+def _paced(session: Session, now: datetime) -> list[Trouble]:
+    soon = (now + LONG_PACE_WAIT - _EPOCH) // timedelta(microseconds=1)
+    next_us = IntegrationProvider.next_call_us
+    query = select(IntegrationProvider.name, next_us).where(next_us > soon).order_by(IntegrationProvider.name)
+    found = [(name, _EPOCH + timedelta(microseconds=int(us or 0))) for name, us in session.execute(query)]
+    return [
+        Trouble(name, "", "paced", 0, None, at, f"its pace has no room before {at:%d %b %H:%M:%S} UTC")
+        for name, at in found
+    ]
 
 
 def _trouble(row: ProviderBreaker, now: datetime) -> Trouble:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +25,8 @@ MAX_KEY_CHARACTERS: Final = 4_000
 #: The most that a pace may be; 0 takes it away.
 MAX_REQUESTS_PER_MINUTE: Final = 1_000_000
 MAX_TOKENS_PER_MINUTE: Final = 1_000_000_000
+#: A wait for the pace that is longer is told, and is not waited for ever.
+LONG_PACE_WAIT: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +84,7 @@ def set_provider(
     """Change a provider's record. InvalidValueError names every fault; none of them repeats the key."""
     key, faults = _checked_key(change.api_key)
     base_url, more = _checked_base_url(change.base_url)
-    faults += [*more, *_faults_of_pace(change)]
+    faults += [*more, *_faults_of_sandbox(name, change), *_faults_of_pace(change)]
     if faults:
         raise InvalidValueError(faults)
     row = _locked(session, name, now)
@@ -94,9 +96,9 @@ def set_provider(
     row.is_enabled = row.is_enabled if change.is_enabled is None else change.is_enabled
     for limit in ("requests_per_minute", "tokens_per_minute"):
         given = getattr(change, limit)
-        if given is not None and (given or None) != getattr(row, limit):
+        if given is not None:
             setattr(row, limit, given or None)
-            row.next_call_us = None  # What was taken at another pace keeps nobody waiting.
+            row.next_call_us = None  # What was taken before keeps nobody waiting, at the same pace neither.
     row.updated_at = now
     session.flush()
     return row
@@ -167,9 +169,21 @@ def _checked_base_url(url: str | None) -> tuple[str | None, list[Fault]]:
     if url is None or not url.strip():
         return None if url is None else "", []
     try:
-        return checked_url(url), []
+        url = checked_url(url)
     except InvalidValueError as error:
         return None, [Fault("base_url", error.message)]
+    if "?" in url or "#" in url:
+        told = "an address to which paths are added can hold neither '?' nor '#'. Leave out what begins with it."
+        return None, [Fault("base_url", told)]
+    return url, []
+
+
+def _faults_of_sandbox(name: ProviderName, change: ProviderChange) -> list[Fault]:
+    """Makers of texts and images have none: every call to them would be real, and billed."""
+    if not change.is_sandbox or name not in AI_PROVIDERS:
+        return []
+    told = f"{name.value} has no sandbox: every call to it is billed. To play, have offline models asked."
+    return [Fault("is_sandbox", told)]
 
 
 def _faults_of_pace(change: ProviderChange) -> list[Fault]:

@@ -41,13 +41,14 @@ _TROUBLE: Final[dict[str, Any]] = {
 
 
 class Trouble(BaseModel):
-    """A model of the provider whose last calls failed."""
+    """A model of the provider whose last calls failed, or a pace that keeps all waiting for over a minute."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_TROUBLE]})
 
+    #: Empty: all of them (`paced`).
     model: str
-    #: `failing`: it is still asked; `open`: it is left alone; `half_open`: one call is tried.
-    state: Literal["failing", "open", "half_open"]
+    #: `failing`: it is still asked; `open`: it is left alone; `half_open`: one call is tried; `paced`: calls wait.
+    state: Literal["failing", "open", "half_open", "paced"]
     #: In a row.
     failures: int
     failing_since: datetime | None
@@ -74,7 +75,7 @@ class Provider(BaseModel):
     requests_per_minute: int | None
     tokens_per_minute: int | None
     updated_at: datetime
-    #: Its models whose last calls failed.
+    #: Its models whose last calls failed, and a pace that keeps calls waiting.
     troubles: list[Trouble]
 
 

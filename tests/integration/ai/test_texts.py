@@ -191,7 +191,8 @@ def test_whatever_anthropic_answers_is_a_reply(
 @pytest.mark.parametrize(
     "body",
     [b"", b"<html>", b"\xff\xfe\x00", b'"a string"', b"[]", b"null", b"{}", b'{"choices":', b"[" * 200_000,
-     b'{"choices":[' + b"{}," * 300_000 + b"{}]}", b'{"choices":' + b"9" * 5_000 + b"}"],
+     b'{"choices":[' + b"{}," * 300_000 + b"{}]}", b'{"choices":' + b"9" * 5_000 + b"}",
+     b'{"choices":1e-999999999999999999999}'],
 )  # fmt: skip
 def test_what_is_no_answer_may_have_been_billed(server: ProviderServer, body: bytes) -> None:
     from pipeline.ai import provider

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import update
 
+from pipeline.ai.port import TextReply, TextRequest
+from pipeline.core.pricing import worst_prompt_tokens
 from pipeline.core.states import CallStatus
+from pipeline.engine.settlements import TOLERANCE
 from pipeline.models import AiModel
 from tests.integration.answers.conftest import Made
-from tests.support.scripted import CHARGE, calls_of, good, said, subjects
+from tests.support.scripted import CHARGE, Script, calls_of, good, said, subjects
+from tests.support.worlds import World
 
 NAME = "garden spade"
 LARGE = 90_000_000
@@ -28,6 +33,8 @@ NO_USAGE: dict[str, tuple[tuple[Any, Any], tuple[int | None, int | None]]] = {
     "fractions": ((100.5, float("nan")), (None, None)),
     "no numbers": ((True, [10]), (None, None)),
     "more than there are": ((10**30, 10**30), (None, None)),
+    "more than was sent": ((LARGE, 10), (None, 10)),
+    "more than was asked for": ((100, LARGE), (100, None)),
 }
 #: What was said, and our cost: None is the catalog's.
 OWN_COSTS: dict[str, tuple[Any, int | None]] = {
@@ -79,17 +86,29 @@ def test_megabytes_without_usage_are_charged_as_the_longest_answer_and_are_no_ov
     world.assert_sound()
 
 
+def _over_the_hold(world: World, script: Script) -> None:
+    """Every answer is of as many tokens as are believed, a little more than was held for."""
+
+    def complete(request: TextRequest) -> TextReply:
+        prompt = worst_prompt_tokens([message.content for message in request.messages]) + TOLERANCE
+        most = request.max_output_tokens + TOLERANCE
+        return replace(script.complete_text(request), input_tokens=prompt, output_tokens=most)
+
+    world.provider.complete_text = complete  # type: ignore[method-assign]
+
+
 def test_more_than_was_held_is_paid_by_us(world_of: Made) -> None:
     world, script = world_of(2)
     subjects(world, 2, [NAME])
-    script.write(NAME, said(good(2, NAME), used=(LARGE, LARGE)))
+    script.write(NAME, said(good(2, NAME)))
+    _over_the_hold(world, script)
 
     run_id = world.run()
 
     [call] = calls_of(world, run_id, 2)
     assert call.flags == ["overrun"]
     assert call.charged_amount == call.held_amount
-    assert (call.input_tokens, call.output_tokens) == (LARGE, LARGE)
+    assert call.output_tokens == call.parameters["max_output_tokens"] + TOLERANCE
     assert world.items(run_id, 2)[0].credits == call.held_amount
     world.assert_sound()
 
@@ -97,11 +116,26 @@ def test_more_than_was_held_is_paid_by_us(world_of: Made) -> None:
 def test_an_overrun_that_is_of_no_use_is_both(world_of: Made) -> None:
     world, script = world_of(2)
     subjects(world, 2, [NAME])
-    script.write(NAME, said("nonsense", used=(LARGE, 1)), said(good(2, NAME)))
+    script.write(NAME, said("nonsense"), said(good(2, NAME)))
+    _over_the_hold(world, script)
 
     run_id = world.run()
 
-    assert [set(call.flags) for call in calls_of(world, run_id, 2)] == [{"wasted", "overrun"}, set()]
+    assert [set(call.flags) for call in calls_of(world, run_id, 2)] == [{"wasted", "overrun"}, {"overrun"}]
+    world.assert_sound()
+
+
+def test_an_absurd_cost_of_the_catalog_loses_no_answer_that_was_paid_for(world_of: Made) -> None:
+    world, script = world_of(2)
+    subjects(world, 2, [NAME])
+    script.write(NAME, said(good(2, NAME)))
+    with world.database.transaction() as session:
+        session.execute(update(AiModel).values(cost_per_1k_input=Decimal(999_999_999)))
+
+    run_id = world.run()
+
+    [call] = calls_of(world, run_id, 2)
+    assert (call.status, call.cost_picodollars) == (CallStatus.SETTLED, 10**16)
     world.assert_sound()
 
 

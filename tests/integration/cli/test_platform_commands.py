@@ -15,6 +15,7 @@ from pipeline.db.session import Database
 from pipeline.models import AuditEvent, IntegrationProvider, ProviderBreaker
 from pipeline.secrets import decrypted, keyring, read_secrets
 from pipeline.services import key_changes
+from pipeline.services.models import UNKNOWN_COST
 from tests.integration.cli.conftest import Igny8
 
 PLANTED = "sk-planted-0123456789"
@@ -36,6 +37,18 @@ def test_a_model_is_set_with_its_cost_and_price(ready: Database, igny8: Igny8) -
     assert listed["offline-writer"]["is_default"] is False
     shown = igny8("settings", "show", "Desks", "--json").json["available_models"]["text"]
     assert shown == {"testing": "Offline writer (testing)", "live": "gpt"}
+
+
+def test_a_cost_that_nobody_gave_is_told(ready: Database, igny8: Igny8) -> None:
+    key = CliRunner().invoke(app, ["providers", "set", "openai", "--api-key-stdin"], input=PLANTED)
+    made = igny8(*_GPT, "--default", "--tokens-per-credit", "10000")
+    igny8("settings", "set", "Desks", "stages.1.use_testing=false")
+    igny8("keywords", "add", "Desks", "standing desk")
+
+    assert key.exit_code == 0
+    assert UNKNOWN_COST in made.err
+    assert "unknown" in igny8("models", "list").out
+    assert f"gpt: {UNKNOWN_COST}." in igny8("run", "Desks", "--dry-run").out
 
 
 def test_an_image_model_is_set_as_the_testing_one(ready: Database, igny8: Igny8) -> None:
@@ -60,7 +73,7 @@ def test_what_a_model_can_is_set_too(ready: Database, igny8: Igny8) -> None:
 
 def test_a_model_without_a_price_is_told_what_it_needs(ready: Database, igny8: Igny8) -> None:
     assert "Give it one with --tokens-per-credit N, or --free." in igny8(*_GPT).err
-    assert igny8("models", "set", "gpt", "--free").err == ""
+    assert igny8("models", "set", "gpt", "--free", "--cost-input", "0", "--cost-output", "0").err == ""
 
 
 def test_a_retired_model_is_listed_as_such(ready: Database, igny8: Igny8) -> None:

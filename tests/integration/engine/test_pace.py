@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 
@@ -11,14 +12,15 @@ import pytest
 from sqlalchemy import select, update
 
 from pipeline.ai import ADAPTERS
+from pipeline.ai.port import RequestRefusedError
 from pipeline.config import config
 from pipeline.core.providers import ProviderName
-from pipeline.core.states import CallStatus
+from pipeline.core.states import CallStatus, StageRunStatus
 from pipeline.db.session import Database
 from pipeline.engine import pace, wire
 from pipeline.engine.pace import OverPaceError, Pace
 from pipeline.models import AiModel, IntegrationProvider
-from pipeline.services import providers
+from pipeline.services import provider_health, providers
 from pipeline.services.providers import ProviderChange
 from tests.integration.engine.test_answers import ALONE
 from tests.support import worlds
@@ -135,3 +137,56 @@ def test_workers_at_the_same_instant_get_places_one_after_the_other(world: World
     with world.database.reading() as session:
         kept = session.scalars(select(IntegrationProvider.next_call_us).where(IntegrationProvider.name == "openai"))
         assert kept.one() == int(now.timestamp()) * 1_000_000 + 6_000_000
+
+
+def test_a_lie_about_usage_keeps_nobody_waiting_for_longer_than_its_call_could_have_used(world: World) -> None:
+    _set(world, tokens_per_minute=3_300)
+    world.keywords(["fine 1", "fine 2"])
+    told = world.provider.complete_text
+    world.provider.complete_text = lambda request: replace(  # type: ignore[method-assign]
+        told(request), input_tokens=50_000_000, output_tokens=50_000_000
+    )
+
+    between = _seconds_between_calls(world)
+
+    assert max(between) < 60
+
+
+def test_tokens_of_a_call_that_was_not_billed_are_given_back(world: World) -> None:
+    _set(world, tokens_per_minute=10)
+    world.keywords(["fine 1"])
+    world.provider.script.append(RequestRefusedError("no"))
+
+    world.run()
+
+    assert _next_call_us(world) < int(world.driver.clock.at.timestamp()) * 1_000_000 + 60_000_000
+
+
+def test_a_long_wait_is_told_ends_with_the_longest_outage_and_is_over_when_the_pace_is_set_again(world: World) -> None:
+    _set(world, tokens_per_minute=1_000)
+    world.keywords(["fine 1"])
+    far = int(world.driver.clock.at.timestamp() + 90_000) * 1_000_000
+    with world.database.transaction() as session:
+        openai = update(IntegrationProvider).where(IntegrationProvider.name == "openai")
+        session.execute(openai.values(next_call_us=far))
+
+    stage = world.stages(world.run())[2]
+
+    assert stage.status is StageRunStatus.PROVIDER_UNAVAILABLE
+    assert "pace" in (stage.reason or "")
+    assert _troubles(world) == [("openai", "", "paced")]
+    _set(world, tokens_per_minute=1_000)
+    assert _troubles(world) == []
+    assert world.stages(world.run())[2].status is StageRunStatus.COMPLETED
+
+
+def _next_call_us(world: World) -> int:
+    with world.database.reading() as session:
+        kept = session.scalars(select(IntegrationProvider.next_call_us).where(IntegrationProvider.name == "openai"))
+        return kept.one() or 0
+
+
+def _troubles(world: World) -> list[tuple[str, str, str]]:
+    with world.database.reading() as session:
+        found = provider_health.troubles(session, now=world.driver.clock.at)
+    return [(each.provider, each.model, each.state) for each in found]

@@ -52,7 +52,7 @@ def _save_site(api: Api, **values: Any) -> None:
 def test_global_defaults_are_admin_only(api: Api, admin: dict[str, str], path: str) -> None:
     bodies = {
         SYSTEM: {"ai": {"temperature": 0.5}},
-        PROVIDERS: {"name": "openai", "is_sandbox": True},
+        PROVIDERS: {"name": "stripe", "is_sandbox": True},
         MODELS: {"name": "gpt-4.1", "provider": "openai", "type": "text", "is_free": True},
     }
 

@@ -100,6 +100,20 @@ def test_testing_stands_apart_from_live(database: Database, world: LedgerWorld) 
     assert (report.live.cost_picodollars, report.testing.cost_picodollars) == (5, 3)
 
 
+def test_sums_that_64_bits_do_not_hold_are_exact(database: Database, world: LedgerWorld) -> None:
+    most = 2**63 - 1
+    with database.transaction() as session:
+        for _ in range(3):
+            call = session.get_one(AiCall, _call(session, world, cost=most))
+            call.held_amount, call.charged_amount = 10**18, 10**18 - 1
+            call.credit_value_microdollars = 10**9
+
+    for by in ReportBy:
+        [row] = _report(database, by, world.account_id).rows
+        assert row.figures.cost_picodollars == 3 * most
+        assert row.figures.revenue_picodollars == 3 * (10**18 - 1) * 10**9
+
+
 def test_what_a_credit_was_worth_at_the_call_counts(database: Database, world: LedgerWorld) -> None:
     with database.transaction() as session:
         _call(session, world)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.call_flags import CallFlag
@@ -54,6 +54,19 @@ def _lose(session: Session, world: LedgerWorld, *, late: bool) -> None:
 
 def _line(flag: CallFlag, calls: int, held: int, charged: int, cost: int, *, testing: bool = False) -> FlaggedCalls:
     return FlaggedCalls(flag, testing, calls, held, charged, cost)
+
+
+def test_costs_that_64_bits_do_not_sum_are_told(database: Database, world: LedgerWorld) -> None:
+    most = 2**63 - 1
+    with database.transaction() as session:
+        _settle(session, world, "wasted")
+        _settle(session, world, "wasted")
+        session.execute(update(AiCall).values(cost_picodollars=most))
+
+    with database.reading() as session:
+        [line] = flagged_calls(session, account_id=world.account_id, period=DAY)
+
+    assert line.cost_picodollars == 2 * most
 
 
 def test_every_flag_has_its_line_and_a_call_may_be_of_several(database: Database, world: LedgerWorld) -> None:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from pipeline.config import config
 from pipeline.core.catalog import ModelType
@@ -18,10 +18,11 @@ from pipeline.core.money import picodollars
 from pipeline.core.providers import ProviderName
 from pipeline.core.states import CallStatus
 from pipeline.engine import provider_tests
-from pipeline.models import Account, AiCall, AuditEvent, CreditEntry
+from pipeline.models import Account, AiCall, AiModel, AuditEvent, CreditEntry
 from pipeline.services import accounts, cost_reports, invariants, model_registry, providers
 from pipeline.services.cost_reports import PROVIDER_TESTS, Period, ReportBy
 from pipeline.services.model_changes import ModelChange
+from pipeline.services.models import UNKNOWN_COST
 from pipeline.services.providers import ProviderChange
 from tests.support.provider_server import IMAGE_COST, Fault, ProviderServer, provider_server
 
@@ -175,6 +176,14 @@ def test_what_an_answer_leaves_open_is_told(made: Database, server: ProviderServ
 
     assert (tried.works, len(tried.doubts)) == (True, 2)
     assert _call(made).flags == ["usage_missing"]
+
+
+def test_a_cost_that_nobody_gave_is_told(made: Database) -> None:
+    with made.transaction() as session:
+        session.execute(update(AiModel).values(cost_per_1k_output=None, cost_per_image=None))
+
+    assert _test(made, "openai").doubts == (UNKNOWN_COST,)
+    assert _test(made, "runware").doubts == ()  # It says what an image cost.
 
 
 def test_it_is_a_line_of_its_own_in_the_reports(made: Database) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.types import LargeBinary
 
 from pipeline.core.errors import InvalidValueError, NotReadyError
-from pipeline.core.providers import MASK, ProviderName
+from pipeline.core.providers import AI_PROVIDERS, MASK, ProviderName
 from pipeline.db.session import Database
 from pipeline.models import Base, IntegrationProvider, Site, Webhook
 from pipeline.models.base import table_of
@@ -54,11 +54,11 @@ def test_the_database_itself_refuses_a_second_record_and_an_unknown_provider(
 def test_a_provider_that_was_set_is_reached_with_key_address_and_mode(
     database: Database, tmp_path: Path, now: datetime
 ) -> None:
-    _set(database, tmp_path, now, api_key=f" {PLANTED}\n", base_url="http://127.0.0.1:9/v1", is_sandbox=True)
+    _set(database, tmp_path, now, api_key=f" {PLANTED}\n", base_url="http://127.0.0.1:9/v1", is_enabled=True)
 
     with database.reading() as session:
         access = providers.access_of(session, ProviderName.OPENAI, home=tmp_path)
-    assert (access.api_key, access.base_url, access.is_sandbox) == (PLANTED, "http://127.0.0.1:9/v1", True)
+    assert (access.api_key, access.base_url, access.is_sandbox) == (PLANTED, "http://127.0.0.1:9/v1", False)
     assert PLANTED not in repr(access)
 
 
@@ -78,9 +78,32 @@ def test_the_key_stands_nowhere_in_the_database(database: Database, tmp_path: Pa
 def test_the_mask_that_is_sent_back_changes_nothing(database: Database, tmp_path: Path, now: datetime) -> None:
     before = _set(database, tmp_path, now, api_key=PLANTED).api_key
 
-    kept = _set(database, tmp_path, now, api_key=MASK, is_sandbox=True)
+    kept = _set(database, tmp_path, now, api_key=MASK, is_enabled=False)
 
-    assert (kept.api_key, kept.is_sandbox) == (before, True)
+    assert (kept.api_key, kept.is_enabled) == (before, False)
+
+
+@pytest.mark.parametrize("name", ProviderName)
+def test_only_payments_and_mail_have_a_sandbox(
+    sqlite_database: Database, tmp_path: Path, now: datetime, name: ProviderName
+) -> None:
+    change = ProviderChange(is_sandbox=True)
+    with sqlite_database.transaction() as session:
+        if name not in AI_PROVIDERS:
+            assert providers.set_provider(session, name, change, home=tmp_path, now=now).is_sandbox
+            return
+        with pytest.raises(InvalidValueError, match=f"{name} has no sandbox"):
+            providers.set_provider(session, name, change, home=tmp_path, now=now)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.com/v1?version=2", "https://example.com/v1#x", "https://example.com?"]
+)
+def test_an_address_that_no_path_can_be_added_to_is_refused(
+    sqlite_database: Database, tmp_path: Path, now: datetime, url: str
+) -> None:
+    with pytest.raises(InvalidValueError, match="neither"):
+        _set(sqlite_database, tmp_path, now, base_url=url)
 
 
 def test_what_is_left_out_stays_and_an_empty_text_forgets(database: Database, tmp_path: Path, now: datetime) -> None:

@@ -115,7 +115,7 @@ def test_a_model_that_is_not_there_cannot_be_retired(sqlite_api: Api) -> None:
 
 def test_a_providers_key_goes_in_and_never_comes_out(api: Api) -> None:
     headers = _admin(api)
-    sent = {"name": "openai", "api_key": PLANTED, "base_url": "http://127.0.0.1:9/v1", "is_sandbox": True}
+    sent = {"name": "openai", "api_key": PLANTED, "base_url": "http://127.0.0.1:9/v1", "is_enabled": False}
 
     saved = api.client.put(PROVIDERS, json=sent, headers=headers)
     listed = api.client.get(PROVIDERS, headers=headers)
@@ -123,7 +123,7 @@ def test_a_providers_key_goes_in_and_never_comes_out(api: Api) -> None:
     back = api.client.put(PROVIDERS, json=row, headers=headers)
 
     assert saved.json() == row
-    assert (row["api_key"], row["base_url"], row["is_sandbox"]) == (MASK, "http://127.0.0.1:9/v1", True)
+    assert (row["api_key"], row["base_url"], row["is_enabled"]) == (MASK, "http://127.0.0.1:9/v1", False)
     assert back.status_code == 200
     assert PLANTED not in saved.text + listed.text + back.text
     assert len(listed.json()["items"]) == 6
