@@ -25,6 +25,7 @@ from pipeline.core.schemas import strict_schema, told_schema
 #: Of a useless answer, characters that are shown to its model again for each token it was allowed.
 _SHOWN_PER_TOKEN = 8
 _CUT = "\n[The rest of this answer was left out.]"
+_LEFT_OUT = "[This answer was left out.]"
 
 
 class Step(StrEnum):
@@ -188,6 +189,30 @@ def repair(question: Question | ImageQuestion, *, answer: str, fault: str) -> Qu
     # A turn that says nothing is refused by providers.
     said = shown if shown.strip() else "(nothing)"
     return replace(question, messages=(*question.messages, Message("assistant", said), Message("user", wanted)))
+
+
+def shown_within(repair: Prepared, room_ucr: int) -> Prepared:
+    """The repair with as much of the useless answer as can be held of `room_ucr`: none of it where nothing fits.
+
+    Under the same key: it is the same asking.
+    """
+    request, price = repair.request, repair.price
+    if not isinstance(request, TextRequest) or repair.full_ucr <= room_ucr:
+        return repair
+    *before, answer, wanted = request.messages
+    whole, most = answer.content.encode("utf-8", "replace"), request.max_output_tokens
+    fits = len(whole) + price.output_tokens_for(room_ucr, repair.prompt_tokens + most) - len(_CUT)
+    text = whole[:fits].decode(errors="ignore") + _CUT if fits > 0 else _LEFT_OUT
+    messages = (*before, Message("assistant", text), wanted)
+    prompt = repair.prompt_tokens - worst_prompt_tokens([answer.content]) + worst_prompt_tokens([text])
+    return replace(
+        repair,
+        question=replace(repair.question, messages=messages),
+        request=replace(request, messages=messages),
+        prompt_tokens=prompt,
+        full_ucr=price.token_charge_ucr(prompt + most),
+        least_ucr=price.token_charge_ucr(prompt + min(repair.question.useful_output_tokens, most)),
+    )
 
 
 @cache
