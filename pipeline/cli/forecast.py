@@ -13,7 +13,7 @@ from pipeline.services.forecasts import Forecast, forecast
 from pipeline.services.forecasts.slots import SlotForecast
 from pipeline.services.forecasts.stages import Cuts, StageForecast
 
-_COLUMNS = ("", "stage", "inputs", "calls", "credits", "at worst", "of", "time", "")
+_COLUMNS = ("", "stage", "inputs", "calls", "credits", "if bad", "of", "time", "")
 
 
 def tell_forecast(site: str, *, account: str, as_json: bool) -> None:
@@ -33,10 +33,12 @@ def tell_forecast(site: str, *, account: str, as_json: bool) -> None:
 def _show(found: Forecast) -> None:
     table(_COLUMNS, [_cells(each) for each in found.stages], right=_COLUMNS[2:8])
     say()
-    expected, worst = (sum(getattr(each, name) for each in found.stages) for name in ("expected_ucr", "worst_ucr"))
+    names = ("expected_ucr", "worst_ucr", "cap_ucr")
+    expected, worst, most = (sum(getattr(each, name) for each in found.stages) for name in names)
     say(
-        f"A run would cost about {shown(expected)} credits, {shown(worst)} at worst, of {shown(found.available_ucr)} "
-        f"available, and take about {clock(found.seconds)}. Nothing was spent."
+        f"A run would cost about {shown(expected)} credits of {shown(found.available_ucr)} available, "
+        f"{shown(worst)} if every answer were long and of no use, never more than its stages' budgets, which are "
+        f"{shown(most)}. It would take about {clock(found.seconds)}. Nothing was spent."
     )
     say(_slots(found.slots))
 

@@ -20,10 +20,9 @@ from pipeline.contract import ImageQuestion, Question
 from pipeline.core.matrix import SiteSettings
 from pipeline.core.pricing import Price, worst_prompt_tokens
 from pipeline.core.prompts import data_block
+from pipeline.core.repairs import SHOWN_PER_TOKEN
 from pipeline.core.schemas import strict_schema, told_schema
 
-#: Of a useless answer, characters that are shown to its model again for each token it was allowed.
-_SHOWN_PER_TOKEN = 8
 _CUT = "\n[The rest of this answer was left out.]"
 _LEFT_OUT = "[This answer was left out.]"
 
@@ -180,7 +179,7 @@ def repair(question: Question | ImageQuestion, *, answer: str, fault: str) -> Qu
     """
     if isinstance(question, ImageQuestion):
         return question
-    most = _SHOWN_PER_TOKEN * question.max_output_tokens
+    most = SHOWN_PER_TOKEN * question.max_output_tokens
     shown = answer if len(answer) <= most else answer[:most] + _CUT
     wanted = (
         f"That answer cannot be used. What is wrong with it, as data:\n\n{data_block({'fault': fault})}\n\n"
@@ -196,8 +195,8 @@ def shown_within(repair: Prepared, room_ucr: int) -> Prepared:
 
     Under the same key: it is the same asking.
     """
-    request, price = repair.request, repair.price
-    if not isinstance(request, TextRequest) or repair.full_ucr <= room_ucr:
+    request, question, price = repair.request, repair.question, repair.price
+    if isinstance(question, ImageQuestion) or isinstance(request, ImageRequest) or repair.full_ucr <= room_ucr:
         return repair
     *before, answer, wanted = request.messages
     whole, most = answer.content.encode("utf-8", "replace"), request.max_output_tokens
@@ -207,11 +206,11 @@ def shown_within(repair: Prepared, room_ucr: int) -> Prepared:
     prompt = repair.prompt_tokens - worst_prompt_tokens([answer.content]) + worst_prompt_tokens([text])
     return replace(
         repair,
-        question=replace(repair.question, messages=messages),
+        question=replace(question, messages=messages),
         request=replace(request, messages=messages),
         prompt_tokens=prompt,
         full_ucr=price.token_charge_ucr(prompt + most),
-        least_ucr=price.token_charge_ucr(prompt + min(repair.question.useful_output_tokens, most)),
+        least_ucr=price.token_charge_ucr(prompt + min(question.useful_output_tokens, most)),
     )
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Row, select, update
+from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.errors import ConflictError, NotFoundError
@@ -244,7 +244,7 @@ class CallHandle:
         return cls(row.id, row.account_id, row.stage_run_id or 0, row.held_amount)
 
 
-def _lock(session: Session, *, account_id: int, stage_run_id: int) -> tuple[Row[tuple[int, int]], Row[tuple[int, int]]]:
+def _lock(session: Session, *, account_id: int, stage_run_id: int) -> list[tuple[int, int]]:
     """Of the stage run, then of the account: what is not spent, and what is held of it."""
     stage = session.execute(
         select(StageRun.cap - StageRun.spent - StageRun.lost, StageRun.held)
@@ -254,7 +254,7 @@ def _lock(session: Session, *, account_id: int, stage_run_id: int) -> tuple[Row[
     account = session.execute(
         select(Account.balance, Account.held).where(Account.id == account_id).with_for_update()
     ).one()
-    return stage, account
+    return [(stage[0], stage[1]), (account[0], account[1])]
 
 
 def _resolve(session: Session, call: CallHandle, status: CallStatus, error: str, now: datetime) -> bool:
