@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from pipeline.ai.adjustments import sent_to
 from pipeline.ai.port import ImageRequest, Message, TextRequest
 from pipeline.contract import ImageQuestion, Question
 from pipeline.core.matrix import SiteSettings
@@ -65,13 +66,9 @@ class Prepared:
     @property
     def parameters(self) -> dict[str, Any]:
         """What the call's row keeps of the request: each value as it was sent, and who decided it."""
-        sent: dict[str, Any]
-        if isinstance(self.request, TextRequest):
-            sent = {"max_output_tokens": self.request.max_output_tokens, "temperature": self.request.temperature}
-        else:
-            size = {"width": self.request.width, "height": self.request.height}
-            sent = {**size, "quality": self.request.quality, "style": self.request.style}
-        return {**sent, "origins": dict(self.origins)}
+        sent = sent_to(self.price.provider, self.request)
+        adjusted = {name: "provider" for name, value in sent.items() if value != getattr(self.request, name)}
+        return {**sent, "origins": {**self.origins, **adjusted}}
 
     @property
     def image_format(self) -> str:
