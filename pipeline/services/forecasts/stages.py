@@ -157,10 +157,7 @@ def asking_stage(
         cuts=_cuts(questions, asked=asked, cap_ucr=cap_ucr),
         basis=Basis.USUAL_FIGURES if recent is None else Basis.RECENT_CALLS,
         seconds=each.work_seconds(asked, calls=each.calls, lanes=lanes, pace=pace) + delays,
-        seconds_worst=each.work_seconds(
-            questions.worst_askings, calls=2, lanes=_lanes(definition, settings, max(most, 1)), pace=pace
-        )
-        + _delays(definition, settings, most),
+        seconds_worst=_seconds_worst(definition, settings, each, questions=questions, most=most, pace=pace),
         seconds_delayed=delays,
     )
 
@@ -179,6 +176,15 @@ def _expected(
     output = usual_questions.usual(definition, batch_size=batch_size, content=settings.content).output
     tokens = round(questions.prompt_bytes / usual_questions.BYTES_A_TOKEN) + output
     return _Each(price.token_charge_ucr(tokens), calls, usual_questions.usual_seconds(output), tokens)
+
+
+def _seconds_worst(
+    definition: StageDefinition, settings: SiteSettings, each: _Each, *, questions: Questions, most: int, pace: Pace
+) -> float:
+    """With every asking repaired, at the speed that is expected."""
+    lanes = _lanes(definition, settings, max(most, 1))
+    asking = each.work_seconds(questions.worst_askings, calls=2, lanes=lanes, pace=pace)
+    return asking + _delays(definition, settings, most)
 
 
 def _cuts(questions: Questions, *, asked: int, cap_ucr: int) -> Cuts:
