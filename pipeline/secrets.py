@@ -136,6 +136,15 @@ def decrypted(kept: bytes, *, home: Path) -> str:
         ) from None
 
 
+def decrypts(kept: bytes, *, home: Path) -> bool:
+    """Whether this installation has the key of what was encrypted."""
+    try:
+        decrypted(kept, home=home)
+    except NotReadyError:
+        return False
+    return True
+
+
 def _refuse() -> str:
     raise UnreadableSecretError
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from anthropic import Anthropic
 
+from pipeline.ai.adjustments import anthropic_temperature
 from pipeline.ai.asking import MOST_TEXT_BYTES, ask, field, sendable, tokens
 from pipeline.ai.port import (
     Finish,
@@ -103,9 +104,10 @@ def _body(request: TextRequest) -> dict[str, Any]:
         told.append(told_schema(schema))
     if told:
         body["system"] = "\n\n".join(told)
-    if able.has_temperature and request.temperature is not None:
+    temperature = anthropic_temperature(request)
+    if able.has_temperature and temperature is not None:
         # The SDK knows no temperature any more; models that take one still do.
-        body["extra_body"] = {"temperature": min(request.temperature, 1.0)}
+        body["extra_body"] = {"temperature": temperature}
     return body
 
 

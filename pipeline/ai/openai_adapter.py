@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from openai import OpenAI
 
+from pipeline.ai.adjustments import is_gpt_image, openai_image
 from pipeline.ai.asking import MOST_IMAGE_BYTES, MOST_TEXT_BYTES, ask, field, sendable, tokens
-from pipeline.ai.images import decoded, nearest
+from pipeline.ai.images import decoded
 from pipeline.ai.port import (
     Finish,
     ImageReply,
@@ -30,9 +31,6 @@ _ADDRESS: Final = "https://api.openai.com/v1"
 #: Servers without keys want one all the same.
 _PLACEHOLDER: Final = "none"
 _FINISHES: Final[Mapping[str, Finish]] = {"stop": "stop", "length": "length", "content_filter": "filter"}
-#: Models that draw these sizes alone.
-_FIXED_SIZES: Final = ((1_024, 1_024), (1_536, 1_024), (1_024, 1_536))
-_QUALITIES: Final = {"standard": "medium", "hd": "high"}
 
 
 class OpenAIProvider:
@@ -130,14 +128,12 @@ def _text_reply(document: Any) -> TextReply:
 
 
 def _image_body(request: ImageRequest) -> dict[str, Any]:
-    body: dict[str, Any] = {"model": request.model, "prompt": request.prompt, "n": 1}
-    if request.model.startswith(("gpt-image", "chatgpt-image")):
-        is_first = request.model.startswith(("gpt-image-1", "chatgpt-image"))
-        width, height = nearest(request, _FIXED_SIZES) if is_first else (request.width, request.height)
-        body |= {"quality": _QUALITIES.get(request.quality, request.quality), "output_format": "jpeg"}
+    sent = openai_image(request)
+    body: dict[str, Any] = {"model": request.model, "prompt": request.prompt, "n": 1, "quality": sent["quality"]}
+    if is_gpt_image(request.model):
+        body["output_format"] = "jpeg"
     else:
-        width, height = request.width, request.height
-        body |= {"quality": request.quality, "response_format": "b64_json"}
-        if request.style in {"vivid", "natural"}:
-            body["style"] = request.style
-    return {**body, "size": f"{width}x{height}"}
+        body["response_format"] = "b64_json"
+    if sent["style"] is not None:
+        body["style"] = sent["style"]
+    return {**body, "size": f"{sent['width']}x{sent['height']}"}

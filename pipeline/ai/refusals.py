@@ -78,6 +78,10 @@ _REMEDIES: Final = {
     "response_format": _UNSHAPED,
     "output_config": _UNSHAPED,
 }
+_LEADS_ELSEWHERE: Final = (
+    "The address of {provider} does not lead to its API ({said}). See it with igny8 providers list, correct it with "
+    "igny8 providers set {provider} --base-url URL: where the API stands below a path such as /v1, that is part of it."
+)
 #: A sentence that begins with the field it is about, as Anthropic's do.
 _FIELD: Final = re.compile(r"`?(temperature|max_tokens|output_config)\b")
 _MEANING: Final[Mapping[type[ProviderError], str]] = {
@@ -168,12 +172,19 @@ def _made(
 ) -> ProviderError:
     said = shown(told.message, speaker) or (f"HTTP status {status}" if status else shown(told.code, speaker))
     sentence = f"{speaker.name} {_MEANING[kind]}: {said}"
+    if kind is NotThereError and status is not None and not _names_the_model(told):
+        return kind(_LEADS_ELSEWHERE.format(provider=speaker.name, said=said.rstrip(".")))
     if kind is NotThereError:
         remedy = _REMEDIES[_about_the_row(told) or "model"].format(model=speaker.model, provider=speaker.name)
         return kind(f"{sentence.rstrip('.')}. {remedy}")
     if kind is ThrottledError or kind is UnavailableError:
         return kind(sentence, retry_after_seconds=retry_after(headers, now=datetime.now(UTC)))
     return kind(sentence)
+
+
+def _names_the_model(told: Told) -> bool:
+    """Whether it is the API that speaks, of the model or another field of the request, and not a server beside it."""
+    return _about_the_row(told) is not None or any("model" in text.lower() for text in (told.code, told.message))
 
 
 def _kind_of_status(status: int, told: Told) -> type[ProviderError]:

@@ -8,8 +8,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
+from pipeline.ai.adjustments import runware_image
 from pipeline.ai.asking import MOST_IMAGE_BYTES, ask, field
-from pipeline.ai.images import decoded, in_steps
+from pipeline.ai.images import decoded
 from pipeline.ai.port import (
     ImageReply,
     ImageRequest,
@@ -25,8 +26,6 @@ from pipeline.core.money import picodollars
 _ADDRESS: Final = "https://api.runware.ai/v1"
 #: Of the names of tasks: the same call has the same name, whoever sends it.
 _TASKS: Final = uuid.UUID("6f0d2f0e-5a0c-4c5b-8d0e-9a3f6f1f0b57")
-#: Sides are whole multiples of it.
-_STEP_PIXELS: Final = 64
 #: US dollars; beyond it a cost is nonsense.
 _MOST_COST: Final = 1_000
 
@@ -71,13 +70,14 @@ class RunwareProvider:
 
 
 def _task(request: ImageRequest, task: str) -> dict[str, Any]:
+    sent = runware_image(request)
     return {
         "taskType": "imageInference",
         "taskUUID": task,
         "model": request.model,
         "positivePrompt": request.prompt,
-        "width": in_steps(request.width, _STEP_PIXELS),
-        "height": in_steps(request.height, _STEP_PIXELS),
+        "width": sent["width"],
+        "height": sent["height"],
         "numberResults": 1,
         "outputType": "base64Data",
         "outputFormat": "JPG",

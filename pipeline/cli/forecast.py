@@ -14,7 +14,7 @@ from pipeline.services.forecasts.slots import SlotForecast
 from pipeline.services.forecasts.stages import Cuts, StageForecast
 from pipeline.services.models import UNKNOWN_COST
 
-_COLUMNS = ("", "stage", "inputs", "calls", "credits", "at worst", "of", "time", "")
+_COLUMNS = ("", "stage", "inputs", "calls", "credits", "if bad", "of", "time", "")
 
 
 def tell_forecast(site: str, *, account: str, as_json: bool) -> None:
@@ -34,10 +34,12 @@ def tell_forecast(site: str, *, account: str, as_json: bool) -> None:
 def _show(found: Forecast) -> None:
     table(_COLUMNS, [_cells(each) for each in found.stages], right=_COLUMNS[2:8])
     say()
-    expected, worst = (sum(getattr(each, name) for each in found.stages) for name in ("expected_ucr", "worst_ucr"))
+    names = ("expected_ucr", "worst_ucr", "cap_ucr")
+    expected, worst, most = (sum(getattr(each, name) for each in found.stages) for name in names)
     say(
-        f"A run would cost about {shown(expected)} credits, {shown(worst)} at worst, of {shown(found.available_ucr)} "
-        f"available, and take about {clock(found.seconds)}. Nothing was spent."
+        f"A run would cost about {shown(expected)} credits of {shown(found.available_ucr)} available, "
+        f"{shown(worst)} if every answer were long and of no use, never more than its stages' budgets, which are "
+        f"{shown(most)}. It would take about {clock(found.seconds)}. Nothing was spent."
     )
     for model in sorted({each.price.model for each in found.stages if each.price and not each.price.cost_known}):
         say(f"{model}: {UNKNOWN_COST}.")

@@ -9,7 +9,6 @@ import typer
 from pipeline.cli.edge import ACTOR, account_of, ready_database
 from pipeline.cli.options import DEFAULT_ACCOUNT, JsonOption
 from pipeline.cli.output import document, note, say
-from pipeline.core.money import dollar_string
 from pipeline.services import provider_tests
 from pipeline.services.provider_tests import Tried
 
@@ -51,5 +50,5 @@ def _show(tried: Tried) -> None:
     for doubt in tried.doubts:
         say(f"- open: {doubt}")
     tokens = "" if tried.input_tokens is None else f" for {tried.input_tokens} + {tried.output_tokens} tokens"
-    cost = dollar_string(tried.cost_picodollars)
-    say(f"It took {tried.seconds:.1f} s and cost us ${cost}{tokens}; no customer paid.")
+    cost = "what it cost us is unknown" if tried.cost_usd is None else f"cost us ${tried.cost_usd}{tokens}"
+    say(f"It took {tried.seconds:.1f} s and {cost}; no customer paid.")

@@ -15,7 +15,7 @@ from pipeline.cli.failures import INTERRUPTED
 from pipeline.cli.forecast import tell_forecast
 from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, SiteArgument
 from pipeline.cli.output import document, note, say
-from pipeline.cli.stacks import Workforce, stack_runs
+from pipeline.cli.stacks import FRESH, Workforce, stack_runs
 from pipeline.cli.watch import watch
 from pipeline.config import config
 from pipeline.core.errors import ConflictError, Fault, InvalidValueError, LiveRunError, PipelineError
@@ -28,8 +28,16 @@ from pipeline.services.runs import Started
 #: How a run ends that a waiting command calls a success.
 GOOD: Final = (RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_ERRORS)
 
+_JUST_KILLED: Final = (
+    f"If every process was killed just now, this is known {FRESH.total_seconds():g} s later: start again then, "
+    "and it is taken up."
+)
+
 WaitOption = Annotated[
-    bool, typer.Option("--wait", help="Show its progress until it ends; exit 1 unless it completes.")
+    bool,
+    typer.Option(
+        "--wait", help="Show its progress until it ends; exit 1 unless it completes, be it with failed items."
+    ),
 ]
 
 DryRunOption = Annotated[
@@ -95,7 +103,7 @@ def _refuse_to_wait(*, wait: bool) -> None:
 def _taken_up(database: Database, live: LiveRunError) -> Accepted:
     """The live run in the place of another one, where nobody works on it. LiveRunError, or ConflictError if paused."""
     if stack_runs(database):
-        raise live
+        raise ConflictError(f"{live.message} {_JUST_KILLED}") from None
     with database.reading() as session:
         if session.get_one(Run, live.run_id).status is RunStatus.PAUSED:
             told = f"The site already has a live run ({live.run_id}), which is paused."

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.local.stack import EmbeddedStack
 
 #: A sign of life older than this is none.
-_FRESH: Final = timedelta(seconds=15)
+FRESH: Final = timedelta(seconds=15)
 _NEEDED: Final = frozenset({"beat", "worker"})
 
 
@@ -28,7 +28,7 @@ def stack_runs(database: Database) -> bool:
     if running_stack(config().home) is not None:
         return True
     with database.reading() as session:
-        names = session.scalars(select(Heartbeat.name).where(Heartbeat.at > database.now() - _FRESH)).all()
+        names = session.scalars(select(Heartbeat.name).where(Heartbeat.at > database.now() - FRESH)).all()
     return {name.partition(":")[0] for name in names} >= _NEEDED
 
 

@@ -16,7 +16,7 @@ from pipeline.config import config
 from pipeline.contract import AnswerRejected, ImageQuestion, Question
 from pipeline.core.catalog import Calls
 from pipeline.core.errors import PipelineError
-from pipeline.engine import failures, gateway, questions, recovery, results
+from pipeline.engine import failures, gateway, questions, recovery, repairs, results
 from pipeline.engine import items as stage_items
 from pipeline.engine.gateway import Answered, Barred, CallFailed, Dispatched, Stored
 from pipeline.engine.items import Item
@@ -130,7 +130,7 @@ class AskingSlice(Slice):
         if result is not None:
             repairing = self._close(session, result, now=now)
             if repairing is not None:
-                return self._go_on_repairing(session, result.work.items, repairing, now=now)
+                return self._go_on_repairing(session, result, repairing, now=now)
         full = bool(closing) and grip.batch_done == 0 and self.batch_size is not None
         stop = self.why_stop(batch_is_full=full, now=now)
         if stop is not None:
@@ -139,13 +139,14 @@ class AskingSlice(Slice):
         return self._claim(session, result, now=now)
 
     def _go_on_repairing(
-        self, session: Session, items: list[Item], repairing: Prepared, *, now: datetime
+        self, session: Session, result: Result, repairing: Prepared, *, now: datetime
     ) -> Work | Outcome:
         """Ask once more, unless the run rests or ends: then the stored answer waits for whoever claims these next."""
         stop = self.why_stop(batch_is_full=False, now=now) if self.is_called_off else None
         if stop is None:
-            return self._reserve(session, items, repairing, now=now)
-        stage_items.release(session, self.context.stage_run_id, items)
+            affordable = repairs.affordable(session, self.context, result, repairing)
+            return self._reserve(session, result.work.items, affordable, now=now)
+        stage_items.release(session, self.context.stage_run_id, result.work.items)
         return stop(session)
 
     def _only_close(self, session: Session, result: Result, *, now: datetime) -> None:

@@ -54,11 +54,11 @@ _PROMPT: Final = "A plain grey square."
 _REMEDIES: Final[tuple[tuple[type[ProviderError], str], ...]] = (
     (KeyRefusedError, "Give it another key: igny8 providers set {name} --api-key-stdin"),
     (QuotaExhaustedError, "Add funds or raise the limit at {name}, then test again."),
-    (ThrottledError, "The key works, but {name} is asked too much. Wait a minute, then test again."),
+    (ThrottledError, "Whether the key works stays open. Wait a minute, then test again."),
     (UnavailableError, "Check that this machine reaches its address: igny8 providers list"),
     (NoAdapterError, "`igny8 models list` shows the models, `igny8 providers list` the address."),
     (RequestRefusedError, "Check the name and capabilities of {model}: igny8 models list"),
-    (OutcomeUnknownError, "It may have been billed. Test again; if that lasts, check its address."),
+    (OutcomeUnknownError, "What it cost is unknown. Test again; if that lasts, check its address."),
 )
 _REACHED: Final = "it is reached"
 _TAKES_KEY: Final = "it takes the key"

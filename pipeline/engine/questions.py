@@ -15,16 +15,17 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from pipeline.ai.adjustments import sent_to
 from pipeline.ai.port import ImageRequest, Message, TextRequest
 from pipeline.contract import ImageQuestion, Question
 from pipeline.core.matrix import SiteSettings
 from pipeline.core.pricing import Price, worst_prompt_tokens
 from pipeline.core.prompts import data_block
+from pipeline.core.repairs import SHOWN_PER_TOKEN
 from pipeline.core.schemas import strict_schema, told_schema
 
-#: Of a useless answer, characters that are shown to its model again for each token it was allowed.
-_SHOWN_PER_TOKEN = 8
 _CUT = "\n[The rest of this answer was left out.]"
+_LEFT_OUT = "[This answer was left out.]"
 
 
 class Step(StrEnum):
@@ -65,13 +66,9 @@ class Prepared:
     @property
     def parameters(self) -> dict[str, Any]:
         """What the call's row keeps of the request: each value as it was sent, and who decided it."""
-        sent: dict[str, Any]
-        if isinstance(self.request, TextRequest):
-            sent = {"max_output_tokens": self.request.max_output_tokens, "temperature": self.request.temperature}
-        else:
-            size = {"width": self.request.width, "height": self.request.height}
-            sent = {**size, "quality": self.request.quality, "style": self.request.style}
-        return {**sent, "origins": dict(self.origins)}
+        sent = sent_to(self.price.provider, self.request)
+        adjusted = {name: "provider" for name, value in sent.items() if value != getattr(self.request, name)}
+        return {**sent, "origins": {**self.origins, **adjusted}}
 
     @property
     def image_format(self) -> str:
@@ -179,7 +176,7 @@ def repair(question: Question | ImageQuestion, *, answer: str, fault: str) -> Qu
     """
     if isinstance(question, ImageQuestion):
         return question
-    most = _SHOWN_PER_TOKEN * question.max_output_tokens
+    most = SHOWN_PER_TOKEN * question.max_output_tokens
     shown = answer if len(answer) <= most else answer[:most] + _CUT
     wanted = (
         f"That answer cannot be used. What is wrong with it, as data:\n\n{data_block({'fault': fault})}\n\n"
@@ -188,6 +185,30 @@ def repair(question: Question | ImageQuestion, *, answer: str, fault: str) -> Qu
     # A turn that says nothing is refused by providers.
     said = shown if shown.strip() else "(nothing)"
     return replace(question, messages=(*question.messages, Message("assistant", said), Message("user", wanted)))
+
+
+def shown_within(repair: Prepared, room_ucr: int) -> Prepared:
+    """The repair with as much of the useless answer as can be held of `room_ucr`: none of it where nothing fits.
+
+    Under the same key: it is the same asking.
+    """
+    request, question, price = repair.request, repair.question, repair.price
+    if isinstance(question, ImageQuestion) or isinstance(request, ImageRequest) or repair.full_ucr <= room_ucr:
+        return repair
+    *before, answer, wanted = request.messages
+    whole, most = answer.content.encode("utf-8", "replace"), request.max_output_tokens
+    fits = len(whole) + price.output_tokens_for(room_ucr, repair.prompt_tokens + most) - len(_CUT)
+    text = whole[:fits].decode(errors="ignore") + _CUT if fits > 0 else _LEFT_OUT
+    messages = (*before, Message("assistant", text), wanted)
+    prompt = repair.prompt_tokens - worst_prompt_tokens([answer.content]) + worst_prompt_tokens([text])
+    return replace(
+        repair,
+        question=replace(question, messages=messages),
+        request=replace(request, messages=messages),
+        prompt_tokens=prompt,
+        full_ucr=price.token_charge_ucr(prompt + most),
+        least_ucr=price.token_charge_ucr(prompt + min(question.useful_output_tokens, most)),
+    )
 
 
 @cache

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from pipeline.contract import Question, StoredImage
 from pipeline.core.fences import bare_document
+from pipeline.core.repairs import FAULT_LENGTH
 from pipeline.core.words import one_line
 
 #: Characters of an answer that are kept and read.
@@ -22,7 +23,6 @@ OVERSIZE: Final = "oversize"
 _FINISHES: Final = frozenset({"stop", "length", "refusal", "filter", "other"})
 _SHOWN_FAULTS: Final = 20
 _NAME_LENGTH: Final = 60
-_TOLD_LENGTH: Final = 2_000
 
 
 class UselessAnswerError(Exception):
@@ -77,7 +77,7 @@ def read_image(stored: str) -> StoredImage:
 
 def told(fault: str) -> str:
     """A fault as rows, models and people can be told it: one line, nothing invisible in it, no megabytes."""
-    return one_line(fault, _TOLD_LENGTH)
+    return one_line(fault, FAULT_LENGTH)
 
 
 def _faults(error: ValidationError) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -29,11 +29,13 @@ class Result:
     answered: Answered
     answer: Any
     fault: str | None
+    #: Whether it is asked no more, whatever is wrong.
+    is_final: bool = False
 
     @property
     def needs_repair(self) -> bool:
         """Whether it is to be asked once more, with what was wrong."""
-        return self.fault is not None and self.work.asked.prepared.step is Step.ASK
+        return self.fault is not None and not self.is_final and self.work.asked.prepared.step is Step.ASK
 
     @property
     def subject_ids(self) -> list[int]:
@@ -55,6 +57,14 @@ class Rejected(Exception):  # noqa: N818 - a verdict that rolls the transaction 
     def __init__(self, result: Result, why: str) -> None:
         super().__init__(why)
         self.verdict = Result(result.work, result.answered, None, told(why))
+
+
+class Unpaid(Rejected):
+    """A useless answer whose repair cannot be paid: it is refused as it is, its items before the money."""
+
+    def __init__(self, result: Result, why: str) -> None:
+        super().__init__(result, why)
+        self.verdict = replace(result, fault=f"{result.fault}; {why}", is_final=True)
 
 
 def read(work: Work, answered: Answered) -> Result:

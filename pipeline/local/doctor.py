@@ -24,6 +24,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.db.migrate import require_current
 from pipeline.local.broker import answers, server_binary
 from pipeline.local.findings import Check, Probe, is_missing, opened
+from pipeline.local.kept_secrets import check_secrets
 from pipeline.local.locks import running_stack
 from pipeline.local.ports import free_port, is_free
 from pipeline.local.providers import check_providers
@@ -199,6 +200,7 @@ PROBES: Final[tuple[tuple[str, Probe], ...]] = (
     ("migrations", check_migrations),
     ("books", check_books),
     ("heartbeats", check_heartbeats),
+    ("secrets", check_secrets),
     ("providers", check_providers),
     ("due", check_due_work),
 )

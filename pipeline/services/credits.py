@@ -91,14 +91,7 @@ def hold(session: Session, *, account_id: int, stage_run_id: int, full_ucr: int,
     of = {"account_id": account_id, "stage_run_id": stage_run_id}
     if statements.try_hold(session, **of, amount_ucr=full_ucr):
         return Held(full_ucr)
-    stage = session.execute(
-        select(StageRun.cap - StageRun.spent - StageRun.lost, StageRun.held)
-        .where(StageRun.id == stage_run_id)
-        .with_for_update()
-    ).one()
-    account = session.execute(
-        select(Account.balance, Account.held).where(Account.id == account_id).with_for_update()
-    ).one()
+    stage, account = _lock(session, **of)
     if least_ucr > stage[0]:
         return Refused(Refusal.BUDGET_EXHAUSTED, least_ucr, stage[0])
     if least_ucr > account[0]:
@@ -111,6 +104,11 @@ def hold(session: Session, *, account_id: int, stage_run_id: int, full_ucr: int,
     ):  # pragma: no cover - both rows are locked
         raise AssertionError("a hold that fits under locked rows was refused")
     return Held(min(room, full_ucr))
+
+
+def room_ucr(session: Session, *, account_id: int, stage_run_id: int) -> int:
+    """What could be held for the stage run if nothing else were: the rest of its cap, or of the balance. Locks both."""
+    return min(*(row[0] for row in _lock(session, account_id=account_id, stage_run_id=stage_run_id)))
 
 
 def settle(session: Session, call: CallHandle, settlement: Settlement, *, now: datetime) -> int | None:
@@ -244,6 +242,19 @@ class CallHandle:
     def of(cls, row: AiCall) -> CallHandle:
         """The handle of a row."""
         return cls(row.id, row.account_id, row.stage_run_id or 0, row.held_amount)
+
+
+def _lock(session: Session, *, account_id: int, stage_run_id: int) -> list[tuple[int, int]]:
+    """Of the stage run, then of the account: what is not spent, and what is held of it."""
+    stage = session.execute(
+        select(StageRun.cap - StageRun.spent - StageRun.lost, StageRun.held)
+        .where(StageRun.id == stage_run_id)
+        .with_for_update()
+    ).one()
+    account = session.execute(
+        select(Account.balance, Account.held).where(Account.id == account_id).with_for_update()
+    ).one()
+    return [(stage[0], stage[1]), (account[0], account[1])]
 
 
 def _resolve(session: Session, call: CallHandle, status: CallStatus, error: str, now: datetime) -> bool:

@@ -69,11 +69,16 @@ class Tried:
         """Whether the provider answered as it should."""
         return self.error is None
 
+    @property
+    def cost_usd(self) -> str | None:
+        """What it cost us; None: nobody knows whether it was billed."""
+        return None if self.status is CallStatus.LOST else dollar_string(self.cost_picodollars)
+
     def as_json(self) -> dict[str, Any]:
-        """For commands and the API; what it cost us is a decimal string in US dollars."""
+        """For commands and the API; what it cost us is a decimal string in US dollars, None where it is unknown."""
         told = asdict(self)
-        cost = dollar_string(told.pop("cost_picodollars"))
-        return {**told, "works": self.works, "cost_usd": cost, "seconds": round(self.seconds, 3)}
+        del told["cost_picodollars"]
+        return {**told, "works": self.works, "cost_usd": self.cost_usd, "seconds": round(self.seconds, 3)}
 
 
 def checked_name(name: str) -> str:

@@ -116,7 +116,11 @@ def opened(name: ProviderName, record: Record | None, *, home: Path) -> Access:
     why_not = refusal(name, record)
     if record is None or why_not is not None:
         raise NotReadyError(why_not)
-    key = None if record.api_key is None else decrypted(record.api_key, home=home)
+    try:
+        key = None if record.api_key is None else decrypted(record.api_key, home=home)
+    except NotReadyError as error:
+        told = f"The key of {name.value} cannot be read. {error.message}"
+        raise NotReadyError(f"{told} That is: igny8 providers set {name.value} --api-key-stdin") from None
     return Access(key, record.base_url, record.is_sandbox)
 
 

@@ -25,7 +25,7 @@ class Flow:
     """What waits for each stage, moved on stage by stage as a run would."""
 
     def __init__(self, session: Session, site: Site, settings: SiteSettings) -> None:
-        """Count what waits now."""
+        """Count what waits now. `most`: what would wait if every earlier stage made as much as it may."""
         waits = count_waiting(session, site.id)
         self._settings = settings
         self._clusters_a_keyword = clusters_a_keyword(session, site.account_id)
@@ -34,13 +34,21 @@ class Flow:
         self._in_images = session.scalar(in_images) or 0
         self.waiting = {stage.number: waits[stage.key] for stage in STAGES}
         self.coming = dict.fromkeys(self.waiting, 0)
+        self.most = dict(self.waiting)
 
     def inputs(self, number: int) -> int:
         """What would wait for the stage when it begins."""
         return self.waiting[number] + self.coming[number]
 
-    def work(self, number: int, done: int) -> None:
-        """The stage did so many of its inputs: what came of them waits for the stages behind it."""
+    def work(self, number: int, done: int, *, most: int) -> None:
+        """The stage did so many of its inputs, `most` at worst: what came of them waits for the stages behind it."""
+        each = {
+            _IDEAS: self._settings.content.ideas_per_cluster,
+            _PROMPTS: 1 + self._settings.content.in_article_images,
+        }
+        if number < _IMAGES:
+            # A keyword may be a cluster by itself.
+            self.most[number + 1] += most * each.get(number, 1)
         content = self._settings.content
         if number == _CLUSTERS:
             self.coming[_IDEAS] += max(1, round(done * self._clusters_a_keyword)) if done else 0

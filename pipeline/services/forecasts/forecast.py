@@ -128,11 +128,12 @@ def _stage(
     number, settings = definition.number, run.site_settings
     row, inputs = settings.stages[number], flow.inputs(number)
     waiting, coming = flow.waiting[number], flow.coming[number]
-    reason = _why_not(definition, run, inputs=inputs)
+    reason = _why_not(definition, run, inputs=max(inputs, flow.most[number]))
     if reason is not None:
         flow.bypass(number, reason)
         return StageForecast(definition, reason, waiting, coming)
     taken = min(inputs, row.per_run_limit or inputs)
+    most = max(taken, min(flow.most[number], row.per_run_limit or flow.most[number]))
     if not definition.has_ai:
         found = local_stage(definition, settings=settings, waiting=waiting, coming=coming, taken=taken)
     else:
@@ -141,15 +142,18 @@ def _stage(
             definition,
             settings=settings,
             price=price,
-            questions=questions_of(session, stage(definition.key), site, settings=settings, price=price, taken=taken),
+            questions=questions_of(
+                session, stage(definition.key), site, settings=settings, price=price, taken=taken, most=most
+            ),
             recent=known.recent.get((number, price.model)),
             pace=known.paces.get(price.provider, Pace()),
             cap_ucr=money.share_ucr(max(0, run.available), row.budget_pct or 0),
             taken=taken,
+            most=most,
             waiting=waiting,
             coming=coming,
         )
-    flow.work(number, found.done)
+    flow.work(number, found.done, most=most)
     return found
 
 

@@ -6,7 +6,7 @@ Never: asks them; writes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipeline.contract import ImageQuestion, Question, Stage, Subjects
-from pipeline.core import usual_questions
+from pipeline.core import repairs, usual_questions
 from pipeline.core.catalog import Calls, ModelType, StageDefinition
 from pipeline.core.matrix import SiteSettings
 from pipeline.core.pricing import Price, worst_prompt_tokens
@@ -27,8 +27,6 @@ from pipeline.services.stage_runs import subject_table, waiting
 
 #: Questions that are put together; more of them count as the most expensive of these.
 MOST_PUT_TOGETHER: Final = 10
-#: What the repair of an answer adds to its prompt beside the answer itself: what was wrong with it.
-_FAULTS_TOKENS: Final = 1_000
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,18 @@ class Worst:
     repair_ucr: int
     least_ucr: int
     prompt_bytes: int
+    #: Inputs it is about.
+    inputs: int = 1
+
+    @property
+    def askings(self) -> int:
+        """How often its inputs are asked about where every repair fails too: all of them, then half, then half."""
+        return 2 * self.inputs - 1
+
+    @property
+    def both_ucr(self) -> int:
+        """Asked, and repaired once."""
+        return self.ask_ucr + self.repair_ucr
 
 
 @dataclass(frozen=True)
@@ -48,13 +58,25 @@ class Questions:
     asked: Sequence[Worst]
     usual: Worst
     count: int
+    #: How often the others are asked where every repair fails and earlier stages make as much as they may.
+    other_askings: int
+
+    @property
+    def worst_askings(self) -> int:
+        """All of them, each batch halved until every input has been asked about alone."""
+        return sum(worst.askings for worst in self.asked) + self.other_askings
 
     @property
     def worst_ucr(self) -> int:
-        """All of them at worst, each repaired once."""
-        each = [worst.ask_ucr + worst.repair_ucr for worst in self.asked]
-        other = max([*each, *([] if each else [self.usual.ask_ucr + self.usual.repair_ucr])])
-        return sum(each) + (self.count - len(each)) * other
+        """All of those, each repaired once; half a batch counts as the whole, what was not looked at as the dearest."""
+        other = max(worst.both_ucr for worst in (*self.asked, self.usual))
+        return sum(worst.askings * worst.both_ucr for worst in self.asked) + self.other_askings * other
+
+    @property
+    def ask_ucr(self) -> float:
+        """One of them asked at worst, on average."""
+        found = [worst.ask_ucr for worst in self.asked]
+        return sum(found) / len(found) if found else self.usual.ask_ucr
 
     @property
     def least_ucr(self) -> int:
@@ -69,20 +91,23 @@ class Questions:
 
 
 def questions_of(
-    session: Session, stage: Stage[Any, Any], site: Site, *, settings: SiteSettings, price: Price, taken: int
+    session: Session, stage: Stage[Any, Any], site: Site, *, settings: SiteSettings, price: Price, taken: int, most: int
 ) -> Questions:
-    """The questions about `taken` inputs: the first that wait are looked at, the rest is taken to be alike."""
+    """The questions about `taken` inputs, `most` at worst: the first that wait are looked at, others are no dearer."""
     definition = stage.definition
     batch_size = _batch_size(definition, settings)
     count = -(-taken // batch_size)
-    ids = _first_waiting(session, stage, site, limit=min(taken, MOST_PUT_TOGETHER * batch_size))
+    ids = _first_waiting(session, stage, site, limit=min(most, MOST_PUT_TOGETHER * batch_size))
     words = _words(session, definition, site)
     asked = []
     for first in range(0, len(ids), batch_size):
         batch = ids[first : first + batch_size]
         subjects = Subjects(session, stage.subject, batch, site=site, settings=settings, prompt=words)
-        asked.append(_worst(stage.ask(session, subjects), settings=settings, price=price))
-    return Questions(asked, _usual(definition, settings=settings, price=price), count)
+        found = _worst(stage.ask(session, subjects), settings=settings, price=price)
+        asked.append(replace(found, inputs=len(batch)))
+    others = most - len(ids)
+    other_askings = 2 * others - -(-others // batch_size)
+    return Questions(asked, _usual(definition, settings=settings, price=price), count, other_askings)
 
 
 def _batch_size(definition: StageDefinition, settings: SiteSettings) -> int:
@@ -123,8 +148,8 @@ def _usual(definition: StageDefinition, *, settings: SiteSettings, price: Price)
 
 def _text(prompt: int, most: int, *, useful: int, settings: SiteSettings, price: Price) -> Worst:
     """As the engine holds it: every byte of the prompt a token, the longest answer that the settings allow."""
+    again = prompt + repairs.worst_bytes(most)
     most = price.capabilities.longest_answer(min(most, max(settings.ai.max_tokens or most, useful)))
-    again = prompt + most * usual_questions.BYTES_A_TOKEN + _FAULTS_TOKENS
     return Worst(
         ask_ucr=price.token_charge_ucr(prompt + most),
         repair_ucr=price.token_charge_ucr(again + most),

@@ -24,7 +24,7 @@ class Cuts(StrEnum):
     """Whether the stage's cap would end it before its inputs are done."""
 
     NO = "no"
-    #: Answers as long as they may be would.
+    #: Answers as long and as useless as they may be would.
     MAYBE = "maybe"
     #: Those that are expected do.
     YES = "yes"
@@ -134,6 +134,7 @@ def asking_stage(
     waiting: int,
     coming: int,
     taken: int,
+    most: int,
 ) -> StageForecast:
     """A stage that asks: what its questions have lately needed, else what they usually do; never above its cap."""
     each = _expected(definition, settings, price, questions=questions, recent=recent)
@@ -149,15 +150,14 @@ def asking_stage(
         done=done,
         price=price,
         calls=asked * each.calls,
-        calls_worst=2 * questions.count,
+        calls_worst=2 * questions.worst_askings,
         expected_ucr=min(asked * each.amount_ucr, questions.worst_ucr, cap_ucr),
         worst_ucr=min(questions.worst_ucr, cap_ucr),
         cap_ucr=cap_ucr,
         cuts=_cuts(questions, asked=asked, cap_ucr=cap_ucr),
         basis=Basis.USUAL_FIGURES if recent is None else Basis.RECENT_CALLS,
         seconds=each.work_seconds(asked, calls=each.calls, lanes=lanes, pace=pace) + delays,
-        seconds_worst=each.work_seconds(questions.count, calls=2, lanes=lanes, pace=pace)
-        + _delays(definition, settings, taken),
+        seconds_worst=_seconds_worst(definition, settings, each, questions=questions, most=most, pace=pace),
         seconds_delayed=delays,
     )
 
@@ -168,8 +168,7 @@ def _expected(
     """What the account's recent questions have needed, else what they usually do."""
     calls = recent.calls if recent else 1.0
     if definition.model_type is ModelType.IMAGE:
-        # At worst each is drawn twice.
-        amount = round(calls * questions.worst_ucr / (2 * questions.count))
+        amount = round(calls * questions.ask_ucr)
         return _Each(amount, calls, recent.seconds if recent else usual_questions.SECONDS_AN_IMAGE, 0)
     if recent is not None:
         return _Each(price.token_charge_ucr(round(recent.tokens)), calls, recent.seconds, recent.tokens)
@@ -177,6 +176,15 @@ def _expected(
     output = usual_questions.usual(definition, batch_size=batch_size, content=settings.content).output
     tokens = round(questions.prompt_bytes / usual_questions.BYTES_A_TOKEN) + output
     return _Each(price.token_charge_ucr(tokens), calls, usual_questions.usual_seconds(output), tokens)
+
+
+def _seconds_worst(
+    definition: StageDefinition, settings: SiteSettings, each: _Each, *, questions: Questions, most: int, pace: Pace
+) -> float:
+    """With every asking repaired, at the speed that is expected."""
+    lanes = _lanes(definition, settings, max(most, 1))
+    asking = each.work_seconds(questions.worst_askings, calls=2, lanes=lanes, pace=pace)
+    return asking + _delays(definition, settings, most)
 
 
 def _cuts(questions: Questions, *, asked: int, cap_ucr: int) -> Cuts:

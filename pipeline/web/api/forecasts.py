@@ -60,25 +60,28 @@ class InputsForecast(BaseModel):
 
 
 class CallsForecast(BaseModel):
-    """Calls that are expected; at worst every answer is asked to be repaired once."""
+    """Calls that are expected, and answered calls if every answer is of no use: each repaired once, batches halved."""
 
     expected: int
     worst: int
 
 
 class CreditsForecast(BaseModel):
-    """Decimal strings. At worst every answer is as long as it may be, and repaired once; never above the cap."""
+    """Decimal strings. `worst`: every answer long and of no use, so repaired once, batches halved; never above the cap.
+
+    The cap alone is a bound whatever happens: no stage charges more.
+    """
 
     expected: str
     worst: str
     #: The stage's share of what is available.
     cap: str
-    #: Whether the cap would end the stage before its inputs are done; `maybe`: at worst.
+    #: Whether the cap would end the stage before its inputs are done; `maybe`: if all goes badly.
     cap_cuts: Cuts
 
 
 class SecondsForecast(BaseModel):
-    """How long it takes; the delays are part of both figures, and told by themselves."""
+    """How long it takes, and if every answer is of no use, at the same pace; the delays are part of both figures."""
 
     expected: float
     worst: float
@@ -108,7 +111,7 @@ class StageOfForecast(BaseModel):
 
 
 class AllCredits(BaseModel):
-    """Decimal strings: what the account has available, and what all stages together are expected to cost."""
+    """Decimal strings: what the account has available, and what all stages together cost, as each of them says."""
 
     available: str
     expected: str

@@ -65,8 +65,8 @@ class ProviderTest(BaseModel):
     doubts: list[str]
     #: Why it failed, and what to do.
     error: str | None
-    #: What it cost us.
-    cost_usd: str
+    #: What it cost us; None: it was lost, and nobody knows whether it was billed.
+    cost_usd: str | None
     input_tokens: int | None
     output_tokens: int | None
     seconds: float

@@ -11,6 +11,8 @@ import pytest
 
 from pipeline.ai.port import OutcomeUnknownError, ProviderError, QuotaExhaustedError, RequestRefusedError, TextReply
 from pipeline.core.states import RunStatus
+from pipeline.engine import questions
+from pipeline.services.forecasts import forecast
 from tests.integration.answers.conftest import Made
 from tests.support.scripted import CHARGE, calls_of, good, said, statuses, subjects, told
 
@@ -186,3 +188,52 @@ def test_what_a_provider_says_of_an_error_is_kept_as_one_line_whatever_it_is(
     assert len(told_of) > len(calls)
     assert [reason[:60] for reason in told_of if not reason.startswith("bad request x") or len(reason) > 3_000] == []
     world.assert_sound()
+
+
+@pytest.mark.parametrize("is_payable", [True, False], ids=["less shown", "not paid"])
+def test_a_repair_is_shown_what_can_be_paid_and_one_that_cannot_be_paid_ends_no_stage(
+    world_of: Made, monkeypatch: pytest.MonkeyPatch, *, is_payable: bool
+) -> None:
+    """The question fits its budget; with 25,000 characters of an answer it does not, nor with errors so long."""
+    world, script = world_of(4, **{"stages.4.budget_pct": "1"})
+    world.set_balance("20000")
+    subjects(world, 4, [BAD, BETTER])
+    script.write(BAD, said("rake " * 5_000, "length"), said(good(4, BAD)))
+    script.write(BETTER, said(good(4, BETTER)))
+    fault, repair = "rust " * (1 if is_payable else 5_000), questions.repair
+    monkeypatch.setattr(questions, "repair", lambda asked, **told: repair(asked, **told | {"fault": fault}))
+
+    run_id = world.run()
+
+    steps = [(call.step, call.status.value) for call in calls_of(world, run_id, 4)]
+    first, second = world.items(run_id, 4)
+    assert second.status.value == "done"
+    if is_payable:
+        assert steps == [("ask", "settled"), ("repair", "settled"), ("ask", "settled")]
+        shown = script.texts[1].messages[-2].content
+        assert 5_000 < len(shown) < 20_000
+        assert shown.endswith("left out.]")
+        assert first.status.value == "done"
+    else:
+        assert steps == [("ask", "settled"), ("ask", "settled")]
+        assert (first.status.value, first.credits) == ("failed", CHARGE)
+        assert "its repair could not be paid: that needs up to" in (first.error or "")
+    assert world.driver.status(run_id).value == ("completed" if is_payable else "completed_with_errors")
+    world.assert_sound()
+
+
+def test_no_run_costs_more_than_its_forecast_at_worst(world_of: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every answer is long, dear and useless: a batch of three is halved until each is alone, each asking repaired."""
+    world, _ = world_of(1, **{"stages.1.batch_size": "3", "stages.1.concurrency": "1"})
+    world.set_balance("200000")
+    subjects(world, 1, ["rake", "spade", "hoe"])
+    useless = said("\U0001f600" * 50_000, used=(10**6, 10**6))
+    monkeypatch.setattr(world.provider, "complete_text", lambda _request: useless)
+    with world.database.reading() as session:
+        worst = forecast(session, world.site(session), now=world.driver.clock.at).stages[0]
+
+    run_id = world.run()
+
+    assert len(calls_of(world, run_id, 1)) == worst.calls_worst == 2 * 5
+    assert worst.worst_ucr / 2 < world.stages(run_id)[1].spent <= worst.worst_ucr < worst.cap_ucr
+    assert {item.status.value for item in world.items(run_id, 1)} == {"failed"}

@@ -199,6 +199,7 @@ def test_a_second_run_of_a_site_is_refused_while_one_is_live(igny8: Igny8, ready
     for failed in (alone, beside_a_stack):
         assert failed.code == FAILURE
         assert "already has a live run (1)" in failed.err
+    assert "killed just now, this is known 15 s later" in beside_a_stack.err
 
 
 def test_a_live_run_that_nobody_works_on_is_gone_on_with(

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.config import Config, load_config
 from pipeline.core.errors import NotReadyError
+from pipeline.core.providers import ProviderName
 from pipeline.db.migrate import upgrade
 from pipeline.db.session import Database
 from pipeline.engine.app import app, connect_to
@@ -17,6 +18,8 @@ from pipeline.local.doctor import Check, run_checks
 from pipeline.local.locks import StackLock
 from pipeline.local.ports import free_port
 from pipeline.models import Account, Heartbeat
+from pipeline.secrets import ENCRYPTION_KEY, FILE_NAME, encrypted, make_key
+from pipeline.services.providers import ProviderChange, access_of, set_provider
 from tests.support.builders import make_site
 
 
@@ -232,3 +235,21 @@ def test_a_ledger_that_does_not_add_up_is_told(settings: Config, installed: Data
 
     assert not books.ok
     assert "balance" in books.detail
+
+
+def test_secrets_of_another_key_are_told_by_whose_they_are(settings: Config, installed: Database) -> None:
+    with installed.transaction() as session:
+        site = make_site(session)
+        site.name, site.credentials = "Desks", encrypted("password", home=settings.home)
+        change = ProviderChange(api_key="sk-planted-0123456789")
+        set_provider(session, ProviderName.OPENAI, change, home=settings.home, now=installed.now())
+    assert by_name(run_checks(settings))["secrets"].detail == "2 kept, each can be decrypted"
+    (settings.home / FILE_NAME).write_text(f"{ENCRYPTION_KEY}={make_key()}\n")
+
+    found = by_name(run_checks(settings))["secrets"]
+
+    assert not found.ok
+    assert "provider openai" in found.detail
+    assert "site Desks" in found.detail
+    with installed.reading() as session, pytest.raises(NotReadyError, match="The key of openai cannot be read"):
+        access_of(session, ProviderName.OPENAI, home=settings.home)

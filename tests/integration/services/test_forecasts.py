@@ -131,13 +131,15 @@ def test_the_worst_case_of_a_question_is_what_its_call_would_hold(
         settings = site_settings.load(session, site)
         for definition in _TEXT_STAGES:
             asked = _asked(session, site, definition.number)
-            found = questions_of(session, stage(definition.key), site, settings=settings, price=price, taken=1).asked[0]
+            found = questions_of(
+                session, stage(definition.key), site, settings=settings, price=price, taken=1, most=1
+            ).asked[0]
             held = prepare(asked, Asking(Step.ASK, 1, [1], settings, price, 1.0))
 
             assert (found.ask_ucr, found.least_ucr) == (held.full_ucr, held.least_ucr), definition.key
 
 
-def test_questions_beyond_those_put_together_count_as_the_dearest_of_these(
+def test_questions_beyond_those_put_together_count_as_the_dearest_of_these_and_the_usual_one(
     database: Database, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(questions, "MOST_PUT_TOGETHER", 2)
@@ -147,11 +149,11 @@ def test_questions_beyond_those_put_together_count_as_the_dearest_of_these(
             make_content_task(session, site=site, title=title)
         price = price_for(session, ModelType.TEXT, use_testing=False)
         settings = site_settings.load(session, site)
-        found = questions_of(session, stage("tasks_to_content"), site, settings=settings, price=price, taken=4)
+        found = questions_of(session, stage("tasks_to_content"), site, settings=settings, price=price, taken=4, most=4)
 
-    short, long = (worst.ask_ucr + worst.repair_ucr for worst in found.asked)
+    short, long, usual = (worst.both_ucr for worst in (*found.asked, found.usual))
     assert short < long
-    assert found.worst_ucr == short + 3 * long
+    assert found.worst_ucr == short + long + 2 * max(long, usual)
 
 
 def test_what_waits_and_what_earlier_stages_would_make_goes_through_the_stages_within_their_limits(
@@ -173,7 +175,7 @@ def test_what_waits_and_what_earlier_stages_would_make_goes_through_the_stages_w
         (0, 31, 5, 5), (0, 5, 5, 5), (1, 15, 16, 16), (1, 6, 7, 7),
     ]  # fmt: skip
     assert [round(each.calls) for each in found.stages] == [2, 10, 0, 5, 5, 16, 0]
-    assert [each.calls_worst for each in found.stages] == [4, 20, 0, 10, 10, 32, 0]
+    assert [each.calls_worst for each in found.stages] == [2 * 2 * 99, 20, 0, 10, 10, 32, 0]
     assert all(0 < each.expected_ucr <= each.worst_ucr <= each.cap_ucr for each in found.stages if each.price)
     assert {each.basis for each in found.stages if each.price} == {Basis.USUAL_FIGURES}
     assert found.stages[5].expected_ucr == ucr(16)

@@ -152,6 +152,9 @@ def test_a_failure_says_the_remedy_and_never_the_key(
     call = _call(made)
     assert (tried.works, tried.status, call.status) == (False, status, status)
     assert remedy in (tried.error or "")
+    assert "The key works" not in (tried.error or "")
+    assert (tried.error or "").lower().count("may have been billed") == (status == "lost")
+    assert tried.as_json()["cost_usd"] == (None if status == "lost" else "0")
     assert KEY not in json.dumps([tried.as_json(), call.error], default=str)
     assert len(server.journal) == 1
     assert (call.cost_picodollars, call.resolved_at is None) == (0, False)

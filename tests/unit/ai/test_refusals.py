@@ -179,3 +179,24 @@ def test_a_refusal_is_one_line_of_a_bearable_length() -> None:
 
 def test_a_refusal_that_says_nothing_is_told_by_its_status() -> None:
     assert _refused(503, b"").message == "openai cannot answer now: HTTP status 503"
+
+
+@pytest.mark.parametrize(
+    ("status", "document", "leads_elsewhere"),
+    [
+        (301, b"", True),
+        (404, b"<html>nginx</html>", True),
+        (404, {"detail": "Not Found"}, True),
+        (404, _openai(None, "Invalid URL (POST /chat/completions)"), True),
+        (404, {"error": "model 'x' not found, try pulling it first"}, False),
+        (404, _anthropic("not_found_error", "model: claude-x"), False),
+        (404, _openai("model_not_found"), False),
+    ],
+)
+def test_an_address_without_the_api_is_not_called_a_refused_model(
+    status: int, document: Any, *, leads_elsewhere: bool
+) -> None:
+    said = _refused(status, document).message
+
+    assert ("does not lead to its API" in said, "refuses the model" in said) == (leads_elsewhere, not leads_elsewhere)
+    assert "igny8 providers list" in said
