@@ -5,11 +5,19 @@ fails, never the run. Every case with what becomes of the item and of the money.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from pipeline.ai.port import OutcomeUnknownError, ProviderError, QuotaExhaustedError, RequestRefusedError, TextReply
+from pipeline.ai.port import (
+    OutcomeUnknownError,
+    ProviderError,
+    QuotaExhaustedError,
+    RequestRefusedError,
+    TextReply,
+    TextRequest,
+)
 from pipeline.core.states import RunStatus
 from pipeline.engine import questions
 from pipeline.services.forecasts import forecast
@@ -227,8 +235,13 @@ def test_no_run_costs_more_than_its_forecast_at_worst(world_of: Made, monkeypatc
     world, _ = world_of(1, **{"stages.1.batch_size": "3", "stages.1.concurrency": "1"})
     world.set_balance("200000")
     subjects(world, 1, ["rake", "spade", "hoe"])
-    useless = said("\U0001f600" * 50_000, used=(10**6, 10**6))
-    monkeypatch.setattr(world.provider, "complete_text", lambda _request: useless)
+    useless = said("\U0001f600" * 50_000)
+
+    def dear(request: TextRequest) -> TextReply:
+        shown = sum(len(message.content.encode()) for message in request.messages)
+        return replace(useless, input_tokens=shown, output_tokens=request.max_output_tokens)
+
+    monkeypatch.setattr(world.provider, "complete_text", dear)
     with world.database.reading() as session:
         worst = forecast(session, world.site(session), now=world.driver.clock.at).stages[0]
 

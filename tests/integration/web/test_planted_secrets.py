@@ -39,6 +39,8 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     written = io.StringIO()
     monkeypatch.setattr(sys, "stderr", written)
     logs.configure_logs(log_format="json", log_level="DEBUG")
+    # What is remembered now would still write here in later tests.
+    structlog.configure(cache_logger_on_first_use=False)
     root.handlers[0].addFilter(lambda record: not record.name.startswith(("httpx", "httpcore")))
     yield written
     logging.captureWarnings(capture=False)

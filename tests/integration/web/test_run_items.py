@@ -13,6 +13,7 @@ from pipeline.models import Keyword, StageItem, StageRun
 from tests.support.api import Api, make_key
 from tests.support.calls import CREDIT
 
+pytestmark = pytest.mark.usefixtures("seven_stages")
 #: Behind every item there can be.
 LAST = 2**63 - 1
 
