@@ -1,7 +1,8 @@
 """Owns publishing to a site that is reached over the network: draft, show, read back, take away, each safe to repeat.
 
-Four requests an article: look up, write the draft, show it, read it back; one more an image. Never: the database, the
-calendar; publishes what was not drafted.
+Four requests an article: look up, write the draft, show it, read it back; one more an image, and one where the draft
+was written by an earlier visit: it is looked at before it is shown.
+Never: the database, the calendar; publishes what was not drafted; changes what does not bear our mark.
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ class RemoteSite:
         self._timezone = timezone
         self._notes = notes or Notes()
         self._clock = clock
+        #: What this visit wrote itself: it bears our mark.
+        self._written: str | None = None
         self._marks = Marks(key)
         self._client = Client(access, self._notes)
         self._finder = Finder(self._client, self._notes, self._marks)
@@ -78,6 +81,7 @@ class RemoteSite:
             slug = before.wanted_slug
         post = self._writer.written(article, before, slug=slug, imprint=imprint)
         self._writer.meta(article, post)
+        self._written = str(post.id)
         return self._with_right_slug(article, post).placed
 
     def update(self, article: Article, *, remote_id: str, imprint: str | None) -> Placed:
@@ -95,9 +99,9 @@ class RemoteSite:
     def show(self, article: Article, *, remote_id: str) -> Placed:
         """Have it published under its date, and see in the answer that it is."""
         shown = {"status": VISIBLE, "date_gmt": stamp(article.published_at), **self._writer.meta(article)}
-        reply = self._change(remote_id, shown)
+        reply = self._change(remote_id, shown) if self._is_ours(article, remote_id) else None
         if reply is None:
-            # Somebody took the draft away there; what stands on the calendar is to be published.
+            # Somebody took the draft away there, or replaced it; what stands on the calendar is to be published.
             anew = self.draft(article, remote_id=None, imprint=None)
             reply = self._change(anew.remote_id, shown)
         if reply is None:
@@ -180,6 +184,13 @@ class RemoteSite:
                 break
             self._notes.keep(Note(NoteKind.SPEECH, _TITLES_UNTIL, until))
         return found
+
+    def _is_ours(self, article: Article, remote_id: str) -> bool:
+        """Whether that post bears the article's mark; asked where this visit did not write it."""
+        if remote_id == self._written:
+            return True
+        post = self._finder.by_number(remote_id)
+        return post is not None and self._marks.content_of(post.content) == article.content_id
 
     def _change(self, remote_id: str, values: Mapping[str, Any]) -> Reply | None:
         """The answer to a change; None where there is no such post. A lost answer is no harm: it is asked again."""

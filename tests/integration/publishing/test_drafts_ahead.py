@@ -350,9 +350,26 @@ def test_another_address_makes_drafts_of_before_strangers(line: Line, site: Draf
 
     publication, slot_at = _drafted(line, site)
     with line.world.database.transaction() as session:
-        placing.forget_drafts(session, line.world.site.id)
+        placing.forget_traces(session, line.world.site.id, now=line.now)
 
     row = line.world.publication(publication.content_id)
     assert (row.status, row.remote_id, row.placed_version, row.due_at) == (
         PublicationStatus.PLANNED, None, None, slot_at,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("status", [PublicationStatus.NEEDS_ATTENTION, PublicationStatus.WITHDRAWN])
+def test_another_address_makes_everything_else_unknown(
+    line: Line, site: DraftingSite, status: PublicationStatus
+) -> None:
+    from pipeline.services import placing
+
+    publication, _ = _drafted(line, site)
+    with line.world.database.transaction() as session:
+        session.execute(update(Publication).values(status=status, due_at=line.now))
+        placing.forget_traces(session, line.world.site.id, now=line.now)
+
+    row = line.world.publication(publication.content_id)
+    assert (row.status, row.remote_id, row.placed_version, row.imprint, row.unknown_since, row.due_at) == (
+        status, None, None, None, line.now, line.now,
     )  # fmt: skip

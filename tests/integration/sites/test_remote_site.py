@@ -326,3 +326,27 @@ def test_a_draft_that_somebody_took_away_is_written_again(there: RestSite, open_
     shown = site.show(article(), remote_id=drafted.remote_id)
 
     assert [post["id"] for post in there.shown()] == [int(shown.remote_id)]
+
+
+def test_what_an_earlier_visit_drafted_is_looked_at_before_it_is_shown(
+    there: RestSite, open_site: Open, article: Make
+) -> None:
+    drafted = open_site().draft(article(), remote_id=None, imprint=None)
+    there.asked()
+
+    open_site().show(article(), remote_id=drafted.remote_id)
+
+    route = f"/posts/{drafted.remote_id}"
+    assert there.asked() == [f"GET {route}", f"POST {route}"]
+
+
+def test_a_number_that_is_a_strangers_post_is_neither_shown_nor_renamed(
+    there: RestSite, open_site: Open, article: Make
+) -> None:
+    other = there.write(None, {"slug": "secret", "content": "Not yet."}, now="2026-01-01T00:00:00")
+    before = dict(other)
+
+    shown = open_site().show(article(), remote_id=str(other["id"]))
+
+    assert there.posts[other["id"]] == before
+    assert [str(post["id"]) for post in there.shown()] == [shown.remote_id]
