@@ -24,7 +24,7 @@ from pipeline.sites.port import (
 from pipeline.sites.wordpress import preflight, sentences
 from pipeline.sites.wordpress.client import Access, Client, Reply
 from pipeline.sites.wordpress.finding import Finder, Marks
-from pipeline.sites.wordpress.posts import FIELDS, TRASHED, VISIBLE, Post, own_slug, stamp
+from pipeline.sites.wordpress.posts import DRAFT, FIELDS, TRASHED, VISIBLE, Post, own_slug, stamp
 from pipeline.sites.wordpress.writing import Writer
 
 _GONE: Final = frozenset({404, 410})
@@ -121,7 +121,15 @@ class RemoteSite:
         return self.show(article, remote_id=drafted.remote_id)
 
     def withdraw(self, remote_id: str) -> None:
-        """A draft is gone for good, with its images; what was visible goes to the site's waste basket."""
+        """It goes to the site's waste basket; its images stay, so that it can be taken out again."""
+        self._take_away(remote_id, imprint=None)
+
+    def discard(self, remote_id: str, *, imprint: str) -> None:
+        """A draft that says what was written is gone for good, with its images; anything else as `withdraw`."""
+        self._take_away(remote_id, imprint=imprint)
+
+    def _take_away(self, remote_id: str, *, imprint: str | None) -> None:
+        """For good where it is a draft with that imprint."""
         post = self._finder.by_number(remote_id)
         if post is None or post.status == TRASHED:
             return
@@ -131,24 +139,25 @@ class RemoteSite:
                 f"Post {remote_id} of the site does not bear our mark any more: somebody replaced what was in it. "
                 f"Take it away there by hand: {post.link}"
             )
-        self._finder.remove(post, for_good=not post.is_visible)
-        if not post.is_visible and self._finder.by_mark(content_id) is None:
+        for_good = post.status == DRAFT and post.imprint == imprint
+        self._finder.remove(post, for_good=for_good)
+        if for_good and self._finder.by_mark(content_id) is None:
             # Of two copies the one that stays needs them.
             self._writer.media.remove(content_id)
 
     def look_up(self, content_id: int) -> Placed | None:
-        """Where the site has the article, visible or not; a second copy of it is removed."""
+        """Where the site has the article, visible or not; a second copy of it goes to the waste basket."""
         post = self._finder.by_mark(content_id)
         return None if post is None or post.status == TRASHED else post.placed
 
     def read_back(self, remote_id: str) -> Placed | None:
-        """Where everybody may read it. After a lost answer, second copies of it are looked for, and removed."""
+        """Where everybody may read it. After a lost answer, second copies of it are looked for."""
         post = self._finder.by_number(remote_id)
         if post is None or not post.is_visible:
             return None
         content_id = self._marks.content_of(post.content)
         if self._notes.may_have_left_something and content_id is not None:
-            self._finder.by_mark(content_id)
+            self._finder.by_mark(content_id, known=remote_id)
         return post.placed
 
     def check(self) -> list[str]:
