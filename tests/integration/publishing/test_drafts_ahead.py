@@ -383,6 +383,7 @@ def test_only_what_was_never_published_goes_for_good(line: Line, site: DraftingS
     if was_shown:
         line.play(site, until=slot_at)
     with line.world.database.transaction() as session:
+        session.execute(update(Publication).values(imprint="v1"))  # This site tells none of what it shows.
         assert placing.withdraw(session, publication.content_id, now=line.now, also_published=True)
 
     line.play(site, until=line.now + timedelta(minutes=1))

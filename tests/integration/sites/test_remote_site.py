@@ -147,12 +147,22 @@ def test_a_copy_that_a_person_made_something_else_of_stays(
     site = open_site(Notes(may_have_left_something=True))
     remote_id = _published(site, article())
     there.posts[5] = {**there.posts[int(remote_id)], "id": 5, **change}
-    before = dict(there.posts[5])
+    before = {number: dict(post) for number, post in there.posts.items()}
 
     found = site.read_back(remote_id)
 
     assert found is not None
-    assert (found.remote_id, there.posts[5]) == (remote_id, before)
+    assert (found.remote_id, there.posts) == (remote_id, before)
+
+
+def test_of_two_that_say_the_same_the_known_one_stays(there: RestSite, open_site: Open, article: Make) -> None:
+    site = open_site(Notes(may_have_left_something=True))
+    remote_id = _published(site, article())
+    there.posts[5] = {**there.posts[int(remote_id)], "id": 5, "slug": "cafe-canoe-2"}
+
+    assert site.read_back(remote_id) is not None
+
+    assert [str(post["id"]) for post in there.shown()] == [remote_id]
 
 
 def test_a_taken_slug_gets_our_own_name_and_no_number(there: RestSite, open_site: Open, article: Make) -> None:
