@@ -90,7 +90,16 @@ class Visit:
                     raise NotShownYetError
                 return
             remote_id = found.remote_id
-        self._asking(site.withdraw, remote_id)
+        imprint = self.claim.imprint
+        if (
+            isinstance(site, DraftingTarget)
+            and not self.claim.was_shown
+            and remote_id == self.claim.remote_id
+            and imprint
+        ):
+            self._asking(site.discard, remote_id, imprint=imprint)
+        else:
+            self._asking(site.withdraw, remote_id)
         if self._asking(site.read_back, remote_id) is not None:
             raise SiteUnavailableError("The site was asked to take the article away, but still shows it.")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
 
-from sqlalchemy import CursorResult, Select, Table, Update, and_, bindparam, case, or_, select, update
+from sqlalchemy import CursorResult, Select, Table, Update, and_, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.errors import ConflictError
@@ -214,13 +214,21 @@ def try_drafts_again(session: Session, site_id: int, *, now: datetime) -> None:
     session.execute(update(_PUBLICATIONS).where(known.site_id == site_id, *waiting).values(error=None))
 
 
-def forget_drafts(session: Session, site_id: int) -> None:
-    """The site is another one now: what was drafted stands elsewhere, and is written anew at its slot."""
+def forget_traces(session: Session, site_id: int, *, now: datetime) -> None:
+    """The site has another address now, and its numbers there are others' posts.
+
+    What was drafted is written anew at its slot. What visitors may see is looked up by its mark before anything is done
+    about it. What is published keeps its number, by which it is compared: nothing there is changed without our mark.
+    """
     known = _PUBLICATIONS.c
     drafts = update(_PUBLICATIONS).where(known.site_id == site_id, known.status.in_(UNSEEN))
     values = dict.fromkeys(("remote_id", "remote_url", "placed_version", "imprint", "unknown_since", "lease_until"))
     due_at = case((known.due_at.is_not(None), known.slot_at), else_=None)
     session.execute(drafts.values(status=_PLANNED, due_at=due_at, sends=0, ticket=known.ticket + 1, **values))
+    others = (known.remote_id.is_not(None), known.status != PublicationStatus.PUBLISHED)
+    seen = update(_PUBLICATIONS).where(known.site_id == site_id, *others)
+    nothing = dict.fromkeys(("remote_id", "remote_url", "placed_version", "imprint"))
+    session.execute(seen.values(unknown_since=func.coalesce(known.unknown_since, now), **nothing))
 
 
 def move_content(

@@ -132,7 +132,7 @@ def _follow(session: Session, site: Site, differing: Mapping[str, Any], *, now: 
     if {"target", "url"} & differing.keys():
         site_notes.forget_all(session, site)
         site_titles.forget_all(session, site)
-        placing.forget_drafts(session, site.id)
+        placing.forget_traces(session, site.id, now=now)
     if _CONNECTION & differing.keys():
         site.next_check_at = now
     placing.try_drafts_again(session, site.id, now=now)

@@ -192,6 +192,10 @@ class DraftingTarget(SiteTarget, Protocol):
         """Write a later version over what is visible; refused where somebody changed it there, or took it away."""
         ...
 
+    def discard(self, remote_id: str, *, imprint: str) -> None:
+        """Take away for good what nobody ever saw, where it still has that imprint; else as `withdraw`."""
+        ...
+
     def show(self, article: Article, *, remote_id: str) -> Placed:
         """Make visible what was drafted, under the article's date; twice is once."""
         ...

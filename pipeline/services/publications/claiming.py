@@ -207,6 +207,7 @@ def _claim_of(publication: Publication, work: Work, *, now: datetime, lease_unti
         imprint=publication.imprint,
         was_tried=was_tried,
         slot_at=publication.slot_at,
+        was_shown=publication.published_at is not None,
     )
 
 

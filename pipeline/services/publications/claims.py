@@ -101,3 +101,5 @@ class Claim:
     was_tried: bool = False
     #: The instant people were told.
     slot_at: datetime | None = None
+    #: Whether it was seen published: what stands there is more than a draft of ours.
+    was_shown: bool = False

@@ -1,7 +1,8 @@
 """Owns finding an article's post at a site: by number, by slug, by our mark; and that there is one of it.
 
 A site has no word for "once": whatever is created twice stands there twice. So everything ours carries a mark, and a
-second copy that is found is removed. Never: creates or changes a post.
+second copy that says the same goes to the waste basket. Never: creates or changes a post; touches a copy that a person
+made something else of.
 """
 
 from __future__ import annotations
@@ -91,10 +92,10 @@ class Finder:
             return Found(self.by_mark(article.content_id), is_taken)
         return Found(self._only(ours), is_taken)
 
-    def by_mark(self, content_id: int) -> Post | None:
-        """The article's own post under whatever slug."""
+    def by_mark(self, content_id: int, *, known: str | None = None) -> Post | None:
+        """The article's own post under whatever slug; that of the number `known` before others."""
         mark = self._marks.of(content_id)
-        return self._only([post for post in self._listed(search=mark) if post.is_of(mark)])
+        return self._only([post for post in self._listed(search=mark) if post.is_of(mark)], known=known)
 
     def titles(self, *, after: str | None) -> tuple[list[StandingTitle], str | None]:
         """Some titles in the order they were changed, and until when that goes; by the site's own clock.
@@ -123,12 +124,18 @@ class Finder:
         if not reply.is_success and reply.status not in _GONE:
             raise reply.refusal()
 
-    def _only(self, posts: Sequence[Post]) -> Post | None:
-        """The one that stays: what visitors see, else the first made. Further copies are removed."""
-        ordered = sorted(posts, key=lambda post: (not post.is_visible, post.status == TRASHED, post.id))
+    def _only(self, posts: Sequence[Post], *, known: str | None = None) -> Post | None:
+        """The one that is ours: the known one, else what visitors see, else the first made.
+
+        Further copies go to the waste basket where they say the same; what a person changed is theirs.
+        """
+        ordered = sorted(
+            posts, key=lambda one: (str(one.id) != known, not one.is_visible, one.status == TRASHED, one.id)
+        )
         for copy in ordered[1:]:
-            self.remove(copy, for_good=True)
-            _log.warning("second_copy_removed", post_id=copy.id, kept=ordered[0].id)
+            if copy.status != TRASHED and copy.is_copy_of(ordered[0]):
+                self.remove(copy, for_good=False)
+                _log.warning("second_copy_removed", post_id=copy.id, kept=ordered[0].id)
         return ordered[0] if ordered else None
 
     def _listed(self, **query: str) -> list[Post]:

@@ -24,6 +24,7 @@ _MOST_LINK: Final = 2_000
 #: Numbers of sites are 64 bits.
 _LARGEST_NUMBER: Final = 10**18
 VISIBLE: Final = "publish"
+DRAFT: Final = "draft"
 TRASHED: Final = "trash"
 _TRASH_SUFFIX: Final = "__trashed"
 #: The names under which what search engines show is kept, where a site keeps it: title, description.
@@ -92,6 +93,13 @@ class Post:
         """What a person would have to change to have edited it."""
         told = json.dumps([self.title, self.content, self.excerpt, self.slug])
         return hashlib.sha256(told.encode()).hexdigest()[:32]
+
+    def is_copy_of(self, other: Post) -> bool:
+        """Whether it is the same once more, made by us: it says the same under the same slug, or a number behind it."""
+        mine, theirs = ((post.title, post.content, post.excerpt) for post in (self, other))
+        shorter, longer = sorted((self.wanted_slug, other.wanted_slug), key=len)
+        is_numbered = longer.removeprefix(f"{shorter}-").isdecimal()
+        return mine == theirs and bool(shorter) and (shorter == longer or is_numbered)
 
     @property
     def placed(self) -> Placed:

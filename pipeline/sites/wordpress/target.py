@@ -1,7 +1,8 @@
 """Owns publishing to a site that is reached over the network: draft, show, read back, take away, each safe to repeat.
 
-Four requests an article: look up, write the draft, show it, read it back; one more an image. Never: the database, the
-calendar; publishes what was not drafted.
+Four requests an article: look up, write the draft, show it, read it back; one more an image, and one where the draft
+was written by an earlier visit: it is looked at before it is shown.
+Never: the database, the calendar; publishes what was not drafted; changes what does not bear our mark.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pipeline.sites.port import (
 from pipeline.sites.wordpress import preflight, sentences
 from pipeline.sites.wordpress.client import Access, Client, Reply
 from pipeline.sites.wordpress.finding import Finder, Marks
-from pipeline.sites.wordpress.posts import FIELDS, TRASHED, VISIBLE, Post, own_slug, stamp
+from pipeline.sites.wordpress.posts import DRAFT, FIELDS, TRASHED, VISIBLE, Post, own_slug, stamp
 from pipeline.sites.wordpress.writing import Writer
 
 _GONE: Final = frozenset({404, 410})
@@ -58,6 +59,8 @@ class RemoteSite:
         self._timezone = timezone
         self._notes = notes or Notes()
         self._clock = clock
+        #: What this visit wrote itself: it bears our mark.
+        self._written: str | None = None
         self._marks = Marks(key)
         self._client = Client(access, self._notes)
         self._finder = Finder(self._client, self._notes, self._marks)
@@ -78,6 +81,7 @@ class RemoteSite:
             slug = before.wanted_slug
         post = self._writer.written(article, before, slug=slug, imprint=imprint)
         self._writer.meta(article, post)
+        self._written = str(post.id)
         return self._with_right_slug(article, post).placed
 
     def update(self, article: Article, *, remote_id: str, imprint: str | None) -> Placed:
@@ -95,9 +99,9 @@ class RemoteSite:
     def show(self, article: Article, *, remote_id: str) -> Placed:
         """Have it published under its date, and see in the answer that it is."""
         shown = {"status": VISIBLE, "date_gmt": stamp(article.published_at), **self._writer.meta(article)}
-        reply = self._change(remote_id, shown)
+        reply = self._change(remote_id, shown) if self._is_ours(article, remote_id) else None
         if reply is None:
-            # Somebody took the draft away there; what stands on the calendar is to be published.
+            # Somebody took the draft away there, or replaced it; what stands on the calendar is to be published.
             anew = self.draft(article, remote_id=None, imprint=None)
             reply = self._change(anew.remote_id, shown)
         if reply is None:
@@ -117,7 +121,15 @@ class RemoteSite:
         return self.show(article, remote_id=drafted.remote_id)
 
     def withdraw(self, remote_id: str) -> None:
-        """A draft is gone for good, with its images; what was visible goes to the site's waste basket."""
+        """It goes to the site's waste basket; its images stay, so that it can be taken out again."""
+        self._take_away(remote_id, imprint=None)
+
+    def discard(self, remote_id: str, *, imprint: str) -> None:
+        """A draft that says what was written is gone for good, with its images; anything else as `withdraw`."""
+        self._take_away(remote_id, imprint=imprint)
+
+    def _take_away(self, remote_id: str, *, imprint: str | None) -> None:
+        """For good where it is a draft with that imprint."""
         post = self._finder.by_number(remote_id)
         if post is None or post.status == TRASHED:
             return
@@ -127,24 +139,25 @@ class RemoteSite:
                 f"Post {remote_id} of the site does not bear our mark any more: somebody replaced what was in it. "
                 f"Take it away there by hand: {post.link}"
             )
-        self._finder.remove(post, for_good=not post.is_visible)
-        if not post.is_visible and self._finder.by_mark(content_id) is None:
+        for_good = post.status == DRAFT and post.imprint == imprint
+        self._finder.remove(post, for_good=for_good)
+        if for_good and self._finder.by_mark(content_id) is None:
             # Of two copies the one that stays needs them.
             self._writer.media.remove(content_id)
 
     def look_up(self, content_id: int) -> Placed | None:
-        """Where the site has the article, visible or not; a second copy of it is removed."""
+        """Where the site has the article, visible or not; a second copy of it goes to the waste basket."""
         post = self._finder.by_mark(content_id)
         return None if post is None or post.status == TRASHED else post.placed
 
     def read_back(self, remote_id: str) -> Placed | None:
-        """Where everybody may read it. After a lost answer, second copies of it are looked for, and removed."""
+        """Where everybody may read it. After a lost answer, second copies of it are looked for."""
         post = self._finder.by_number(remote_id)
         if post is None or not post.is_visible:
             return None
         content_id = self._marks.content_of(post.content)
         if self._notes.may_have_left_something and content_id is not None:
-            self._finder.by_mark(content_id)
+            self._finder.by_mark(content_id, known=remote_id)
         return post.placed
 
     def check(self) -> list[str]:
@@ -180,6 +193,13 @@ class RemoteSite:
                 break
             self._notes.keep(Note(NoteKind.SPEECH, _TITLES_UNTIL, until))
         return found
+
+    def _is_ours(self, article: Article, remote_id: str) -> bool:
+        """Whether that post bears the article's mark; asked where this visit did not write it."""
+        if remote_id == self._written:
+            return True
+        post = self._finder.by_number(remote_id)
+        return post is not None and self._marks.content_of(post.content) == article.content_id
 
     def _change(self, remote_id: str, values: Mapping[str, Any]) -> Reply | None:
         """The answer to a change; None where there is no such post. A lost answer is no harm: it is asked again."""

@@ -14,7 +14,7 @@ from pipeline.core.errors import ConflictError
 from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.engine import publisher
 from pipeline.models import Content, Notification, Publication, Site
-from pipeline.services import calendar, edits, publications, reviews, site_edits
+from pipeline.services import calendar, edits, placing, publications, reviews, site_edits
 from pipeline.services.edits import Changes
 from pipeline.sites.port import Article, Placed, SiteOutcomeUnknownError, SiteRefusedError, SiteUnavailableError
 from tests.support.publishing import NOW, grid
@@ -34,6 +34,8 @@ class DraftingSite(FakeSite):
         self.drafts: dict[str, Article] = {}
         #: What each draft was said to replace.
         self.imprints: list[str | None] = []
+        #: What each draft that was to go for good was said to be.
+        self.discarded: list[str] = []
         self._ids = count(1)
 
     def draft(self, article: Article, *, remote_id: str | None, imprint: str | None) -> Placed:
@@ -65,6 +67,10 @@ class DraftingSite(FakeSite):
     def withdraw(self, remote_id: str) -> None:
         self.drafts.pop(remote_id, None)
         super().withdraw(remote_id)
+
+    def discard(self, remote_id: str, *, imprint: str) -> None:
+        self.discarded.append(imprint)
+        self.withdraw(remote_id)
 
     def check(self) -> list[str]:
         return []
@@ -346,13 +352,41 @@ def test_what_is_rejected_while_it_is_drafted_leaves_no_draft(line: Line, site: 
 
 
 def test_another_address_makes_drafts_of_before_strangers(line: Line, site: DraftingSite) -> None:
-    from pipeline.services import placing
-
     publication, slot_at = _drafted(line, site)
     with line.world.database.transaction() as session:
-        placing.forget_drafts(session, line.world.site.id)
+        placing.forget_traces(session, line.world.site.id, now=line.now)
 
     row = line.world.publication(publication.content_id)
     assert (row.status, row.remote_id, row.placed_version, row.due_at) == (
         PublicationStatus.PLANNED, None, None, slot_at,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("status", [PublicationStatus.NEEDS_ATTENTION, PublicationStatus.WITHDRAWN])
+def test_another_address_makes_everything_else_unknown(
+    line: Line, site: DraftingSite, status: PublicationStatus
+) -> None:
+    publication, _ = _drafted(line, site)
+    with line.world.database.transaction() as session:
+        session.execute(update(Publication).values(status=status, due_at=line.now))
+        placing.forget_traces(session, line.world.site.id, now=line.now)
+
+    row = line.world.publication(publication.content_id)
+    assert (row.status, row.remote_id, row.placed_version, row.imprint, row.unknown_since, row.due_at) == (
+        status, None, None, None, line.now, line.now,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("was_shown", [False, True])
+def test_only_what_was_never_published_goes_for_good(line: Line, site: DraftingSite, *, was_shown: bool) -> None:
+    publication, slot_at = _drafted(line, site)
+    if was_shown:
+        line.play(site, until=slot_at)
+    with line.world.database.transaction() as session:
+        session.execute(update(Publication).values(imprint="v1"))  # This site tells none of what it shows.
+        assert placing.withdraw(session, publication.content_id, now=line.now, also_published=True)
+
+    line.play(site, until=line.now + timedelta(minutes=1))
+
+    assert (site.drafts, site.posts) == ({}, {})
+    assert site.discarded == ([] if was_shown else ["v1"])

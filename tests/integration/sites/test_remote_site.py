@@ -135,7 +135,34 @@ def test_a_second_copy_is_removed(there: RestSite, open_site: Open, article: Mak
 
     assert site.read_back(remote_id) is not None
 
-    assert list(there.posts) == [int(remote_id)]
+    assert {post["id"]: post["status"] for post in there.posts.values()} == {int(remote_id): "publish", 99: "trash"}
+
+
+@pytest.mark.parametrize(
+    "change", [{"title": "Mine"}, {"slug": "mine"}, {"content": "<p>Mine.</p><!-- igny8-k1-c7e -->"}]
+)
+def test_a_copy_that_a_person_made_something_else_of_stays(
+    there: RestSite, open_site: Open, article: Make, change: dict[str, str]
+) -> None:
+    site = open_site(Notes(may_have_left_something=True))
+    remote_id = _published(site, article())
+    there.posts[5] = {**there.posts[int(remote_id)], "id": 5, **change}
+    before = {number: dict(post) for number, post in there.posts.items()}
+
+    found = site.read_back(remote_id)
+
+    assert found is not None
+    assert (found.remote_id, there.posts) == (remote_id, before)
+
+
+def test_of_two_that_say_the_same_the_known_one_stays(there: RestSite, open_site: Open, article: Make) -> None:
+    site = open_site(Notes(may_have_left_something=True))
+    remote_id = _published(site, article())
+    there.posts[5] = {**there.posts[int(remote_id)], "id": 5, "slug": "cafe-canoe-2"}
+
+    assert site.read_back(remote_id) is not None
+
+    assert [str(post["id"]) for post in there.shown()] == [remote_id]
 
 
 def test_a_taken_slug_gets_our_own_name_and_no_number(there: RestSite, open_site: Open, article: Make) -> None:
@@ -271,7 +298,7 @@ def test_a_draft_goes_for_good_with_its_images_and_a_page_into_the_waste_basket(
     draft = site.draft(article(pictures=2), remote_id=None, imprint=None)
     page = _published(site, article(content_id=8, slug="page"))
 
-    site.withdraw(draft.remote_id)
+    site.discard(draft.remote_id, imprint=draft.imprint)
     site.withdraw(page)
     site.withdraw(page)
 
@@ -287,7 +314,7 @@ def test_a_second_copy_that_goes_leaves_the_images_to_the_first(
     kept = site.draft(article(pictures=2), remote_id=None, imprint=None)
     there.posts[99] = {**there.posts[int(kept.remote_id)], "id": 99}
 
-    site.withdraw("99")
+    site.discard("99", imprint=kept.imprint)
 
     assert (list(there.posts), len(there.media)) == ([int(kept.remote_id)], 2)
 
@@ -326,3 +353,51 @@ def test_a_draft_that_somebody_took_away_is_written_again(there: RestSite, open_
     shown = site.show(article(), remote_id=drafted.remote_id)
 
     assert [post["id"] for post in there.shown()] == [int(shown.remote_id)]
+
+
+def test_what_an_earlier_visit_drafted_is_looked_at_before_it_is_shown(
+    there: RestSite, open_site: Open, article: Make
+) -> None:
+    drafted = open_site().draft(article(), remote_id=None, imprint=None)
+    there.asked()
+
+    open_site().show(article(), remote_id=drafted.remote_id)
+
+    route = f"/posts/{drafted.remote_id}"
+    assert there.asked() == [f"GET {route}", f"POST {route}"]
+
+
+def test_a_number_that_is_a_strangers_post_is_neither_shown_nor_renamed(
+    there: RestSite, open_site: Open, article: Make
+) -> None:
+    other = there.write(None, {"slug": "secret", "content": "Not yet."}, now="2026-01-01T00:00:00")
+    before = dict(other)
+
+    shown = open_site().show(article(), remote_id=str(other["id"]))
+
+    assert there.posts[other["id"]] == before
+    assert [str(post["id"]) for post in there.shown()] == [shown.remote_id]
+
+
+@pytest.mark.parametrize("change", [{"title": "Mine"}, {"status": "private"}, {"status": "pending"}])
+def test_what_a_person_made_of_a_draft_goes_to_the_waste_basket(
+    there: RestSite, open_site: Open, article: Make, change: dict[str, str]
+) -> None:
+    site = open_site()
+    drafted = site.draft(article(pictures=1), remote_id=None, imprint=None)
+    there.posts[int(drafted.remote_id)] |= change
+
+    site.discard(drafted.remote_id, imprint=drafted.imprint or "")
+
+    assert [post["status"] for post in there.posts.values()] == ["trash"]
+    assert len(there.media) == 1
+
+
+def test_a_page_that_a_person_hid_goes_to_the_waste_basket(there: RestSite, open_site: Open, article: Make) -> None:
+    site = open_site()
+    page = _published(site, article(pictures=1))
+    there.posts[int(page)]["status"] = "draft"
+
+    site.withdraw(page)
+
+    assert ([post["status"] for post in there.posts.values()], len(there.media)) == (["trash"], 1)
