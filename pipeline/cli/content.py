@@ -20,7 +20,7 @@ from pipeline.cli.options import (
     SiteArgument,
 )
 from pipeline.cli.output import console, csv_rows, document, note, say, status, table
-from pipeline.core.states import ContentStatus
+from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.models import Content, Publication
 from pipeline.services import content, content_restores, exports, sites
 from pipeline.services.content import Lineage
@@ -103,7 +103,8 @@ def _tell(article: Content, publication: dict[str, Any] | None) -> None:
     if article.images_missing:
         say("Images missing: at least one could not be made.")
     if publication and publication["remote_url"]:
-        say(f"Published at {publication['remote_url']}")
+        is_seen = publication["status"] == PublicationStatus.PUBLISHED
+        say(f"{'Published' if is_seen else 'Draft'} at {publication['remote_url']}")
     if publication and publication["error"]:
         note(f"Its site: {publication['error']}")
 

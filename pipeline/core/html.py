@@ -45,9 +45,10 @@ _FORMATTING = re.compile(r"<(b|big|code|em|font|i|nobr|s|small|strike|strong|tt|
 
 #: Tags that models put into texts of one line. Where such a text is shown they would be words, or, on a site that takes
 #: it for HTML, run. Names that an article may be about (title, table, h2 and so on) are left alone.
+#: One that is not closed runs too where it has an attribute; without one, `a <b` may be a comparison.
 _LOOSE_TAG = re.compile(
     r"</?(?:a|b|base|br|button|div|em|embed|font|form|i|iframe|img|input|link|math|meta|object|p|script|small|span|strong"
-    r"|style|sub|sup|svg|u|video|audio|details|marquee)\b[^<>]*>",
+    r"|style|sub|sup|svg|u|video|audio|details|marquee)\b(?:[^<>]*>|[\s/][^<>=]*=[^<>]*(?=<|\Z))",
     re.IGNORECASE,
 )
 

@@ -7,10 +7,12 @@ Never: a transaction while the site is asked; a change at the site.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
+
+from sqlalchemy.exc import OperationalError
 
 from pipeline.config import config
 from pipeline.db.session import Database
@@ -22,12 +24,13 @@ from pipeline.models import Site
 from pipeline.services import site_health, site_notes, site_titles
 from pipeline.services.site_health import Check, Health
 from pipeline.sites import Login, SiteKind, target
-from pipeline.sites.port import ComparingTarget, SiteError, SiteTarget, Standing, TitledTarget
+from pipeline.sites.port import ComparingTarget, SiteError, SiteTarget, Standing, StandingTitle, TitledTarget
 
 #: Articles that a check compares: its cost has a bound, however much was published.
 ARTICLES_A_CHECK: Final = 50
 #: Portions of titles that a check learns at most, a hundred each.
 TITLES_A_CHECK: Final = 20
+_BROKE: Final = "The site's answer makes no sense: the check of it could not be finished. Look at the logs for why."
 _log = get_logger(__name__)
 
 
@@ -62,18 +65,40 @@ def check(
         notes = asking(site.check, sleep=sleep)
         found = _found(site, begun)
         titles = site.new_titles(portions=TITLES_A_CHECK) if isinstance(site, TitledTarget) else ()
+        health = _answered(database, begun, destination, found=found, notes=notes, titles=titles)
     except SiteError as error:
-        with database.transaction() as session:
-            health = site_health.failed(session, begun, error.message, now=database.now())
         _log.warning("site_failing", site_id=site_id, error=error.message)
-    else:
-        with database.transaction() as session:
-            health = site_health.answered(session, begun, found, notes=notes, now=database.now())
-            row = session.get_one(Site, site_id)
-            site_notes.save(session, row, destination.notes.take_learnt(), content_id=None)
-            site_titles.save(session, row, titles)
-        _log.info("site_checked", site_id=site_id, articles=len(found), news=len(health.news) if health else None)
+        return _failed(database, begun, error.message)
+    except OperationalError:
+        raise  # The database is away, not the site.
+    except Exception:  # noqa: BLE001 - a site may answer anything at all
+        # Whatever a site answers, its check ends, and people read that it failed.
+        _log.exception("site_check_broke", site_id=site_id)
+        return _failed(database, begun, _BROKE)
+    _log.info("site_checked", site_id=site_id, articles=len(found), news=len(health.news) if health else None)
     return health
+
+
+def _answered(
+    database: Database,
+    begun: Check,
+    destination: Destination,
+    *,
+    found: Mapping[int, Standing],
+    notes: Sequence[str],
+    titles: Sequence[StandingTitle],
+) -> Health | None:
+    with database.transaction() as session:
+        health = site_health.answered(session, begun, found, notes=notes, now=database.now())
+        row = session.get_one(Site, begun.site_id)
+        site_notes.save(session, row, destination.notes.take_learnt(), content_id=None)
+        site_titles.save(session, row, titles)
+    return health
+
+
+def _failed(database: Database, begun: Check, error: str) -> Health | None:
+    with database.transaction() as session:
+        return site_health.failed(session, begun, error, now=database.now())
 
 
 def preflight(connection: Connection) -> Sequence[str]:

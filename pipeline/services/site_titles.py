@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from pipeline.core.normal import display_text, title_key
+from pipeline.core.normal import display_text, is_storable, title_key
 from pipeline.models import Site, SiteTitle
 from pipeline.models.base import table_of
 from pipeline.models.inserting import insert_into
@@ -20,11 +20,13 @@ from pipeline.sites.port import StandingTitle
 
 _MOST_TITLE: Final = 300
 _MOST_KEY: Final = 600
+_MOST_ID: Final = 64
 
 
 def save(session: Session, site: Site, titles: Iterable[StandingTitle]) -> None:
     """Know these titles; one that was changed there is known as it is now."""
-    rows = {title.remote_id: _row(site, title) for title in titles}
+    named = (title for title in titles if len(title.remote_id) <= _MOST_ID and is_storable(title.remote_id))
+    rows = {title.remote_id: _row(site, title) for title in named}
     usable = [row for row in rows.values() if 0 < len(row["normalised_title"]) <= _MOST_KEY]
     for some in portions(usable):
         statement = insert_into(session, SiteTitle).values(some)

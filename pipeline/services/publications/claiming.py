@@ -188,10 +188,10 @@ def _take(session: Session, publication: Publication, work: Work, *, limits: Lim
     publication.lease_until = publication.due_at = now + limits.lease
     publication.sends = 0
     session.flush()
-    return _claim_of(publication, work, now=now, lease_until=now + limits.lease, was_tried=was_tried)
+    return _claim_of(publication, work, lease_until=now + limits.lease, was_tried=was_tried)
 
 
-def _claim_of(publication: Publication, work: Work, *, now: datetime, lease_until: datetime, was_tried: bool) -> Claim:
+def _claim_of(publication: Publication, work: Work, *, lease_until: datetime, was_tried: bool) -> Claim:
     return Claim(
         publication_id=publication.id,
         ticket=publication.ticket,
@@ -202,7 +202,7 @@ def _claim_of(publication: Publication, work: Work, *, now: datetime, lease_unti
         lease_until=lease_until,
         remote_id=publication.remote_id,
         unknown_since=publication.unknown_since,
-        published_at=publication.slot_at or publication.published_at or now,
+        published_at=publication.slot_at or publication.replanned_at or publication.created_at,
         placed_version=publication.placed_version,
         imprint=publication.imprint,
         was_tried=was_tried,

@@ -91,7 +91,7 @@ class Claim:
     remote_id: str | None
     #: Since when an answer of the site is missing: it may show the article without our knowing.
     unknown_since: datetime | None
-    #: What the article is dated: its slot, or when it first appeared, or now.
+    #: What the article is dated, the same at every try and after every edit: its slot, or when it was wanted at once.
     published_at: datetime
     #: The version that stands at the site; None: none, or unknown.
     placed_version: int | None = None

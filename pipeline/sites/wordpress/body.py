@@ -34,6 +34,11 @@ class Figure:
     height: int
 
 
+def as_html(text: str) -> str:
+    """The HTML that shows a text as it is: nothing in it is markup, or a word in brackets that the site carries out."""
+    return _unbracketed(html.escape(text, quote=False))
+
+
 def composed(body_html: str, figures: Sequence[Figure], *, mark: str) -> str:
     """The body with each figure behind the first heading it names; one whose heading is not there comes last."""
     weaver = _Weaver(figures)
@@ -67,13 +72,13 @@ class _Weaver(HTMLParser):
         return [figure for figures in self._waiting.values() for figure in figures]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - the parser's shape
-        self.parts.append(self.get_starttag_text() or "")
+        self.parts.append(_unbracketed(self.get_starttag_text() or ""))
         self._preformatted += tag == "pre"
         if tag in _HEADINGS:
             self._heading = []
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - the parser's shape
-        self.parts.append(self.get_starttag_text() or "")
+        self.parts.append(_unbracketed(self.get_starttag_text() or ""))
 
     def handle_endtag(self, tag: str) -> None:
         self.parts.append(f"</{tag}>")
@@ -83,7 +88,8 @@ class _Weaver(HTMLParser):
             self._heading = None
 
     def handle_data(self, data: str) -> None:
-        self.parts.append(data if self._preformatted else " ".join(data.splitlines()) if "\n" in data else data)
+        line = data if self._preformatted else " ".join(data.splitlines()) if "\n" in data else data
+        self.parts.append(_unbracketed(line))
         if self._heading is not None:
             self._heading.append(data)
 
@@ -94,12 +100,17 @@ class _Weaver(HTMLParser):
         self.handle_data(f"&#{name};")
 
 
+def _unbracketed(markup: str) -> str:
+    """Markup without the brackets by which a site knows its own words (`[gallery]`), spelled as sites keep them."""
+    return markup.replace("[", "&#091;")
+
+
 def _key(heading: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", heading).casefold().split())
 
 
 def _markup(figure: Figure) -> str:
-    alt = escape(display_text(figure.alt_text))
+    alt = _unbracketed(str(escape(display_text(figure.alt_text))))
     return (
         f'<figure class="wp-block-image size-full"><img src="{escape(figure.url)}" alt="{alt}" '
         f'width="{figure.width}" height="{figure.height}" class="wp-image-{figure.media_id}" /></figure>'

@@ -232,5 +232,5 @@ def _seconds_to_wait(answer: Answer) -> int | None:
 def _instant(text: str) -> datetime | None:
     try:
         return parsedate_to_datetime(text).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -71,7 +71,7 @@ class Post:
                 categories=tuple(map(int, entry.get("categories") or ())),
                 meta=entry["meta"] if isinstance(entry.get("meta"), dict) else {},
             )
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise SiteOutcomeUnknownError("The site answered with a post that cannot be read.") from None
 
     @property

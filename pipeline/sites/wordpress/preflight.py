@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from pipeline.sites.port import SiteRefusedError
+from pipeline.sites.port import SiteRefusedError, SiteUnavailableError
 from pipeline.sites.wordpress import sentences
 from pipeline.sites.wordpress.client import Client, Reply
 
@@ -32,13 +32,20 @@ def check(client: Client, *, timezone: str, username: str, now: datetime) -> lis
     if not index.is_success:
         raise index.refusal()
     site = index.one()
-    if "wp/v2" not in (site.get("namespaces") or ()):
+    if "wp/v2" not in _list(site.get("namespaces")):
         raise SiteRefusedError(sentences.NO_API)
     user = client.get("/wp/v2/users/me", context="edit")
     if not user.is_success:
         raise _not_let_in(user, site)
     _require_rights(user.one(), username)
     return [*_zone(site, timezone, now=now), *_clock(index, now=now)]
+
+
+def _list(found: Any) -> list[Any]:
+    """The list that was answered; SiteUnavailableError where it is none. What is left out is an empty one."""
+    if found is None or isinstance(found, list):
+        return found or []
+    raise SiteUnavailableError("The site's answer makes no sense: it names something where a list of names belongs.")
 
 
 def _not_let_in(reply: Reply, site: Mapping[str, Any]) -> SiteRefusedError:
@@ -58,7 +65,7 @@ def _require_rights(user: Mapping[str, Any], username: str) -> None:
     allowed = rights if isinstance(rights, dict) else {}
     missing = [what for right, what in _NEEDED.items() if not allowed.get(right)]
     if missing:
-        roles = ", ".join(map(str, user.get("roles") or ())) or "none"
+        roles = ", ".join(map(str, _list(user.get("roles")))) or "none"
         raise SiteRefusedError(
             f"The user {username!r} (role at the site: {sentences.shown(roles)}) may not {_listed(missing)} there. "
             "Give the user the role author or editor, or set another user: igny8 site set SITE --username NAME "

@@ -9,6 +9,7 @@ from pipeline.core.normal import display_text, keyword_key
 from pipeline.sites.notes import Note, NoteKind, Notes
 from pipeline.sites.port import SiteOutcomeUnknownError, SiteRefusedError, SiteUnavailableError
 from pipeline.sites.wordpress import sentences
+from pipeline.sites.wordpress.body import as_html
 from pipeline.sites.wordpress.client import Client, Reply
 from pipeline.sites.wordpress.posts import number
 
@@ -62,7 +63,7 @@ class Terms:
     def _made(self, kind: NoteKind, name: str) -> int:
         """Made, or the one that has that name already; making it twice is making it once."""
         try:
-            reply = self._client.post(_ROUTES[kind], {"name": name})
+            reply = self._client.post(_ROUTES[kind], {"name": as_html(name)})
         except SiteOutcomeUnknownError as error:
             # No post depends on it yet: whatever became of it, it is asked for again.
             raise SiteUnavailableError(error.message) from None

@@ -14,7 +14,7 @@ from pipeline.core.normal import display_text
 from pipeline.sites.notes import Note, NoteKind, Notes
 from pipeline.sites.port import FEATURED, Article, SiteRefusedError
 from pipeline.sites.wordpress import sentences
-from pipeline.sites.wordpress.body import Figure, composed
+from pipeline.sites.wordpress.body import Figure, as_html, composed
 from pipeline.sites.wordpress.client import Client, Reply
 from pipeline.sites.wordpress.finding import Marks
 from pipeline.sites.wordpress.media import Media
@@ -67,7 +67,8 @@ class Writer:
         if known is None:
             return {}
         texts = (article.meta_title or article.title, article.meta_description or article.excerpt)
-        return {"meta": dict(zip(known.value.split(","), map(display_text, texts), strict=False))}
+        shown = (as_html(display_text(text)) for text in texts)
+        return {"meta": dict(zip(known.value.split(","), shown, strict=False))}
 
     def _values(self, article: Article, slug: str) -> dict[str, Any]:
         tags = self._terms.tags(article.tags)
@@ -80,9 +81,9 @@ class Writer:
         ]
         featured = article.featured
         values: dict[str, Any] = {
-            "title": display_text(article.title),
+            "title": as_html(display_text(article.title)),
             "content": composed(article.body_html, figures, mark=self._marks.of(article.content_id)),
-            "excerpt": display_text(article.excerpt),
+            "excerpt": as_html(display_text(article.excerpt)),
             "slug": slug,
             "tags": tags,
             **({"featured_media": int(placed[featured].value)} if featured else {}),
@@ -118,9 +119,7 @@ class Writer:
         return bool(lost)
 
     def _require_kept(self, values: Mapping[str, Any], post: Post) -> None:
-        lost = _lost(values, post)
-        if not _is_whole(values, post):
-            lost = [*lost, "content"]
+        lost = [*_lost(values, post), *_cut(values, post)]
         if lost:
             raise SiteRefusedError(
                 f"The site took the article, but dropped a part of it ({', '.join(lost)}). Give the user the role "
@@ -152,10 +151,13 @@ def _reads_as(values: Mapping[str, Any], post: Post) -> bool:
     return all(_words(sent) == _words(kept) for sent, kept in texts)
 
 
-def _is_whole(values: Mapping[str, Any], post: Post) -> bool:
-    """Whether readers get all of it: markup may be spelled otherwise, words and pictures may not be missing."""
+def _cut(values: Mapping[str, Any], post: Post) -> list[str]:
+    """What readers do not get all of: markup may be spelled otherwise, words and pictures may not be missing."""
     sent, kept = str(values["content"]), post.content
-    return _words(sent) == _words(kept) and sent.count("<img") == kept.count("<img") and "<!-- igny8-" in kept
+    is_whole = _words(sent) == _words(kept) and sent.count("<img") == kept.count("<img") and "<!-- igny8-" in kept
+    lines = (("title", post.title), ("excerpt", post.excerpt))
+    cut = [name for name, line in lines if _words(values[name]) != _words(line)]
+    return cut if is_whole else [*cut, "content"]
 
 
 def _words(content: str) -> list[str]:

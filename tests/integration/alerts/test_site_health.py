@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tests.integration.alerts.conftest import World
 
 AN_HOUR = timedelta(hours=1)
+#: What no site calls its pages, and no database keeps.
+_NAMELESS = (StandingTitle("9" * 65, "Long"), StandingTitle("\ud800", "Half"), StandingTitle("\x00", "Nothing"))
 
 
 class Killed(BaseException):
@@ -202,6 +204,19 @@ def test_a_failing_site_is_told_once_and_again_after_it_was_well(world: World) -
     assert _row(world, site).sync_error == "It says 401."
 
 
+def test_a_site_that_answers_nonsense_is_a_failing_one_and_can_be_looked_at_again(world: World) -> None:
+    site = _site(world)
+
+    health = _look(world, site, FakeSite(TypeError("argument of type 'int' is not iterable")))
+
+    assert health is not None
+    assert (health.status, "makes no sense" in (health.error or "")) == ("failing", True)
+    assert _row(world, site).check_lease_until is None
+    again = _look(world, site, FakeSite())
+    assert again is not None
+    assert again.status == "ok"
+
+
 def test_a_failing_site_keeps_what_was_known_of_its_articles(world: World) -> None:
     site = _site(world)
     _published(world, site)
@@ -341,7 +356,7 @@ def test_titles_that_stand_on_a_site_are_known_and_follow_their_changes(world: W
     site = _site(world)
 
     class Titled(FakeSite):
-        titles = (StandingTitle("1", "Oak desks"), StandingTitle("2", "Elm chairs"))
+        titles = (*_NAMELESS, StandingTitle("1", "Oak desks"), StandingTitle("2", "Elm chairs"))
         needs_lookup = True
 
         def new_titles(self, *, portions: int) -> tuple[StandingTitle, ...]:

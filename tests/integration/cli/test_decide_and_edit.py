@@ -35,6 +35,25 @@ def test_approving_says_when_it_publishes(igny8: Igny8, ready: Database) -> None
     assert igny8("content", "show", content_id, "--json").json["status"] == "approved"
 
 
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (PublicationStatus.DRAFTED, "Draft at https://a.example/7"),
+        (PublicationStatus.PUBLISHED, "Published at https://a.example/7"),
+    ],
+)
+def test_what_waits_for_its_slot_is_not_told_as_published(
+    igny8: Igny8, ready: Database, status: PublicationStatus, told: str
+) -> None:
+    content_id = _content(ready, ContentStatus.SCHEDULED)
+    with ready.transaction() as session:
+        content = session.get_one(Content, int(content_id))
+        own = {"account_id": content.account_id, "site_id": content.site_id, "content_id": content.id}
+        session.add(Publication(**own, status=status, remote_url="https://a.example/7"))
+
+    assert told in igny8("content", "show", content_id).out.splitlines()
+
+
 def test_approving_twice_is_refused_with_a_sentence(igny8: Igny8, ready: Database) -> None:
     content_id = _content(ready, ContentStatus.REVIEW)
     assert igny8("content", "approve", content_id, "--json").json["publishes_at"]

@@ -14,10 +14,12 @@ from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.engine.articles import destination
 from pipeline.engine.site_checks import check
 from pipeline.models import Content, Site
+from pipeline.net import UnreachableError
 from pipeline.services import edits, reviews, site_edits
 from pipeline.services.calendar import Follow
 from pipeline.services.edits import Changes
 from pipeline.sites.port import SiteTarget
+from pipeline.sites.webhook import target
 from tests.support.receivers import Hooks, hooks
 
 if TYPE_CHECKING:
@@ -81,6 +83,38 @@ def test_an_article_goes_out_is_edited_and_taken_away(world: World, line: Line, 
     assert (edited["name"], edited["article"]["title"], edited["article"]["version"]) == ("77", "Another", 2)
     assert (gone["kind"], gone["name"]) == ("article.withdrawn", "77")
     assert world.publication(publication.content_id).status is PublicationStatus.WITHDRAWN
+
+
+@pytest.mark.usefixtures("told")
+def test_what_a_person_wants_at_once_is_the_same_delivery_at_every_try_and_keeps_its_date(
+    world: World, line: Line, receiver: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted_at = line.now
+    publication = world.publish_now(world.approve()[0], now=wanted_at)
+    receiver.answers = [(500, {}, b""), (200, {}, b"")]
+    really, answers = target.post, iter([True, False])
+
+    def losing(*args: Any, **values: Any) -> Any:
+        answer = really(*args, **values)
+        if not next(answers, True):
+            raise UnreachableError("The answer was lost.")
+        return answer
+
+    monkeypatch.setattr(target, "post", losing)
+    line.now += timedelta(seconds=7)
+    line.play(_opened(world), until=A_DAY)
+    assert world.statuses(publication.content_id) == (ContentStatus.PUBLISHED, PublicationStatus.PUBLISHED)
+    with world.database.transaction() as session:
+        content = session.get_one(Content, publication.content_id)
+        edits.edit(session, content, Changes(title="Another"), expected_version=None, actor="test", now=line.now)
+    line.play(_opened(world), until=A_DAY)
+
+    refused, lost, taken, edited = receiver.posted
+    assert refused.body == lost.body == taken.body
+    assert len({posted.headers["x-igny8-delivery"] for posted in (refused, lost, taken)}) == 1
+    dates = {told["article"]["published_at"] for told in _bodies(receiver)}
+    assert dates == {wanted_at.isoformat().replace("+00:00", "Z")}
+    assert edited.headers["x-igny8-delivery"] != taken.headers["x-igny8-delivery"]
 
 
 @pytest.mark.usefixtures("told")

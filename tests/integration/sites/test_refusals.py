@@ -92,6 +92,43 @@ def test_each_trouble_has_its_kind_and_its_sentence(
         open_site().draft(article(pictures=1), remote_id=None, imprint=None)
 
 
+@pytest.mark.parametrize(
+    ("route", "body"),
+    [
+        ("GET /", b'{"namespaces": 5}'),
+        ("GET /", b'{"namespaces": true}'),
+        ("GET /users/me", b'{"roles": 7, "capabilities": 3}'),
+        ("GET /users/me", b'{"roles": {"a": 1}}'),
+    ],
+    ids=["number", "truth", "roles", "object"],
+)
+def test_an_answer_to_a_check_that_makes_no_sense_is_told(
+    there: RestSite, open_site: Open, route: str, body: bytes
+) -> None:
+    there.faults = [Fault(route, "refuse", status=200, body=body)]
+
+    with pytest.raises(SiteUnavailableError, match="makes no sense"):
+        open_site().check()
+
+
+def test_a_date_that_no_clock_shows_is_none(there: RestSite, open_site: Open) -> None:
+    there.faults = [Fault("GET /posts", "refuse", headers={"Retry-After": "Fri, 31 Dec 9999 23:59:59 -2300"})]
+
+    with pytest.raises(SiteUnavailableError) as away:
+        open_site().look_up(7)
+
+    assert away.value.retry_after_seconds is None
+
+
+def test_a_post_with_numbers_beyond_all_numbers_is_none(there: RestSite, open_site: Open, article: Make) -> None:
+    raw = b'"title":{"raw":""},"content":{"raw":""},"excerpt":{"raw":""}'
+    body = b'{"id":1,"slug":"a","status":"draft","link":"",' + raw + b',"tags":[1e400]}'
+    there.faults = [Fault("POST /posts", "refuse", status=201, body=body)]
+
+    with pytest.raises(SiteOutcomeUnknownError, match="cannot be read"):
+        open_site().draft(article(), remote_id=None, imprint=None)
+
+
 def test_a_private_address_is_not_asked(there: RestSite, article: Make) -> None:
     access = Access(there.url, USER, PASSWORD, timeout_seconds=5)
 

@@ -52,7 +52,7 @@ def test_what_stands_there_is_the_whole_article(there: RestSite, open_site: Open
 
     (post,) = there.shown()
     first, second = there.media.values()
-    assert (post["title"], post["slug"], post["excerpt"]) == ("Café & canoe", "cafe-canoe", "Short & good.")
+    assert (post["title"], post["slug"], post["excerpt"]) == ("Café &amp; canoe", "cafe-canoe", "Short &amp; good.")
     assert post["date_gmt"] == "2026-11-04T09:30:00"
     assert post["featured_media"] == first["id"]
     assert [there.terms["tags"][number] for number in post["tags"]] == ["Boats", "Water"]
