@@ -6,8 +6,10 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 
 from pipeline import contract
 from pipeline.ai import ADAPTERS
@@ -20,6 +22,16 @@ from tests.support.seven_stages import the_seven_stages
 BACKENDS = ("sqlite", "postgresql")
 #: As the product knows them, before any test.
 _PROVIDERS = dict(ADAPTERS)
+
+
+def pytest_configure() -> None:
+    """Loggers forget: one that remembered its first configuration would keep it in later tests, which look at it."""
+    configure = structlog.configure
+
+    def forgetful(**given: Any) -> None:
+        configure(**{**given, "cache_logger_on_first_use": False})
+
+    vars(structlog)["configure"] = forgetful
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
