@@ -17,7 +17,7 @@ from pipeline.config import child_environ, config
 from pipeline.logs import configure_logs
 
 FlowerOption = Annotated[bool, typer.Option("--flower/--no-flower", help="Watch the queue in a browser.")]
-WebOption = Annotated[bool, typer.Option("--web/--no-web", help="Serve the HTTP API.")]
+WebOption = Annotated[bool, typer.Option("--web/--no-web", help="Serve the console and the HTTP API.")]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, max=256, help="Tasks at once.")]
 QueuesOption = Annotated[str | None, typer.Option("--queues", help="Only these queues, separated by commas.")]
 PortOption = Annotated[
@@ -30,7 +30,7 @@ HostOption = Annotated[str, typer.Option("--host", help="The address it listens 
 
 
 def up(*, with_flower: FlowerOption = True, with_web: WebOption = True, as_json: JsonOption = False) -> None:
-    """Run everything on this machine: broker, worker, beat, Flower and HTTP API, until Ctrl-C.
+    """Run everything on this machine: broker, worker, beat, Flower, the console and its HTTP API, until Ctrl-C.
 
     Nothing has to be installed or set up before; state is kept under IGNY8_HOME.
     """
@@ -85,7 +85,7 @@ def flower(*, port: PortOption = None, as_json: JsonOption = False) -> None:
 
 
 def web(*, host: HostOption = "127.0.0.1", port: WebPortOption = None, as_json: JsonOption = False) -> None:
-    """Serve the HTTP API; runs that it starts are worked on by the stack that runs, or by the next one."""
+    """Serve the console and the HTTP API; the stack that runs, or the next one, works on the runs they start."""
     chosen = str(port or config().web_port)
     _become("web", ("-m", "pipeline.asgi", "--host", host, "--port", chosen), needs_broker=False, as_json=as_json)
 

@@ -24,7 +24,6 @@ from pipeline.engine import gates, wire
 from pipeline.engine.breaker import BreakerOpenError
 from pipeline.engine.calls import Answered, Barred, CallFailed, Dispatched, Settling, Stored
 from pipeline.engine.contexts import StageContext
-from pipeline.engine.gates import adapter as _adapter
 from pipeline.engine.lanes import Grip
 from pipeline.engine.questions import Prepared
 from pipeline.models import AiCall
@@ -32,8 +31,7 @@ from pipeline.services import credits as ledger
 from pipeline.services.credits import Held, Refused
 
 __all__ = [
-    "Answered", "Barred", "CallFailed", "Dispatched", "Settling", "Stored", "_adapter", "ask", "reserve",
-    "stored_answer",
+    "Answered", "Barred", "CallFailed", "Dispatched", "Settling", "Stored", "ask", "reserve", "stored_answer",
 ]  # fmt: skip
 
 #: About half a second, then one; and how much longer than asked for a provider is left alone.

@@ -5,15 +5,16 @@ Never: plans; the stages do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from pipeline.core.errors import NotFoundError
 from pipeline.core.normal import title_key
-from pipeline.models import Base, Cluster, ContentTask, Idea, Site
+from pipeline.models import Base, Cluster, ContentTask, Idea, Keyword, Site
 from pipeline.services.listing import Page, Search, page
 from pipeline.services.sites import of_a_site_that_is_there
 
@@ -44,6 +45,13 @@ def list_planned(
     column = _CALLED[model][1]
     search = Search(column, title_key(text)) if column is not None else None
     return page(session, model, *where, after_id=after_id, limit=limit, search=search)
+
+
+def keywords_in(session: Session, clusters: Sequence[Cluster]) -> dict[int, int]:
+    """How many keywords each of the clusters holds, by cluster; none: it is left out. Deleted ones count no more."""
+    held = (Keyword.cluster_id.in_([cluster.id for cluster in clusters]), Keyword.deleted_at.is_(None))
+    counted = select(Keyword.cluster_id, func.count()).where(*held).group_by(Keyword.cluster_id)
+    return {cluster_id: count for cluster_id, count in session.execute(counted) if cluster_id is not None}
 
 
 def get_planned(session: Session, model: type[RowT], *, account_id: int, row_id: int) -> RowT:

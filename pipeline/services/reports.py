@@ -11,7 +11,7 @@ from pipeline.core.catalog import BY_KEY
 from pipeline.core.money import credit_string
 from pipeline.core.states import ItemStatus
 from pipeline.models import AiCall, CreditEntry, Run, StageRun
-from pipeline.services.stage_runs import item_counts
+from pipeline.services.stage_runs import item_counts, of_run
 
 
 def run_report(session: Session, run_id: int) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def run_report(session: Session, run_id: int) -> dict[str, Any]:
     `inputs` is what the stage was admitted with; done + failed + skipped + released add up to it at the end.
     """
     run = session.get_one(Run, run_id)
-    rows = session.scalars(select(StageRun).where(StageRun.run_id == run_id).order_by(StageRun.number)).all()
+    rows = of_run(session, run_id)
     counts = item_counts(session, [row.id for row in rows])
     return {
         "run_id": run.id,

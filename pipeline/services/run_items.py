@@ -17,6 +17,7 @@ from pipeline.core.money import credit_string
 from pipeline.core.states import ItemStatus
 from pipeline.models import Cluster, Content, ContentTask, Idea, ImagePrompt, Keyword, StageItem, StageRun
 from pipeline.services.listing import LOOKED_THROUGH
+from pipeline.services.stage_runs import of_run
 
 #: More than any stage run has: a place among a run's items is the number of a stage times this, and a position.
 _POSITIONS: Final = 2**31
@@ -93,7 +94,7 @@ def _from_place(
 ) -> Iterator[tuple[StageRun, int]]:
     """The stage runs that have items behind the place, and the position that each goes on behind."""
     reached, position = divmod(after_place, _POSITIONS)
-    for row in session.scalars(select(StageRun).where(StageRun.run_id == run_id).order_by(StageRun.number)).all():
+    for row in of_run(session, run_id):
         if row.number >= reached and number in {None, row.number}:
             yield row, position if row.number == reached else 0
 

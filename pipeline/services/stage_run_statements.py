@@ -5,7 +5,7 @@ Plain rows, not objects: every stage of every run passes here. Never: decides an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -198,6 +198,11 @@ def open_following(session: Session, run_id: int, *, due_at: datetime, sends: in
     values = {"of_run": run_id, "due": due_at, "sent": sends}
     row = session.connection().execute(_OPEN_FOLLOWING, values).one_or_none()
     return None if row is None else Opened(*row)
+
+
+def of_run(session: Session, run_id: int) -> Sequence[StageRun]:
+    """The stage runs of a run, in the order of their stages."""
+    return session.scalars(select(StageRun).where(StageRun.run_id == run_id).order_by(StageRun.number)).all()
 
 
 def item_counts(session: Session, stage_run_ids: list[int]) -> dict[int, dict[ItemStatus, int]]:

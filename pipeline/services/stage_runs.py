@@ -18,9 +18,11 @@ from pipeline.core.states import ItemStatus, RunStatus, StageRunStatus, move, wo
 from pipeline.models import Account, Run, Site, StageRun
 from pipeline.services import alerts, schedule_pauses
 from pipeline.services import stage_run_statements as statements
-from pipeline.services.stage_run_statements import Locked, Opened, item_counts, subject_table, waiting
+from pipeline.services.stage_run_statements import Locked, Opened, item_counts, of_run, subject_table, waiting
 
-__all__ = ["Admission", "Opened", "admit", "end_cancelled", "finish", "item_counts", "subject_table", "waiting"]
+__all__ = [
+    "Admission", "Opened", "admit", "end_cancelled", "finish", "item_counts", "of_run", "subject_table", "waiting",
+]  # fmt: skip
 
 _DONE_WELL = (StageRunStatus.COMPLETED, StageRunStatus.SKIPPED)
 

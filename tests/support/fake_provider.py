@@ -97,9 +97,9 @@ class FakeProvider:
 
 def install() -> FakeProvider:
     """Make `fake` a provider of this process and return it."""
-    from pipeline.engine import gateway
+    from pipeline.engine import gates
 
     fake = FakeProvider()
     ADAPTERS["fake"] = lambda _connection: fake
-    gateway._adapter.cache_clear()
+    gates.adapter.cache_clear()
     return fake

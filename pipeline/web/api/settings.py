@@ -92,7 +92,7 @@ class SettingsPreview(BaseModel):
 def show(unit: Unit, site_id: SiteId, if_none_match: IfNoneMatch = None) -> Response:
     """Read all settings of a site. What is read can be sent back unchanged."""
     body = settings.find_json(unit.session, account_id=unit.account_id, site_id=site_id)
-    etag = _etag(body)
+    etag = etag_of(body)
     if if_none_match is not None and _names(if_none_match, etag):
         return Response(status_code=304, headers={"ETag": etag})
     return Response(body, media_type="application/json", headers={"ETag": etag})
@@ -152,7 +152,7 @@ def _locked(unit: Unit, site_id: int, if_match: str | None) -> Page:
     """The settings, locked; StaleError with the present mark where they are not what the caller read."""
     page = calendar.lock_settings(unit.session, account_id=unit.account_id, site_id=site_id)
     if if_match is not None:
-        etag = _etag(settings.as_json(page.document()))
+        etag = etag_of(settings.as_json(page.document()))
         if not _names(if_match, etag, weakly=False):
             raise StaleError(etag=etag)
     return page
@@ -161,11 +161,12 @@ def _locked(unit: Unit, site_id: int, if_match: str | None) -> Page:
 def _stored(unit: Unit, page: Page, after: SiteSettings, follow: Follow) -> Response:
     changed = calendar.save_settings(unit.session, page, after, follow=follow, actor=unit.caller.actor, now=unit.now)
     body = settings.as_json(page.document())
-    headers = {"ETag": _etag(body), MOVED_HEADER: str(len(changed.moves))}
+    headers = {"ETag": etag_of(body), MOVED_HEADER: str(len(changed.moves))}
     return Response(body, media_type="application/json", headers=headers)
 
 
-def _etag(body: bytes) -> str:
+def etag_of(body: bytes) -> str:
+    """The mark of settings as they were read: strong, of these very bytes (RFC 9110, 8.8.3)."""
     return f'"{sha256(body).hexdigest()[:32]}"'
 
 

@@ -6,13 +6,12 @@ from enum import StrEnum
 from typing import Any, Final
 
 from fastapi import APIRouter
-from sqlalchemy import func, select
 
 from pipeline.core.roles import Scope
 from pipeline.core.states import ClusterStatus, ContentTaskStatus, IdeaStatus
-from pipeline.models import Cluster, ContentTask, Idea, Keyword, Site
+from pipeline.models import Cluster, ContentTask, Idea, Site
 from pipeline.models.base import Base
-from pipeline.services.planning import list_planned
+from pipeline.services.planning import keywords_in, list_planned
 from pipeline.web.pages.parameters import After, Chosen, Holding
 from pipeline.web.pages.views import Page, View, page
 
@@ -26,9 +25,7 @@ def clusters(view: View, text: Holding = "", status: Chosen = "", after: After =
     """List the chosen site's clusters."""
     site = view.chosen_site()
     found = _listed(view, Cluster, ClusterStatus, site=site, text=text, status=status, after=after)
-    ids = [row.id for row in found["rows"]]
-    counted = select(Keyword.cluster_id, func.count()).where(Keyword.cluster_id.in_(ids)).group_by(Keyword.cluster_id)
-    return Page("clusters.html", {**found, "counts": dict(view.session.execute(counted).all())}, site=site)
+    return Page("clusters.html", {**found, "counts": keywords_in(view.session, found["rows"])}, site=site)
 
 
 @router.get("/planner/ideas", include_in_schema=False)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any, Final
 
 from fastapi import APIRouter
-from sqlalchemy import select
 
 from pipeline.core.errors import PipelineError, PreflightError
 from pipeline.core.roles import Scope
 from pipeline.core.states import LIVE_RUNS, RunStatus, StageRunStatus
-from pipeline.models import Run, Site, StageRun
+from pipeline.models import Run, Site
 from pipeline.services import calendar, decisions, forecasts, reports, runs, settings
 from pipeline.services.run_items import lines_of
+from pipeline.services.stage_runs import of_run
 from pipeline.web.pages.parameters import Before, RunId
 from pipeline.web.pages.views import Page, View, page
 
@@ -101,7 +101,7 @@ def _found(view: View, run_id: int) -> tuple[Run, Site]:
 
 
 def _parts(view: View, run: Run, site: Site) -> dict[str, Any]:
-    rows = view.session.scalars(select(StageRun).where(StageRun.run_id == run.id).order_by(StageRun.number)).all()
+    rows = of_run(view.session, run.id)
     report = reports.run_report(view.session, run.id)
     spent, held = sum(row.spent for row in rows), sum(row.held for row in rows)
     current = next((row for row in rows if row.status is StageRunStatus.RUNNING), None)

@@ -35,7 +35,6 @@ class Shell:
     user: str
     initials: str
     may_edit: bool
-    may_own: bool
     sections: Sequence[Section]
     sites: Sequence[Site]
     #: None: the account has none yet.
@@ -60,8 +59,8 @@ def shell_of(session: Session, request: Request, caller: Caller) -> Shell:
     """The frame of the caller's pages, about the site that the browser looks at."""
     account_id = caller.account_id
     listed = sites.list_sites(session, account_id=account_id)
-    user = None if caller.user_id is None else session.get_one(User, caller.user_id)
-    name = user.name or user.email if user is not None else "API key"
+    user = session.get_one(User, caller.user_id)  # Pages are of people: a key opens none.
+    name = user.name or user.email
     is_whole = caller.site_ids is None
     modules = {module: bool(decided.value) for module, decided in resolved_modules(session, account_id).items()}
     return Shell(
@@ -72,7 +71,6 @@ def shell_of(session: Session, request: Request, caller: Caller) -> Shell:
         user=name,
         initials=initials_of(name),
         may_edit=includes(caller.role, Role.EDITOR),
-        may_own=includes(caller.role, Role.OWNER),
         sections=menu.sections(modules=modules, role=caller.role, is_whole=is_whole),
         sites=listed,
         site=_chosen(request, listed),

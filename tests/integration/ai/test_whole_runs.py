@@ -15,7 +15,7 @@ from pipeline.core.money import picodollars, token_cost_picodollars
 from pipeline.core.providers import ProviderName
 from pipeline.core.states import CallStatus, RunStatus
 from pipeline.db.session import Database
-from pipeline.engine import gateway
+from pipeline.engine import gates
 from pipeline.models import AiCall, AiModel, Keyword, Site
 from pipeline.services import accounts, invariants, providers, runs, sites
 from pipeline.services import settings as site_settings
@@ -43,7 +43,7 @@ SETTINGS = {
 @pytest.fixture(autouse=True)
 def _no_adapter_stays() -> Iterator[None]:
     yield
-    gateway._adapter.cache_clear()
+    gates.adapter.cache_clear()
 
 
 def _script() -> list[Fault | None]:
@@ -57,7 +57,7 @@ def _reached(name: str, address: str, driver: Driver, database: Database) -> Non
     """Have a provider asked at an address, whoever reads it."""
     opened = ADAPTERS[name]
     ADAPTERS[name] = lambda _: opened(Connection(base_url=address, api_key="key"))
-    gateway._adapter.cache_clear()
+    gates.adapter.cache_clear()
     with database.transaction() as session:
         change = ProviderChange(api_key="key", base_url=address)
         providers.set_provider(session, ProviderName(name), change, home=config().home, now=driver.clock.at)

@@ -7,7 +7,7 @@ import pytest
 from pipeline.ai import ADAPTERS
 from pipeline.core.states import CallStatus, ItemStatus, RunStatus, StageRunStatus
 from pipeline.db.session import Database
-from pipeline.engine import gateway
+from pipeline.engine import gates
 from pipeline.models import Keyword
 from tests.integration.engine.test_runs import ALL
 from tests.support.worlds import World, make_world
@@ -141,7 +141,7 @@ def test_a_provider_without_an_adapter_ends_the_stage_at_once_and_nothing_counts
 ) -> None:
     world = make_world(database, settings={**ALL, "stages.2.enabled": "false"})
     world.keywords(["fine 1", "fine 2"])
-    gateway._adapter.cache_clear()
+    gates.adapter.cache_clear()
     run_id = world.start()
     # Known when the run was accepted, not where its calls are made.
     monkeypatch.delitem(ADAPTERS, "fake")
