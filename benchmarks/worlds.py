@@ -21,7 +21,11 @@ from pipeline.services import accounts, sites
 from pipeline.services import credits as ledger
 from pipeline.services import settings as site_settings
 
-_QUICK_MODEL: Final = {"name": "at-once", "display_name": "At once", "provider": PROVIDER, "model_type": "text"}
+#: Of both kinds, so that every stage has one with a price; the asking stages ask a text in all of them.
+_QUICK_MODELS: Final = (
+    {"name": "at-once", "display_name": "At once", "model_type": "text", "tokens_per_credit": 10_000},
+    {"name": "at-once-images", "display_name": "At once, images", "model_type": "image", "credits_per_image": 1},
+)
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,8 @@ def make_world(database: Database, variant: Variant, *, site_count: int, items: 
     with database.transaction() as session:
         account = accounts.init_installation(session, now=now)
         session.execute(update(AiModel).values(is_active=False))
-        session.add(AiModel(**_QUICK_MODEL, is_default=True, is_testing=False, tokens_per_credit=10_000))
+        for model in _QUICK_MODELS:
+            session.add(AiModel(**model, provider=PROVIDER, is_default=True, is_testing=False))
         made, rows = [], []
         for number in range(site_count):
             owner = _another_account(session, number, now) if variant.own_accounts else account.id
