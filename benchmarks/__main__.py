@@ -11,6 +11,7 @@ from benchmarks import (
     beat,
     calendar_slots,
     concurrency,
+    console_pages,
     demo,
     engine_loop,
     keyword_import,
@@ -26,6 +27,7 @@ BENCHMARKS: dict[str, Callable[..., Iterator[Figure]]] = {
     "beat": beat.figures,
     "api": api.figures,
     "concurrency": concurrency.figures,
+    "console": console_pages.figures,
     "providers": providers.figures,
     "demo": demo.figures,
 }

@@ -5,9 +5,12 @@ Never: commits; publishes (the caller sends `Started.stage_run_id` after its com
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
+from typing import Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, literal, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.contract import stage
@@ -24,6 +27,7 @@ from pipeline.services.run_starts import NOTHING_WAITS, Started, Wanted
 from pipeline.services.stage_runs import subject_table, waiting
 
 __all__ = ["NOTHING_WAITS", "Started", "count_waiting", "get_run", "list_runs", "live_run_id", "retry", "start"]
+_UNBOUNDED: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 def start(
@@ -139,10 +143,11 @@ def _reopen(session: Session, key: str, subject_ids: list[int]) -> bool:
     return bool(session.connection().execute(statement.values(values)).rowcount)
 
 
-def count_waiting(session: Session, site_id: int) -> dict[str, int]:
-    """How many rows wait for each stage."""
+def count_waiting(session: Session, site_id: int, *, up_to: Mapping[str, int] = _UNBOUNDED) -> dict[str, int]:
+    """How many rows wait for each stage; counting ends where `up_to` has a number for it."""
     found = {}
     for definition in STAGES:
-        query = select(func.count()).where(waiting(stage(definition.key), site_id))
-        found[definition.key] = session.scalar(query) or 0
+        rows = select(literal(1)).where(waiting(stage(definition.key), site_id))
+        counted = rows.limit(up_to[definition.key]) if definition.key in up_to else rows
+        found[definition.key] = session.scalar(select(func.count()).select_from(counted.subquery())) or 0
     return found

@@ -5,6 +5,7 @@ Never: writes, locks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import islice
@@ -15,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from pipeline.core.calendar import capacity, slot_wall_time
 from pipeline.models import CalendarSlot, Content, Site
-from pipeline.services.calendar.rules import SlotRules, read_state
+from pipeline.services.calendar.free import free_slots
+from pipeline.services.calendar.rules import read_state
 from pipeline.services.calendar.view import count_waiting
 
 _A_WEEK: Final = timedelta(days=7)
@@ -44,31 +46,25 @@ class Forecast:
 
 def forecast(session: Session, site: Site, *, now: datetime) -> Forecast:
     """How far the queue reaches now, and how it grows."""
-    rules = read_state(session, site.id).wanted
-    waiting = count_waiting(session, site)
-    held = _held(session, site.id, now)
-    last = _last_instant(rules, held, waiting=waiting, now=now)
+    state = read_state(session, site.id)
+    rules, waiting = state.wanted, count_waiting(session, site)
+    held, last_held = _held(session, site.id, now)
+    to_come = islice(free_slots(session, site.id, state, now=now), waiting - 1, waiting) if waiting else ()
+    last = max([*last_held, *(slot.at for slot in to_come)], default=None)
     return Forecast(
-        queued=len(held) + waiting,
+        queued=held + waiting,
         covers_days=_days_to(last, site.timezone, now=now) if last or not waiting else None,
         approved_a_week=_approved_a_week(session, site.id, now=now),
         slots_a_week=capacity(rules.days, rules.time_slots).weekly,
     )
 
 
-def _held(session: Session, site_id: int, now: datetime) -> dict[datetime, bool]:
-    """Instants after `now` that are taken, and whether a person pinned each."""
-    query = select(CalendarSlot.slot_at, CalendarSlot.pinned).where(
-        CalendarSlot.site_id == site_id, CalendarSlot.slot_at > now, CalendarSlot.content_id.is_not(None)
-    )
-    return dict(session.execute(query).all())
-
-
-def _last_instant(rules: SlotRules, held: dict[datetime, bool], *, waiting: int, now: datetime) -> datetime | None:
-    """When the queue ends; an article pinned to next year makes no queue until then."""
-    standing = [at for at, pinned in held.items() if not pinned]
-    to_come = islice(rules.slots(after=now, taken=held), waiting - 1, waiting) if waiting else ()
-    return max([*standing, *(slot.at for slot in to_come)], default=None)
+def _held(session: Session, site_id: int, now: datetime) -> tuple[int, Sequence[datetime]]:
+    """How many slots after `now` are taken, and the last of them; one pinned to next year makes no queue until then."""
+    slot = CalendarSlot
+    taken = (slot.site_id == site_id, slot.slot_at > now, slot.content_id.is_not(None))
+    last = select(slot.slot_at).where(*taken, slot.pinned.is_(False)).order_by(slot.slot_at.desc()).limit(1)
+    return session.scalar(select(func.count()).where(*taken)) or 0, session.scalars(last).all()
 
 
 def _days_to(last: datetime | None, timezone: str, *, now: datetime) -> int:
@@ -79,11 +75,11 @@ def _days_to(last: datetime | None, timezone: str, *, now: datetime) -> int:
 
 
 def _approved_a_week(session: Session, site_id: int, *, now: datetime) -> float:
-    approved = (Content.site_id == site_id, Content.approved_at <= now)
-    first = session.scalar(select(func.min(Content.approved_at)).where(*approved))
+    since = now - _MOST_WEEKS * _A_WEEK
+    lately = func.count().filter(Content.approved_at > since)
+    query = select(func.min(Content.approved_at), lately).where(Content.site_id == site_id, Content.approved_at <= now)
+    first, count = session.execute(query).one()
     if first is None:
         return 0.0
-    since = now - _MOST_WEEKS * _A_WEEK
-    count = session.scalar(select(func.count()).where(*approved, Content.approved_at > since)) or 0
     weeks = min(max((now - first) / _A_WEEK, 1.0), float(_MOST_WEEKS))
     return round(count / weeks, 1)

@@ -78,6 +78,8 @@ class CalendarState:
     made_by: SlotRules | None
     #: 0: there is no calendar row yet.
     version: int
+    #: The last slot that was made; None: none was yet.
+    refilled_to: datetime | None = None
 
     @property
     def is_current(self) -> bool:
@@ -97,6 +99,7 @@ _QUERY = (
         SiteCalendar.time_slots,
         SiteCalendar.skip_dates.label("skipped"),
         SiteCalendar.version,
+        SiteCalendar.refilled_to,
     )
     .join(SiteAutomationSettings, SiteAutomationSettings.site_id == Site.id)
     .outerjoin(SiteCalendar, SiteCalendar.site_id == Site.id)
@@ -111,7 +114,7 @@ def read_state(session: Session, site_id: int) -> CalendarState:
     # A site that was deleted has no slots: nothing is scheduled on it until it is restored.
     days = row.publish_days if row.deleted_at is None else []
     wanted = _rules(row.timezone, days, row.publish_time_slots, row.skip_dates)
-    return CalendarState(wanted=wanted, made_by=_made_by(row), version=row.version or 0)
+    return CalendarState(wanted=wanted, made_by=_made_by(row), version=row.version or 0, refilled_to=row.refilled_to)
 
 
 def _made_by(row: Row[Any]) -> SlotRules | None:

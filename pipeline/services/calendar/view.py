@@ -11,12 +11,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from itertools import islice, takewhile
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from pipeline.core.calendar import Slot, clock_change_note, slot_wall_time
 from pipeline.core.states import ContentStatus
 from pipeline.models import CalendarSlot, Content, Site
+from pipeline.services.calendar.free import free_slots
 from pipeline.services.calendar.rules import SlotRules, read_state
 
 _A_DAY = timedelta(days=1)
@@ -94,17 +95,8 @@ def unscheduled(session: Session, site: Site, *, limit: int = 100) -> Sequence[U
 
 def predicted_slot(session: Session, site: Site, *, now: datetime) -> datetime | None:
     """Where content approved now would appear, behind everything that waits; None where the site has no slots."""
-    state = read_state(session, site.id)
-    ahead = count_waiting(session, site)
-    if state.is_current:
-        known = session.scalar(_free_rows(site, now).order_by(CalendarSlot.slot_at).offset(ahead).limit(1))
-        if known is not None:
-            return known
-    held = select(CalendarSlot.slot_at).where(
-        CalendarSlot.site_id == site.id, CalendarSlot.slot_at > now, CalendarSlot.content_id.is_not(None)
-    )
-    slots = state.wanted.slots(after=now, taken=session.scalars(held).all())
-    found = next(islice(slots, ahead, None), None)
+    free = free_slots(session, site.id, read_state(session, site.id), now=now)
+    found = next(islice(free, count_waiting(session, site), None), None)
     return None if found is None else found.at
 
 
@@ -114,12 +106,6 @@ def count_waiting(session: Session, site: Site) -> int:
         Content.site_id == site.id, Content.status == ContentStatus.APPROVED, Content.held_back.is_(False)
     )
     return session.scalar(waiting) or 0
-
-
-def _free_rows(site: Site, now: datetime) -> Select[datetime]:
-    return select(CalendarSlot.slot_at).where(
-        CalendarSlot.site_id == site.id, CalendarSlot.slot_at > now, CalendarSlot.content_id.is_(None)
-    )
 
 
 def _held(session: Session, site: Site, dates: Sequence[date]) -> dict[date, list[Entry]]:

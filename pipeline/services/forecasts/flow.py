@@ -18,7 +18,15 @@ from pipeline.services.forecasts.recent import clusters_a_keyword
 from pipeline.services.runs import count_waiting
 
 _CLUSTERS, _IDEAS, _TASKS, _CONTENT, _PROMPTS, _IMAGES, _REVIEW = (stage.number for stage in STAGES)
+#: What waits is told up to here, where a run takes less.
+COUNTED: Final = 10_000
 _SWITCHES_IMAGES_OFF: Final = frozenset({_PROMPTS, _IMAGES})
+
+
+def _looked_at(settings: SiteSettings) -> dict[str, int]:
+    """Where counting what waits may end: a run with a limit takes no more, and a million is not counted for it."""
+    limits = {stage.key: settings.stages[stage.number].per_run_limit for stage in STAGES}
+    return {key: max(limit, COUNTED) for key, limit in limits.items() if limit}
 
 
 class Flow:
@@ -26,9 +34,9 @@ class Flow:
 
     def __init__(self, session: Session, site: Site, settings: SiteSettings) -> None:
         """Count what waits now. `most`: what would wait if every earlier stage made as much as it may."""
-        waits = count_waiting(session, site.id)
+        waits = count_waiting(session, site.id, up_to=_looked_at(settings))
         self._settings = settings
-        self._clusters_a_keyword = clusters_a_keyword(session, site.account_id)
+        self._clusters_a_keyword = clusters_a_keyword(session, site.id)
         in_images = select(func.count()).where(Content.site_id == site.id, Content.status == ContentStatus.IMAGES)
         #: Contents that wait for their images.
         self._in_images = session.scalar(in_images) or 0

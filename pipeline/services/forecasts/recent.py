@@ -1,4 +1,4 @@
-"""Owns what an account's own recent calls have needed, by stage and model: tokens, repairs, seconds.
+"""Owns what an account's recent calls have needed, by stage and model, and what a site's last keywords came to.
 
 Never: writes.
 """
@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from sqlalchemy import func, select
+from sqlalchemy import distinct, func, select
 from sqlalchemy.orm import Session
 
 from pipeline.core import usual_questions
 from pipeline.core.states import CallStatus, KeywordStatus
-from pipeline.models import AiCall, Cluster, Keyword, StageRun
+from pipeline.models import AiCall, Keyword, StageRun
 
-#: Calls that are looked back at, of all stages together; fewer questions than `ENOUGH` of a stage say nothing.
+#: Calls, of all stages together, and keywords that are looked back at.
+#: Fewer questions than `ENOUGH` of a stage say nothing.
 LOOKED_AT: Final = 2_000
 ENOUGH: Final = 5
 _ENOUGH_KEYWORDS: Final = 50
@@ -58,13 +59,17 @@ def recent_calls(session: Session, account_id: int) -> Mapping[_Kind, Recent]:
     return {kind: _summed(calls) for kind, calls in found.items() if _questions(calls) >= ENOUGH}
 
 
-def clusters_a_keyword(session: Session, account_id: int) -> float:
-    """How many clusters the account's keywords have come to, each; the usual where it has clustered too few."""
-    clustered = select(func.count()).where(
-        Keyword.account_id == account_id, Keyword.status == KeywordStatus.CLUSTERED, Keyword.deleted_at.is_(None)
+def clusters_a_keyword(session: Session, site_id: int) -> float:
+    """How many clusters a site's last keywords have come to, each; the usual where it has clustered too few."""
+    clustered = (
+        select(Keyword.cluster_id)
+        .where(Keyword.site_id == site_id, Keyword.status == KeywordStatus.CLUSTERED, Keyword.deleted_at.is_(None))
+        .order_by(Keyword.id.desc())
+        .limit(LOOKED_AT)
+        .subquery()
     )
-    clusters = select(func.count()).where(Cluster.account_id == account_id)
-    placed, made = session.execute(select(clustered.scalar_subquery(), clusters.scalar_subquery())).one()
+    query = select(func.count(), func.count(distinct(clustered.c.cluster_id))).select_from(clustered)
+    placed, made = session.execute(query).one()
     return min(1.0, made / placed) if placed >= _ENOUGH_KEYWORDS else 1 / usual_questions.KEYWORDS_A_CLUSTER
 
 

@@ -10,11 +10,11 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipeline.core.calendar import Slot
-from pipeline.models import CalendarSlot, Site
+from pipeline.models import Site
+from pipeline.services.calendar.free import free_slots
 from pipeline.services.calendar.rules import read_state
 from pipeline.services.calendar.view import count_waiting
 
@@ -44,15 +44,10 @@ class SlotForecast:
 
 def slots_of(session: Session, site: Site, *, articles: int, now: datetime, ends_at: datetime) -> SlotForecast:
     """Where so many articles would stand that are approved when the run ends, at `ends_at`."""
-    rules = read_state(session, site.id).wanted
-    if not articles or not rules.has_slots:
+    state = read_state(session, site.id)
+    if not articles or not state.wanted.has_slots:
         return SlotForecast(articles, site.timezone, reason=NO_SLOTS if articles else None)
-    held = session.scalars(
-        select(CalendarSlot.slot_at).where(
-            CalendarSlot.site_id == site.id, CalendarSlot.slot_at > now, CalendarSlot.content_id.is_not(None)
-        )
-    ).all()
-    free = rules.slots(after=now, taken=held)
+    free = free_slots(session, site.id, state, now=now)
     # What is approved already takes its slots meanwhile.
     behind = islice(free, count_waiting(session, site), None)
     found = list(islice((slot for slot in behind if slot.at > ends_at), articles))

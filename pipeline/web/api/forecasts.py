@@ -52,6 +52,7 @@ _EXAMPLE: Final[dict[str, Any]] = {
 class InputsForecast(BaseModel):
     """Rows that wait now, rows that earlier stages would make, and those the run would take and get done."""
 
+    #: Counted up to 10,000, or the run's limit for the stage where that is more; all where there is no limit.
     waiting: int
     coming: int
     taken: int

@@ -15,6 +15,8 @@ from pipeline.web.pages.views import Page, View, page
 
 router = APIRouter()
 _SHOWN: Final = 50
+#: Beyond it, "10,000+" is said.
+_COUNTED: Final = 10_000
 
 
 @router.get("/planner/keywords", include_in_schema=False)
@@ -34,7 +36,8 @@ def show(view: View, text: Holding = "", status: Chosen = "", after: After = 0) 
             "status": status if wanted else "",
             "after": after,
             "statuses": list(KeywordStatus),
-            "counts": keywords.count_by_status(view.session, site=site),
+            "counts": keywords.count_up_to(view.session, site=site, most=_COUNTED),
+            "counted": _COUNTED,
         },
         site=site,
     )
