@@ -54,6 +54,7 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take the signal."""
         app.state.run_watch.close()
+        app.state.page_watch.close()
         super().handle_exit(sig, frame)
 
 

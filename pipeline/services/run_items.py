@@ -5,7 +5,7 @@ The pages show the first of each stage run; the API goes through all of them, pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -116,12 +116,18 @@ def _told(row: StageRun, item: StageItem, name: str | None) -> dict[str, Any]:
 
 def lines_of(session: Session, stage_runs: Sequence[StageRun], *, most: int) -> dict[int, list[ItemLine]]:
     """The first items of each stage run, by stage run; at most `most` each."""
-    return {row.id: _lines(session, row, most=most) for row in stage_runs}
+    ids = [row.id for row in stage_runs]
+    query = select(StageItem.stage_run_id, StageItem.status).where(StageItem.stage_run_id.in_(ids)).distinct()
+    there = {(stage_run_id, status) for stage_run_id, status in session.execute(query)}
+    return {
+        row.id: _lines(session, row, [status for status in _ORDER if (row.id, status) in there], most=most)
+        for row in stage_runs
+    }
 
 
-def _lines(session: Session, row: StageRun, *, most: int) -> list[ItemLine]:
+def _lines(session: Session, row: StageRun, statuses: Iterable[ItemStatus], *, most: int) -> list[ItemLine]:
     found: list[ItemLine] = []
-    for status in _ORDER:
+    for status in statuses:
         if len(found) >= most:
             break
         query = _named(row).where(StageItem.status == status).limit(most - len(found))

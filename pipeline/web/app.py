@@ -23,6 +23,7 @@ from pipeline.web.openapi import DESCRIPTION, describe
 from pipeline.web.operations import Backend
 from pipeline.web.pages import add_pages
 from pipeline.web.pages.errors import tell_people
+from pipeline.web.pages.run_stream import PageWatch
 from pipeline.web.rates import Rates
 from pipeline.web.run_watch import RunWatch
 from pipeline.web.strangers import Strangers
@@ -63,7 +64,8 @@ def create_app(backend: Backend | None = None) -> FastAPI:
     app.add_middleware(Gate)
     app.state.strangers = Strangers(config().strangers_a_minute)
     app.state.rates = Rates(config().requests_a_minute)
-    app.state.run_watch = RunWatch(lambda: cast("Backend", app.state.backend).database())
+    for watch in (RunWatch, PageWatch):
+        setattr(app.state, watch.name, watch(lambda: cast("Backend", app.state.backend).database()))
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
     app.include_router(health.router)

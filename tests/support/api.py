@@ -36,6 +36,7 @@ from pipeline.services import (
     webhooks,
 )
 from pipeline.web.app import create_app
+from pipeline.web.pages.run_stream import PageWatch
 from pipeline.web.rates import Rates
 from pipeline.web.run_watch import RunWatch
 from pipeline.web.strangers import Strangers
@@ -245,6 +246,7 @@ def the_app() -> FastAPI:
     app.state.rates = Rates(0, log_ins_a_minute=0)
     app.state.strangers = Strangers(0)
     app.state.run_watch = RunWatch(_database, tick_seconds=0.01, life_seconds=0.03)
+    app.state.page_watch = PageWatch(_database, tick_seconds=0.01, life_seconds=0.03)
     return app
 
 

@@ -5,22 +5,19 @@ Who listens is looked at in a transaction that ends before the stream begins; th
 
 from __future__ import annotations
 
-from contextlib import aclosing
-from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
 
 from pipeline.core.roles import Scope as ApiScope
 from pipeline.services import runs
-from pipeline.services.run_progress import Progress, Watched, progress_of
+from pipeline.services.run_progress import Watched, progress_of
 from pipeline.web.answers import problems
 from pipeline.web.api.parameters import RunId
-from pipeline.web.errors import problem
 from pipeline.web.operations import Unit, reads
 from pipeline.web.run_watch import RunWatch
+from pipeline.web.watch import Stream
 
 router = APIRouter(tags=[ApiScope.RUNS.value])
 _EXAMPLE: Final = (
@@ -50,9 +47,6 @@ _STREAM: Final[dict[int | str, dict[str, Any]]] = {
     503: {**problems(503)[503], "description": "So many watch runs already that there is no room for another."},
     204: {"description": "The run is over, and `Last-Event-ID` says that this is known: do not come again."},
 }
-
-_FULL: Final = "Too many watch runs at once. Come again in half a minute, or ask for the run itself."
-
 LastEventId = Annotated[
     str | None,
     Header(
@@ -62,28 +56,6 @@ LastEventId = Annotated[
         examples=["5f0c2d9a41b7e683"],
     ),
 ]
-
-
-class RunEvents(StreamingResponse):
-    """The stream of one run; whoever goes away leaves the watch."""
-
-    media_type = "text/event-stream"
-
-    def __init__(self, watched: Watched, first: Progress, *, last_id: str | None) -> None:
-        """Nothing is listened to before the response is sent."""
-        super().__init__((), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-        self._watched, self._first, self._last_id = watched, first, last_id
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send what the app's watch tells, until the run is over or nobody listens."""
-        watch: RunWatch = scope["app"].state.run_watch
-        if watch.is_full:
-            refused = problem(HTTPStatus.SERVICE_UNAVAILABLE, _FULL, headers={"Retry-After": "30"})
-            await refused(scope, receive, send)
-            return
-        async with aclosing(watch.listen(self._watched, self._first, last_id=self._last_id)) as events:
-            self.body_iterator = events
-            await super().__call__(scope, receive, send)
 
 
 @router.get(
@@ -101,4 +73,4 @@ def watch(unit: Unit, run_id: RunId, last_event_id: LastEventId = None) -> Respo
     first = progress_of(unit.session, [watched])[watched]
     if first.is_over and first.id == last_event_id:
         return Response(status_code=204)
-    return RunEvents(watched, first, last_id=last_event_id)
+    return Stream(RunWatch.name, watched, first, last_id=last_event_id)

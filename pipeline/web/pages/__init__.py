@@ -5,7 +5,19 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from pipeline.web.pages import account, articles, calendar, keywords, log_in, planned, platform, runs, settings, sites
+from pipeline.web.pages import (
+    account,
+    articles,
+    calendar,
+    keywords,
+    log_in,
+    planned,
+    platform,
+    run_stream,
+    runs,
+    settings,
+    sites,
+)
 
 ROUTERS: Final = tuple(
     part.router for part in (log_in, sites, settings, runs, calendar, keywords, planned, articles, account, platform)
@@ -17,4 +29,5 @@ def add_pages(app: FastAPI) -> None:
     """Let `app` answer people."""
     for router in ROUTERS:
         app.include_router(router)
+    app.include_router(run_stream.router)
     app.mount(STATIC, StaticFiles(packages=[("pipeline.web.pages", "static")]), name="static")

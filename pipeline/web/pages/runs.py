@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter
 
 from pipeline.core.errors import PipelineError, PreflightError
 from pipeline.core.roles import Scope
-from pipeline.core.states import LIVE_RUNS, RunStatus, StageRunStatus
 from pipeline.models import Run, Site
-from pipeline.services import calendar, decisions, forecasts, reports, runs, settings
-from pipeline.services.run_items import lines_of
-from pipeline.services.stage_runs import of_run
+from pipeline.services import calendar, decisions, forecasts, runs, settings
 from pipeline.web.pages.parameters import Before, RunId
+from pipeline.web.pages.run_parts import parts_of
 from pipeline.web.pages.views import Page, View, page
 
 router = APIRouter()
-ITEMS_SHOWN: Final = 30
 _RUNS_SHOWN: Final = 25
 _DECISIONS_SHOWN: Final = 10
-_FINISHED: Final = ("done", "failed", "skipped", "released")
 
 
 @router.get("/automation/overview", include_in_schema=False)
@@ -84,49 +80,9 @@ def history(view: View, before: Before = None, every: bool = False) -> Page:  # 
 def show(view: View, run_id: RunId) -> Page:
     """Show a run; it is watched while it lives."""
     run, site = _found(view, run_id)
-    return Page("run.html", {"site": site, "run": run, **_parts(view, run, site)}, site=site)
-
-
-@router.get("/automation/runs/{run_id}/parts", include_in_schema=False)
-@page(Scope.RUNS)
-def parts(view: View, run_id: RunId) -> Page:
-    """Show what of a run may differ from before, without what stands around it."""
-    run, site = _found(view, run_id)
-    return Page("run_parts.html", {"site": site, "run": run, **_parts(view, run, site)}, site=site)
+    return Page("run.html", {"site": site, "run": run, **parts_of(view.session, run, site, now=view.now)}, site=site)
 
 
 def _found(view: View, run_id: int) -> tuple[Run, Site]:
     run = runs.get_run(view.session, account_id=view.account_id, run_id=run_id)
     return run, view.session.get_one(Site, run.site_id)
-
-
-def _parts(view: View, run: Run, site: Site) -> dict[str, Any]:
-    rows = of_run(view.session, run.id)
-    report = reports.run_report(view.session, run.id)
-    spent, held = sum(row.spent for row in rows), sum(row.held for row in rows)
-    current = next((row for row in rows if row.status is StageRunStatus.RUNNING), None)
-    lines = lines_of(view.session, rows, most=ITEMS_SHOWN)
-    return {
-        "rows": [
-            {
-                "row": row,
-                "told": told,
-                "finished": sum(told[name] for name in _FINISHED),
-                "lines": lines[row.id],
-                "took": None if row.admitted_at is None else (row.finished_at or view.now) - row.admitted_at,
-            }
-            for row, told in zip(rows, report["stages"], strict=True)
-        ],
-        "current": current,
-        "working_on": [line for line in lines[current.id] if line.status.value == "leased"] if current else [],
-        "is_live": run.status in LIVE_RUNS,
-        "is_paused": run.status is RunStatus.PAUSED,
-        "spent_ucr": spent,
-        "held_ucr": held,
-        "left_ucr": max(0, run.available - spent - held),
-        "elapsed": None if run.started_at is None else (run.finished_at or view.now) - run.started_at,
-        "articles": next(told for told in report["stages"] if told["key"] == "tasks_to_content"),
-        "failed": sum(told["failed"] for told in report["stages"]),
-        "ended": sum(1 for row in rows if row.finished_at is not None),
-        "next_slot": calendar.predicted_slot(view.session, site, now=view.now),
-    }

@@ -21,7 +21,8 @@ from pipeline.core.states import ItemStatus, RunStatus, StageRunStatus
 from pipeline.db.session import Database
 from pipeline.models import Run, StageItem, StageRun
 from pipeline.services.run_progress import Progress, Watched, progress_of
-from pipeline.web.run_watch import HEARTBEAT, RunWatch
+from pipeline.web.run_watch import RunWatch
+from pipeline.web.watch import HEARTBEAT
 from tests.support.api import Api, statements_of, the_app
 from tests.support.processes import wait_until
 

@@ -1,37 +1,40 @@
-// A run watched live: the stream says that it is further, the parts are read again and laid over what is there.
+// A run watched live: its stream sends what the page shows, which is laid over what is there.
 (() => {
   const page = document.getElementById('run');
   if (page.dataset.live !== 'yes') return;
+  const LATER = 5000;
   const say = (word, on) => {
     const mark = page.querySelector('[data-stream]');
     if (!mark) return;
     mark.dataset.live = on ? 'on' : 'off';
     mark.querySelector('[data-stream-word]').textContent = word;
   };
-  const read = () => window.htmx.ajax('GET', `/automation/runs/${page.dataset.run}/parts`, { target: '#run', swap: 'innerMorph' });
   let told = '';
-  let waits = 0;
-  const further = (data) => {
-    const status = JSON.parse(data);
-    const stages = status.stages.map((stage) => `Stage ${stage.number} ${stage.status.replaceAll('_', ' ')}`).filter((line) => !line.endsWith('pending'));
-    const last = stages.at(-1) || '';
+  const tell = () => {
+    const begun = [...page.querySelectorAll('.stage:not([data-status="pending"])')].at(-1);
+    if (!begun) return;
+    const last = `Stage ${begun.id.split('-')[1]} ${begun.querySelector('.st').textContent.trim().toLowerCase()}`;
     if (last !== told) { told = last; document.getElementById('say').textContent = last; }
-    clearTimeout(waits);
-    waits = setTimeout(read, 120);
   };
+  const show = async (event) => {
+    await window.htmx.swap({ sourceElement: page, target: page, swap: 'innerMorph', text: event.data });
+    tell();
+  };
+  let stream = null;
   const listen = () => {
-    const stream = new EventSource(`/api/v1/runs/${page.dataset.run}/events`);
+    stream = new EventSource(`/automation/runs/${page.dataset.run}/events`);
     stream.addEventListener('open', () => say('Live', true));
-    stream.addEventListener('error', () => say('Reconnecting', false));
-    stream.addEventListener('run', (event) => {
-      further(event.data);
-      if (!['queued', 'running', 'paused', 'cancelling'].includes(JSON.parse(event.data).status)) stream.close();
+    stream.addEventListener('error', () => {
+      say('Reconnecting', false);
+      if (stream.readyState === EventSource.CLOSED) setTimeout(() => { if (!document.hidden) listen(); }, LATER);
     });
-    return stream;
+    stream.addEventListener('parts', show);
+    stream.addEventListener('ended', (event) => { stream.close(); page.dataset.live = 'no'; show(event); });
   };
-  let stream = listen();
+  listen();
   document.addEventListener('visibilitychange', () => {
+    if (page.dataset.live !== 'yes') return;
     stream.close();
-    if (!document.hidden) stream = listen();
+    if (!document.hidden) listen();
   });
 })();
