@@ -12,6 +12,7 @@ from benchmarks import (
     calendar_slots,
     concurrency,
     console_pages,
+    console_watchers,
     demo,
     engine_loop,
     keyword_import,
@@ -28,6 +29,7 @@ BENCHMARKS: dict[str, Callable[..., Iterator[Figure]]] = {
     "api": api.figures,
     "concurrency": concurrency.figures,
     "console": console_pages.figures,
+    "watchers": console_watchers.figures,
     "providers": providers.figures,
     "demo": demo.figures,
 }
