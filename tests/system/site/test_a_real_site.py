@@ -136,6 +136,22 @@ def test_what_was_refused_and_is_given_up_leaves_no_draft_and_no_image(
     assert publishing.publication(content).due_at is None
 
 
+@pytest.mark.parametrize("how", ["withdraw", "reject", "delete"])
+def test_what_needs_attention_and_is_given_up_leaves_no_image(
+    publishing: Publishing, there: RealSite, *, how: str
+) -> None:
+    (content,) = publishing.approve(pictures=2)
+    there.fail({"method": "POST", "route": "/wp/v2/posts", "kind": "refuse", "status": 403})
+    publishing.publish_now(content)
+    assert (publishing.status(content)[:2], _images(there)) == (_STUCK, 2)
+    with publishing.database.transaction() as session:
+        getattr(reviews, how)(session, session.get_one(Content, content.id), actor="ann", now=publishing.now)
+
+    publishing.play(until=timedelta(0))
+
+    assert (there.posts(), _images(there)) == ([], 0)
+
+
 def _images(there: RealSite) -> int:
     ((count,),) = there.rows("SELECT count(*) FROM wp_posts WHERE post_type = 'attachment'")
     return int(count)
