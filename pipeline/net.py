@@ -115,9 +115,9 @@ def request(
             is_sent = True
             # As a browser would send it: the request line is ASCII.
             connection.request(method, quote(target, safe="!#$%&'()*+,/:;=?@[]~"), body=body, headers=dict(headers))
-            response = connection.getresponse()
-            kept = _read(response, limits)
-            named = {name.lower(): value for name, value in response.getheaders()}
+            with connection.getresponse() as response:
+                kept = _read(response, limits)
+                named = {name.lower(): value for name, value in response.getheaders()}
     except (OSError, HTTPException, ValueError) as error:
         failure = NoAnswerError if is_sent else UnreachableError
         raise failure(f"{parts.hostname} did not answer: {_said(error)}.") from None

@@ -69,7 +69,9 @@ def try_out(changes: dict[str, str | None], *, site: Site | None, timezone: str)
     try:
         found = preflight(connection)
     except PipelineError as error:
-        raise PipelineError(f"{error.message} Nothing was saved; with --unchecked it is saved all the same.") from None
+        # There is no site yet whose user could be set.
+        told = error.message if site is not None else error.message.replace("site set SITE", "site add …")
+        raise PipelineError(f"{told} Nothing was saved; with --unchecked it is saved all the same.") from None
     for sentence in found:
         note(sentence)
 

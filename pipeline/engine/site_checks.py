@@ -7,7 +7,7 @@ Never: a transaction while the site is asked; a change at the site.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -24,7 +24,15 @@ from pipeline.models import Site
 from pipeline.services import site_health, site_notes, site_titles
 from pipeline.services.site_health import Check, Health
 from pipeline.sites import Login, SiteKind, target
-from pipeline.sites.port import ComparingTarget, SiteError, SiteTarget, Standing, StandingTitle, TitledTarget
+from pipeline.sites.port import (
+    ComparingTarget,
+    DraftingTarget,
+    SiteError,
+    SiteTarget,
+    Standing,
+    StandingTitle,
+    TitledTarget,
+)
 
 #: Articles that a check compares: its cost has a bound, however much was published.
 ARTICLES_A_CHECK: Final = 50
@@ -63,9 +71,9 @@ def check(
     try:
         site = open_target(destination)
         notes = asking(site.check, sleep=sleep)
-        found = _found(site, begun)
+        found, seen = _found(site, begun), _seen(site, begun)
         titles = site.new_titles(portions=TITLES_A_CHECK) if isinstance(site, TitledTarget) else ()
-        health = _answered(database, begun, destination, found=found, notes=notes, titles=titles)
+        health = _answered(database, begun, destination, found=found, seen=seen, notes=notes, titles=titles)
     except SiteError as error:
         _log.warning("site_failing", site_id=site_id, error=error.message)
         return _failed(database, begun, error.message)
@@ -85,11 +93,12 @@ def _answered(
     destination: Destination,
     *,
     found: Mapping[int, Standing],
+    seen: Collection[str],
     notes: Sequence[str],
     titles: Sequence[StandingTitle],
 ) -> Health | None:
     with database.transaction() as session:
-        health = site_health.answered(session, begun, found, notes=notes, now=database.now())
+        health = site_health.answered(session, begun, found, seen=seen, notes=notes, now=database.now())
         row = session.get_one(Site, begun.site_id)
         site_notes.save(session, row, destination.notes.take_learnt(), content_id=None)
         site_titles.save(session, row, titles)
@@ -118,6 +127,12 @@ def preflight(connection: Connection) -> Sequence[str]:
         SiteKind.SITE, site_name="", timezone=connection.timezone, base_url=connection.url.strip(), login=login
     )
     return site.check()
+
+
+def _seen(site: SiteTarget, begun: Check) -> Collection[str]:
+    """Drafts that still are ours: at their slots they need no look of their own."""
+    drafts = {draft.remote_id: draft.content_id for draft in begun.drafts}
+    return site.still_ours(drafts) if drafts and isinstance(site, DraftingTarget) else ()
 
 
 def _found(site: SiteTarget, begun: Check) -> dict[int, Standing]:

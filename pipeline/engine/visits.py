@@ -88,6 +88,7 @@ class Visit:
             if found is None:
                 if site.needs_lookup and look_until is not None and now < look_until:
                     raise NotShownYetError
+                self._clear(site)
                 return
             remote_id = found.remote_id
         imprint = self.claim.imprint
@@ -102,11 +103,19 @@ class Visit:
             self._asking(site.withdraw, remote_id)
         if self._asking(site.read_back, remote_id) is not None:
             raise SiteUnavailableError("The site was asked to take the article away, but still shows it.")
+        self._clear(site)
+
+    def _clear(self, site: SiteTarget) -> None:
+        """Of what nobody ever saw, no image is left either."""
+        if isinstance(site, DraftingTarget) and not self.claim.was_shown:
+            self._asking(site.clear, self.claim.content_id)
 
     def learnt(self, *, now: datetime) -> dict[str, Any]:
         """What a row must remember although it did not end well."""
         if self.placed is not None:
-            drafted = {} if self._version is None else {"placed_version": self._version, "imprint": self.placed.imprint}
+            drafted: dict[str, Any] = {} if self.placed.imprint is None else {"imprint": self.placed.imprint}
+            if self._version is not None:
+                drafted |= {"placed_version": self._version, "seen_at": now}
             url = {"remote_url": self.placed.url} if self.placed.url else {}
             return {"remote_id": self.placed.remote_id, "unknown_since": None, **url, **drafted}
         return {"unknown_since": now} if self.is_unknown else {}
@@ -143,7 +152,8 @@ class Visit:
         """Have it shown; where that is refused, nobody sees it."""
         self.is_unseen = False
         try:
-            self.placed = self._asking(site.show, article, remote_id=drafted.remote_id)
+            was_seen = self.claim.was_seen and drafted.remote_id == self.claim.remote_id
+            self.placed = self._asking(site.show, article, remote_id=drafted.remote_id, was_seen=was_seen)
         except (SiteUnavailableError, SiteRefusedError):
             self.is_unseen = True
             raise
@@ -172,7 +182,11 @@ class Visit:
         self, request: Callable[_Given, _Answer], *arguments: _Given.args, **keywords: _Given.kwargs
     ) -> _Answer:
         """The answer to one request, which is repeated for seconds while the site is away."""
-        return asking(lambda: request(*arguments, **keywords), sleep=self._sleep)
+        try:
+            return asking(lambda: request(*arguments, **keywords), sleep=self._sleep)
+        except SiteRefusedError as error:
+            self.placed = error.left or self.placed
+            raise
 
 
 def asking(request: Callable[[], _Answer], *, sleep: Callable[[float], None]) -> _Answer:

@@ -11,7 +11,7 @@ from pipeline.core.states import PublicationStatus
 from pipeline.models.base import AccountId, Base, Id, Instant, SiteId, status_check, utc_now, word_check
 from pipeline.models.types import BigId, Status
 
-DRIFTS = ("deleted", "edited")
+DRIFTS = ("deleted", "unpublished", "edited")
 #: What stands on the site is a draft, if anything does.
 UNSEEN = (PublicationStatus.DRAFTING, PublicationStatus.DRAFTED)
 _DUE = text("due_at IS NOT NULL")
@@ -56,6 +56,8 @@ class Publication(Base):
     placed_version: Mapped[int | None]
     #: What was written there, as a short sum of it; NULL: unknown.
     imprint: Mapped[str | None] = mapped_column(String(64))
+    #: When the site last said that the draft there is ours; NULL: not since it was told how to be reached.
+    seen_at: Mapped[datetime | None]
     #: Since when an answer of the site is missing; NULL: whatever was asked of it is known.
     unknown_since: Mapped[datetime | None]
     error: Mapped[str | None] = mapped_column(Text)

@@ -13,7 +13,7 @@ from pipeline.models.types import BigId, Encrypted
 TARGETS = ("folder", "site", "webhook")
 SYNC_STATUSES = ("never", "ok", "drifted", "failing")
 NOTES = ("tag", "category", "image", "speech")
-SYNC_EVENTS = ("failing", "recovered", "deleted", "edited", "back")
+SYNC_EVENTS = ("failing", "recovered", "deleted", "unpublished", "edited", "back")
 _THERE = text("deleted_at IS NULL")
 _DELETED = text("deleted_at IS NOT NULL AND cleared_at IS NULL")
 _CHECKED = text("next_check_at IS NOT NULL")

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.core.errors import ConflictError
 from pipeline.core.states import ContentStatus, PublicationStatus, sources
-from pipeline.models import Content, Publication
+from pipeline.models import Content, Publication, SiteNote
 from pipeline.models.base import utc_now
 from pipeline.models.inserting import insert_into
 from pipeline.models.publishing import UNSEEN
@@ -145,7 +145,8 @@ def _withdrawal(at_once: datetime, *, also_published: bool) -> Update:
     kept = set() if also_published else {PublicationStatus.PUBLISHED}
     # Whoever drafts it just now may make a draft that nobody has written down yet.
     is_being_drafted = known.status == PublicationStatus.DRAFTING
-    has_trace = or_(known.remote_id.is_not(None), known.unknown_since.is_not(None), is_being_drafted)
+    images = select(SiteNote.id).where(SiteNote.content_id == known.content_id).correlate(_PUBLICATIONS)
+    has_trace = or_(known.remote_id.is_not(None), known.unknown_since.is_not(None), is_being_drafted, images.exists())
     is_unknown = and_(is_being_drafted, known.remote_id.is_(None), known.unknown_since.is_(None))
     # Whoever brings the site up to date just now must have ended before it is taken away.
     free_at = case((known.lease_until > at_once, known.lease_until), else_=at_once)
@@ -212,6 +213,14 @@ def try_drafts_again(session: Session, site_id: int, *, now: datetime) -> None:
     known = _PUBLICATIONS.c
     waiting = (known.status == _PLANNED, known.slot_at > now, known.attempts == 0, known.error.is_not(None))
     session.execute(update(_PUBLICATIONS).where(known.site_id == site_id, *waiting).values(error=None))
+
+
+def doubt_drafts(session: Session, site_id: int) -> None:
+    """The site is reached otherwise now: each draft is looked at before it is shown."""
+    known = _PUBLICATIONS.c
+    session.execute(
+        update(_PUBLICATIONS).where(known.site_id == site_id, known.seen_at.is_not(None)).values(seen_at=None)
+    )
 
 
 def forget_traces(session: Session, site_id: int, *, now: datetime) -> None:

@@ -134,6 +134,7 @@ def _follow(session: Session, site: Site, differing: Mapping[str, Any], *, now: 
         site_titles.forget_all(session, site)
         placing.forget_traces(session, site.id, now=now)
     if _CONNECTION & differing.keys():
+        placing.doubt_drafts(session, site.id)
         site.next_check_at = now
     placing.try_drafts_again(session, site.id, now=now)
 

@@ -7,7 +7,7 @@ Never: commits; asks a site.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
@@ -23,6 +23,8 @@ from pipeline.sites.port import Standing
 
 #: Pause between two checks of a site.
 EVERY: Final = timedelta(hours=1)
+#: Drafts that a check looks for, all in one request.
+DRAFTS_A_CHECK: Final = 50
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: Spreads ids that follow each other over the whole hour; prime, so that every second is used.
 _SPREAD: Final = 2_654_435_761
@@ -30,6 +32,10 @@ _SITES, _PUBLICATIONS = table_of(Site), table_of(Publication)
 _IS_PUBLISHED: Final = Publication.status == PublicationStatus.PUBLISHED
 _TOLD: Final[Mapping[Standing, str]] = {
     Standing.DELETED: "“{title}” is not on the site any more. It is not put back by itself.",
+    Standing.UNPUBLISHED: (
+        "“{title}” is not published at the site any more: somebody made it a draft, private or locked, or put it into "
+        "the waste basket there. It is left as it is."
+    ),
     Standing.EDITED: "“{title}” was edited at the site. It is left as it is there.",
     Standing.HERE: "“{title}” stands on the site again as it was published.",
 }
@@ -49,12 +55,24 @@ class Placement:
 
 
 @dataclass(frozen=True)
+class Draft:
+    """A draft that is to be shown before long."""
+
+    publication_id: int
+    ticket: int
+    content_id: int
+    remote_id: str
+
+
+@dataclass(frozen=True)
 class Check:
     """A check of a site that was begun: its lease proves that it is the only one."""
 
     site_id: int
     lease_until: datetime
     placements: Sequence[Placement]
+    #: Those whose slots come before the next check but one.
+    drafts: Sequence[Draft]
     #: Where the next check goes on.
     next_position: int
 
@@ -108,19 +126,40 @@ def begin(session: Session, site_id: int, *, most: int, lease: timedelta, now: d
         .limit(most)
     )
     found = [Placement(*row) for row in session.execute(query)]
-    return Check(site_id, now + lease, found, found[-1].publication_id if len(found) == most else 0)
+    drafts = _drafts(session, site_id, now=now)
+    return Check(site_id, now + lease, found, drafts, found[-1].publication_id if len(found) == most else 0)
+
+
+def _drafts(session: Session, site_id: int, *, now: datetime) -> Sequence[Draft]:
+    known = Publication
+    query = (
+        select(known.id, known.ticket, known.content_id, known.remote_id)
+        .where(known.due_at > now, known.due_at <= now + 2 * EVERY, known.site_id == site_id)
+        .where(known.status == PublicationStatus.DRAFTED, known.remote_id.is_not(None))
+        .order_by(known.due_at)
+        .limit(DRAFTS_A_CHECK)
+    )
+    return [Draft(row.id, row.ticket, row.content_id, str(row.remote_id)) for row in session.execute(query)]
 
 
 def answered(
-    session: Session, check: Check, found: Mapping[int, Standing], *, now: datetime, notes: Sequence[str] = ()
+    session: Session,
+    check: Check,
+    found: Mapping[int, Standing],
+    *,
+    now: datetime,
+    notes: Sequence[str] = (),
+    seen: Collection[str] = (),
 ) -> Health | None:
     """Write down how the articles stand, by publication id. None: another check took this one's place.
 
-    `notes`: what the site's people should know all the same.
+    `notes`: what the site's people should know all the same. `seen`: remote ids of the drafts that are ours.
     """
     site = _held(session, check)
     if site is None:
         return None
+    for draft in check.drafts:
+        _write_seen(session, draft, seen_at=now if draft.remote_id in seen else None)
     news = [
         _event(session, site, kind=_kind(found[placement.publication_id]), placement=placement, now=now)
         for placement in check.placements
@@ -151,7 +190,7 @@ def failed(session: Session, check: Check, error: str, *, now: datetime) -> Heal
 
 
 def drifted(session: Session, site: Site, *, limit: int = 50) -> Sequence[tuple[int, str, str]]:
-    """Articles that do not stand on the site as they were published: content id, title, `deleted` or `edited`."""
+    """Articles that do not stand on the site as they were published: content id, title, and how (of `DRIFTS`)."""
     query = (
         select(Publication.content_id, Content.title, Publication.drift)
         .join(Content, Content.id == Publication.content_id)
@@ -192,6 +231,12 @@ def _is_news(session: Session, placement: Placement, standing: Standing) -> bool
     )
     moved = session.execute(update(_PUBLICATIONS).where(*same).values(drift=drift))
     return cast("CursorResult[Any]", moved).rowcount == 1
+
+
+def _write_seen(session: Session, draft: Draft, *, seen_at: datetime | None) -> None:
+    """Know when it was seen, unless somebody has claimed or moved it meanwhile."""
+    same = (_PUBLICATIONS.c.id == draft.publication_id, _PUBLICATIONS.c.ticket == draft.ticket)
+    session.execute(update(_PUBLICATIONS).where(*same).values(seen_at=seen_at))
 
 
 def _kind(standing: Standing) -> str:

@@ -5,7 +5,7 @@ Never: the database, the calendar, credits; a target is given plain values and p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -33,6 +33,11 @@ class SiteUnavailableError(SiteError):
 
 class SiteRefusedError(SiteError):
     """The site refused the article; a person must look at it before it is tried again."""
+
+    def __init__(self, message: str | None = None, *, left: Placed | None = None) -> None:
+        """Keep what stands there all the same; None: nothing new."""
+        self.left = left
+        super().__init__(message)
 
 
 class SiteOutcomeUnknownError(SiteError):
@@ -103,8 +108,10 @@ class Standing(StrEnum):
 
     #: As it was published.
     HERE = "here"
-    #: It is not to be seen any more.
+    #: It is not there any more.
     DELETED = "deleted"
+    #: It is there, but not for visitors: a draft, private, locked, or in the site's waste basket.
+    UNPUBLISHED = "unpublished"
     #: Somebody changed it there.
     EDITED = "edited"
 
@@ -196,6 +203,17 @@ class DraftingTarget(SiteTarget, Protocol):
         """Take away for good what nobody ever saw, where it still has that imprint; else as `withdraw`."""
         ...
 
-    def show(self, article: Article, *, remote_id: str) -> Placed:
-        """Make visible what was drafted, under the article's date; twice is once."""
+    def clear(self, content_id: int) -> None:
+        """Take away the images of an article that nobody ever saw, where nothing else of it is there."""
+        ...
+
+    def still_ours(self, drafts: Mapping[str, int]) -> Collection[str]:
+        """Which of these remote ids still are the drafts of those contents; cheaply, and changing nothing."""
+        ...
+
+    def show(self, article: Article, *, remote_id: str, was_seen: bool) -> Placed:
+        """Make visible what was drafted, under the article's date; twice is once.
+
+        `was_seen`: the site said a short while ago that it is ours. Otherwise it is looked at first.
+        """
         ...

@@ -20,7 +20,7 @@ from pipeline.core.roles import Role
 from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.db.migrate import SchemaState, _alembic, require_current, schema_state, upgrade
 from pipeline.db.session import Database
-from pipeline.models import AiCall, Base, CreditEntry, Publication, Run, Site, StageRun
+from pipeline.models import AiCall, Base, CreditEntry, Publication, Run, Site, StageRun, SyncEvent
 from pipeline.services import accounts, api_keys, webhooks
 from tests.support.builders import make_content, make_site
 from tests.support.postgres import PostgresServer
@@ -71,6 +71,7 @@ _SETTINGS = "igny8_site_ai_automation_settings"
 #: Whatever revision the one of alerts follows.
 _BEFORE_ALERTS = str(ScriptDirectory.from_config(_alembic()).get_revision("0006").down_revision)
 _BEFORE_TESTS = str(ScriptDirectory.from_config(_alembic()).get_revision("0016").down_revision)
+_BEFORE_HIDDEN = str(ScriptDirectory.from_config(_alembic()).get_revision("0021").down_revision)
 _BEFORE_PROFILES = str(ScriptDirectory.from_config(_alembic()).get_revision("0017").down_revision)
 _BEFORE_MODELS = str(ScriptDirectory.from_config(_alembic()).get_revision("0011").down_revision)
 
@@ -233,6 +234,41 @@ def test_kinds_of_notifications_come_and_go_and_deliveries_stay(empty: Database)
     assert kinds() == ["run_failed"]
     if empty.is_sqlite:
         with empty.engine.connect() as connection:
+            assert connection.scalars(text("PRAGMA integrity_check")).all() == ["ok"]
+
+
+def test_what_sites_hide_comes_and_goes_and_what_was_found_stays(migrated: Database) -> None:
+    def add(kind: str) -> None:
+        with migrated.transaction() as session:
+            row = session.scalars(select(Publication)).one()
+            row.drift = kind
+            session.add(SyncEvent(account_id=row.account_id, site_id=row.site_id, kind=kind, message=kind))
+
+    with migrated.transaction() as session:
+        content = make_content(session, site=make_site(session), status=ContentStatus.PUBLISHED)
+        own = {"account_id": content.account_id, "site_id": content.site_id, "content_id": content.id}
+        session.add(Publication(**own, status=PublicationStatus.PUBLISHED, remote_id="7"))
+    add("unpublished")
+    with pytest.raises(IntegrityError):
+        add("nothing_we_know")
+
+    with migrated.engine.begin() as connection:
+        command.downgrade(_alembic(connection), _BEFORE_HIDDEN)
+        found = [
+            connection.scalars(text(f"SELECT {column} FROM {table}")).all()  # noqa: S608 - no input
+            for table, column in (("publications", "drift"), ("sync_events", "kind"))
+        ]
+    assert found == [["deleted"], ["deleted"]]
+    for statement in ("UPDATE publications SET drift = 'unpublished'", "UPDATE sync_events SET kind = 'unpublished'"):
+        with pytest.raises(IntegrityError), migrated.engine.begin() as connection:
+            connection.execute(text(statement))
+
+    upgrade(migrated)
+    add("unpublished")
+    with migrated.reading() as session:
+        assert session.scalars(select(Publication.remote_id)).all() == ["7"]
+    if migrated.is_sqlite:
+        with migrated.engine.connect() as connection:
             assert connection.scalars(text("PRAGMA integrity_check")).all() == ["ok"]
 
 

@@ -58,6 +58,8 @@ class RestSite:
     clock: float | None = None
     #: Names of meta values that it keeps.
     meta: tuple[str, ...] = ()
+    #: Whether it says no to meta values after it has written the post.
+    refuses_meta: bool = False
     numbers: Iterator[int] = field(default_factory=lambda: count(10))
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -194,6 +196,9 @@ class _Handler(BaseHTTPRequestHandler):
             return 200, {"deleted": True}
         if self.command == "POST":
             now = self._now()
+            if self.site.refuses_meta and "meta" in (values := json.loads(body)):
+                self.site.write(number, values, now=now)
+                return _error(400, "rest_invalid_type", "meta.title is not of type string.")
             return (201 if number is None else 200), self._post(self.site.write(number, json.loads(body), now=now))
         if number is not None:
             return 200, self._post(self.site.posts[number])
@@ -234,18 +239,26 @@ class _Handler(BaseHTTPRequestHandler):
             del self.site.media[number or 0]
             return 200, {"deleted": True}
         if self.command == "GET":
-            return 200, [entry for entry in self.site.media.values() if entry["slug"] == self.query.get("slug")]
+            return 200, [entry for entry in self.site.media.values() if self._is_wanted(entry)]
         name = re.search(r'filename="(.+?)\.\w+"', self.headers["Content-Disposition"] or "")
         made = next(self.site.numbers)
         entry = {
             "id": made,
             "slug": name[1] if name else "",
+            "post": 0,
             "source_url": f"{self.site.url}/files/{made}.png",
             "alt_text": self.query.get("alt_text", ""),
             "bytes": len(body),
         }
         self.site.media[made] = entry
         return 201, entry
+
+    def _is_wanted(self, entry: dict[str, Any]) -> bool:
+        if "search" in self.query:
+            return self.query["search"] in entry["slug"]
+        if "include" in self.query:
+            return str(entry["id"]) in self.query["include"].split(",")
+        return bool(entry["slug"] == self.query.get("slug"))
 
     def _tags(self, _: int | None, body: bytes) -> tuple[int, Any]:
         return self._term("tags", body)

@@ -188,10 +188,11 @@ def _take(session: Session, publication: Publication, work: Work, *, limits: Lim
     publication.lease_until = publication.due_at = now + limits.lease
     publication.sends = 0
     session.flush()
-    return _claim_of(publication, work, lease_until=now + limits.lease, was_tried=was_tried)
+    was_seen = publication.seen_at is not None and now - publication.seen_at <= limits.seen_for
+    return _claim_of(publication, work, lease_until=now + limits.lease, was_tried=was_tried, was_seen=was_seen)
 
 
-def _claim_of(publication: Publication, work: Work, *, lease_until: datetime, was_tried: bool) -> Claim:
+def _claim_of(publication: Publication, work: Work, *, lease_until: datetime, was_tried: bool, was_seen: bool) -> Claim:
     return Claim(
         publication_id=publication.id,
         ticket=publication.ticket,
@@ -206,6 +207,7 @@ def _claim_of(publication: Publication, work: Work, *, lease_until: datetime, wa
         placed_version=publication.placed_version,
         imprint=publication.imprint,
         was_tried=was_tried,
+        was_seen=was_seen,
         slot_at=publication.slot_at,
         was_shown=publication.published_at is not None,
     )

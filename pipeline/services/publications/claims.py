@@ -64,6 +64,8 @@ class Limits:
     lookup_window: timedelta = timedelta(minutes=10)
     #: How long before its slot an article is drafted at a site where that is possible.
     draft_ahead: timedelta = timedelta(days=1)
+    #: How long a draft of which the site said that it is ours is shown without a look at it: two checks of a site.
+    seen_for: timedelta = timedelta(hours=2)
     #: Most publications of one site under way at once: a site that hangs holds no more of the workers than this.
     most_at_once: int = 2
     #: When one that found so many under way asks again.
@@ -101,5 +103,7 @@ class Claim:
     was_tried: bool = False
     #: The instant people were told.
     slot_at: datetime | None = None
+    #: Whether the site said a short while ago that the draft there is ours.
+    was_seen: bool = False
     #: Whether it was seen published: what stands there is more than a draft of ours.
     was_shown: bool = False

@@ -49,7 +49,7 @@ def finalise(
         "error": None,
     }
     if claim.work is Work.DRAFT:
-        return _drafted(session, claim, version=version, now=now, values=values)
+        return _drafted(session, claim, version=version, now=now, values={**values, "seen_at": now})
     if claim.work is Work.PLACE:
         values["published_at"] = now
     if not _end(session, claim, status=PublicationStatus.PUBLISHED, due_at=None, **values):

@@ -1,4 +1,4 @@
-"""Owns an article's body as a site keeps it: pictures in their places, no line breaks of its own, our mark at the end.
+"""Owns an article's body as a site keeps it: pictures in their places, no line breaks of its own, our mark in it.
 
 Never: sanitising; the body it is given already is.
 """
@@ -6,6 +6,7 @@ Never: sanitising; the body it is given already is.
 from __future__ import annotations
 
 import html
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from markupsafe import escape
 from pipeline.core.normal import display_text
 
 _HEADINGS: Final = frozenset({"h2", "h3", "h4"})
+#: What may bear the mark: every site keeps classes of these.
+_BEARERS: Final = _HEADINGS | {"p", "ul", "ol", "blockquote", "table", "pre", "figure", "div"}
 
 
 @dataclass(frozen=True)
@@ -40,16 +43,27 @@ def as_html(text: str) -> str:
 
 
 def composed(body_html: str, figures: Sequence[Figure], *, mark: str) -> str:
-    """The body with each figure behind the first heading it names; one whose heading is not there comes last."""
-    weaver = _Weaver(figures)
+    """The body with each figure behind the first heading it names; one whose heading is not there comes last.
+
+    The mark is a class of the first element that can bear it, so that no reader sees it and no empty paragraph is made
+    of it; where there is none, a comment at the end.
+    """
+    weaver = _Weaver(figures, mark)
     weaver.feed(body_html)
     weaver.close()
-    return "".join([*weaver.parts, *weaver.unplaced(), f"\n<!-- {mark} -->"])
+    comment = [] if weaver.is_marked else [f"\n<!-- {mark} -->"]
+    return "".join([*weaver.parts, *weaver.unplaced(), *comment])
+
+
+def marked_with(mark: str) -> re.Pattern[str]:
+    """What finds a mark (a pattern) in a content: as a class of an element, or as a comment, and not as a text."""
+    element = r'<[a-z][a-z0-9]*\s(?:[^<>]{0,500}\s)?class="(?:[^"<>]{0,500}\s)?'
+    return re.compile(rf'(?:<!--\s|{element}){mark}(?=[\s"])')
 
 
 def is_marked(content: str, mark: str) -> bool:
     """Whether the content is ours, and of that article."""
-    return f"<!-- {mark} -->" in content
+    return mark in content and marked_with(re.escape(mark)).search(content) is not None
 
 
 class _Weaver(HTMLParser):
@@ -58,9 +72,11 @@ class _Weaver(HTMLParser):
     Line breaks become spaces: a site turns them into breaks that readers see.
     """
 
-    def __init__(self, figures: Sequence[Figure]) -> None:
+    def __init__(self, figures: Sequence[Figure], mark: str) -> None:
         super().__init__(convert_charrefs=False)
         self.parts: list[str] = []
+        self.is_marked = False
+        self._mark = mark
         self._waiting: dict[str, list[str]] = defaultdict(list)
         for figure in figures:
             self._waiting[_key(figure.place)].append(_markup(figure))
@@ -71,8 +87,12 @@ class _Weaver(HTMLParser):
         """The figures whose heading never came."""
         return [figure for figures in self._waiting.values() for figure in figures]
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - the parser's shape
-        self.parts.append(_unbracketed(self.get_starttag_text() or ""))
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        spelled = _unbracketed(self.get_starttag_text() or "")
+        if not self.is_marked and tag in _BEARERS and "class" not in dict(attrs):
+            spelled = f'<{tag} class="{self._mark}"{spelled[len(tag) + 1 :]}'
+            self.is_marked = True
+        self.parts.append(spelled)
         self._preformatted += tag == "pre"
         if tag in _HEADINGS:
             self._heading = []

@@ -7,6 +7,7 @@ made something else of.
 
 from __future__ import annotations
 
+import hashlib
 import html
 import re
 from collections.abc import Sequence
@@ -18,11 +19,13 @@ from pipeline.logs import get_logger
 from pipeline.sites.notes import Notes
 from pipeline.sites.port import Article, SiteRefusedError, StandingTitle
 from pipeline.sites.wordpress import sentences
+from pipeline.sites.wordpress.body import marked_with
 from pipeline.sites.wordpress.client import Client, Reply
 from pipeline.sites.wordpress.posts import FIELDS, STATUSES, TRASHED, VISIBLE, Post, own_slug
 
 _GONE: Final = frozenset({404, 410})
 _MOST_DIGITS: Final = 18
+_FILE_MARK: Final = 12
 _TITLES_AT_ONCE: Final = 100
 #: Characters of an instant.
 _STAMP: Final = 19
@@ -42,8 +45,12 @@ class Marks:
 
     def content_of(self, content: str) -> int | None:
         """The article whose mark a post's content bears; None where it is none of ours."""
-        found = re.search(rf"<!-- igny8-{re.escape(self.key)}-c(\d{{1,{_MOST_DIGITS}}})e -->", content)
+        found = marked_with(rf"igny8-{re.escape(self.key)}-c(\d{{1,{_MOST_DIGITS}}})e").search(content)
         return int(found[1]) if found else None
+
+    def of_files(self, content_id: int) -> str:
+        """What the names of the article's images have in them, and no other file's."""
+        return hashlib.sha256(self.of(content_id).encode()).hexdigest()[:_FILE_MARK]
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,7 @@ class Finder:
         """Ask nothing yet."""
         self._client = client
         self._notes = notes
-        self._marks = marks
+        self.marks = marks
 
     def by_number(self, remote_id: str) -> Post | None:
         """The post of that number; None where there is none."""
@@ -85,7 +92,7 @@ class Finder:
         slugs = (article.slug, own_slug(article.slug, article.content_id))
         asked = ",".join(f"{slug},{slug}__trashed" for slug in slugs)
         posts = self._listed(slug=asked)
-        mark = self._marks.of(article.content_id)
+        mark = self.marks.of(article.content_id)
         ours = [post for post in posts if post.is_of(mark)]
         is_taken = any(post.slug == article.slug and post.status != TRASHED for post in posts if post not in ours)
         if not ours and self._notes.may_have_left_something:
@@ -94,7 +101,7 @@ class Finder:
 
     def by_mark(self, content_id: int, *, known: str | None = None) -> Post | None:
         """The article's own post under whatever slug; that of the number `known` before others."""
-        mark = self._marks.of(content_id)
+        mark = self.marks.of(content_id)
         return self._only([post for post in self._listed(search=mark) if post.is_of(mark)], known=known)
 
     def titles(self, *, after: str | None) -> tuple[list[StandingTitle], str | None]:

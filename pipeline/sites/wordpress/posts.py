@@ -18,7 +18,7 @@ from pipeline.sites.wordpress.body import is_marked
 #: Every status that a post of ours may have, also one that somebody threw away.
 STATUSES: Final = "publish,future,draft,pending,private,trash"
 #: What is asked of a post: all that is compared, nothing that is rendered.
-FIELDS: Final = "id,slug,status,link,date_gmt,title,content,excerpt,featured_media,tags,categories,meta"
+FIELDS: Final = "id,slug,status,link,date_gmt,password,title,content,excerpt,featured_media,tags,categories,meta"
 #: Of an address.
 _MOST_LINK: Final = 2_000
 #: Numbers of sites are 64 bits.
@@ -53,6 +53,8 @@ class Post:
     tags: tuple[int, ...]
     categories: tuple[int, ...]
     meta: Mapping[str, Any]
+    #: Whether readers are asked for a password.
+    is_locked: bool = False
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Self:
@@ -70,6 +72,7 @@ class Post:
                 tags=tuple(map(int, entry.get("tags") or ())),
                 categories=tuple(map(int, entry.get("categories") or ())),
                 meta=entry["meta"] if isinstance(entry.get("meta"), dict) else {},
+                is_locked=bool(entry.get("password")),
             )
         except (KeyError, TypeError, ValueError, OverflowError):
             raise SiteOutcomeUnknownError("The site answered with a post that cannot be read.") from None

@@ -36,8 +36,8 @@ EDITED_THERE: Final = (
     "here instead: igny8 content withdraw {content_id}, then publish it again."
 )
 GONE: Final = (
-    "The article is not shown at the site any more: somebody took it away there. To have it there again: igny8 content "
-    "withdraw {content_id}, then publish it again."
+    "The article is not shown at the site any more: somebody hid it or took it away there. To have it there again: "
+    "igny8 content withdraw {content_id}, then publish it again."
 )
 NO_CATEGORY: Final = (
     "The site has no category {name!r}, and does not let this user make one. Make it there, or choose another one: "

@@ -1,7 +1,7 @@
 """Owns publishing to a site that is reached over the network: draft, show, read back, take away, each safe to repeat.
 
-Four requests an article: look up, write the draft, show it, read it back; one more an image, and one where the draft
-was written by an earlier visit: it is looked at before it is shown.
+Four requests an article: look up, write the draft, show it, read it back; one more an image, and one where the site did
+not say for a while that the draft is ours: it is looked at before it is shown.
 Never: the database, the calendar; publishes what was not drafted; changes what does not bear our mark.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from pipeline.logs import get_logger
 from pipeline.sites.notes import Note, NoteKind, Notes
 from pipeline.sites.port import (
     Article,
@@ -32,6 +33,7 @@ _FUTURE: Final = "future"
 _TITLES_UNTIL: Final = "titles_until"
 #: Articles that are compared by one request.
 _AT_ONCE: Final = 50
+_log = get_logger(__name__)
 
 
 def _now() -> datetime:
@@ -64,7 +66,7 @@ class RemoteSite:
         self._marks = Marks(key)
         self._client = Client(access, self._notes)
         self._finder = Finder(self._client, self._notes, self._marks)
-        self._writer = Writer(self._client, self._notes, self._marks, category=category)
+        self._writer = Writer(self._client, self._notes, self._finder, category=category)
 
     def draft(self, article: Article, *, remote_id: str | None, imprint: str | None) -> Placed:
         """Write the article with its images and terms, unseen where it is not visible yet.
@@ -80,7 +82,6 @@ class RemoteSite:
         if before is not None and before.wanted_slug == own_slug(article.slug, article.content_id):
             slug = before.wanted_slug
         post = self._writer.written(article, before, slug=slug, imprint=imprint)
-        self._writer.meta(article, post)
         self._written = str(post.id)
         return self._with_right_slug(article, post).placed
 
@@ -96,14 +97,16 @@ class RemoteSite:
         post = self._writer.written(article, before, slug=slug, imprint=imprint)
         return self._with_right_slug(article, post).placed
 
-    def show(self, article: Article, *, remote_id: str) -> Placed:
-        """Have it published under its date, and see in the answer that it is."""
-        shown = {"status": VISIBLE, "date_gmt": stamp(article.published_at), **self._writer.meta(article)}
-        reply = self._change(remote_id, shown) if self._is_ours(article, remote_id) else None
+    def show(self, article: Article, *, remote_id: str, was_seen: bool = False) -> Placed:
+        """Have it published under its date, and see in the answer that it is, and that it is ours.
+
+        What a person changed in the draft, and left our mark in, is published with it.
+        """
+        reply = self._shown(article, remote_id) if was_seen or self._is_ours(article, remote_id) else None
         if reply is None:
             # Somebody took the draft away there, or replaced it; what stands on the calendar is to be published.
             anew = self.draft(article, remote_id=None, imprint=None)
-            reply = self._change(anew.remote_id, shown)
+            reply = self._shown(article, anew.remote_id)
         if reply is None:
             raise SiteUnavailableError("The site took the article, but does not have it any more.")
         post = Post.of(reply.one())
@@ -118,32 +121,38 @@ class RemoteSite:
     def publish(self, article: Article, *, remote_id: str | None) -> Placed:
         """Draft and show in one go; whoever wants to know what became of the draft calls the two."""
         drafted = self.draft(article, remote_id=remote_id, imprint=None)
-        return self.show(article, remote_id=drafted.remote_id)
+        return self.show(article, remote_id=drafted.remote_id, was_seen=False)
 
     def withdraw(self, remote_id: str) -> None:
         """It goes to the site's waste basket; its images stay, so that it can be taken out again."""
         self._take_away(remote_id, imprint=None)
 
     def discard(self, remote_id: str, *, imprint: str) -> None:
-        """A draft that says what was written is gone for good, with its images; anything else as `withdraw`."""
+        """A draft that says what was written is gone for good; anything else as `withdraw`."""
         self._take_away(remote_id, imprint=imprint)
+
+    def clear(self, content_id: int) -> None:
+        """Images of which no post is left; of one in the waste basket they stay, so that it can be taken out again."""
+        if self._finder.by_mark(content_id) is None:
+            self._writer.media.remove(content_id)
+
+    def still_ours(self, drafts: Mapping[str, int]) -> set[str]:
+        """Those that bear the mark of their content, one request for all."""
+        numbers = [remote_id for remote_id in drafts if remote_id.isascii() and remote_id.isdecimal()]
+        posts = self._finder.by_numbers(numbers) if numbers else []
+        return {str(post.id) for post in posts if self._marks.content_of(post.content) == drafts.get(str(post.id), 0)}
 
     def _take_away(self, remote_id: str, *, imprint: str | None) -> None:
         """For good where it is a draft with that imprint."""
         post = self._finder.by_number(remote_id)
         if post is None or post.status == TRASHED:
             return
-        content_id = self._marks.content_of(post.content)
-        if content_id is None:
+        if self._marks.content_of(post.content) is None:
             raise SiteRefusedError(
                 f"Post {remote_id} of the site does not bear our mark any more: somebody replaced what was in it. "
                 f"Take it away there by hand: {post.link}"
             )
-        for_good = post.status == DRAFT and post.imprint == imprint
-        self._finder.remove(post, for_good=for_good)
-        if for_good and self._finder.by_mark(content_id) is None:
-            # Of two copies the one that stays needs them.
-            self._writer.media.remove(content_id)
+        self._finder.remove(post, for_good=post.status == DRAFT and post.imprint == imprint)
 
     def look_up(self, content_id: int) -> Placed | None:
         """Where the site has the article, visible or not; a second copy of it goes to the waste basket."""
@@ -165,7 +174,7 @@ class RemoteSite:
         return preflight.check(self._client, timezone=self._timezone, username=self._access.username, now=self._clock())
 
     def standing(self, remote_id: str, *, imprint: str | None = None) -> Standing:
-        """Deleted where it is not to be seen, edited where it says something else."""
+        """Deleted where it is not there, unpublished where not everybody reads it, edited where it says otherwise."""
         return _standing(self._finder.by_number(remote_id), imprint)
 
     def standings(self, known: Mapping[str, str | None]) -> dict[str, Standing]:
@@ -200,6 +209,15 @@ class RemoteSite:
             return True
         post = self._finder.by_number(remote_id)
         return post is not None and self._marks.content_of(post.content) == article.content_id
+
+    def _shown(self, article: Article, remote_id: str) -> Reply | None:
+        """The answer to having it shown; None where there is no such post, or it is not ours: unseen again then."""
+        reply = self._change(remote_id, {"status": VISIBLE, "date_gmt": stamp(article.published_at)})
+        if reply is None or self._marks.content_of(Post.of(reply.one()).content) == article.content_id:
+            return reply
+        _log.warning("not_our_draft", post_id=remote_id, content_id=article.content_id)
+        self._change(remote_id, {"status": DRAFT})
+        return None
 
     def _change(self, remote_id: str, values: Mapping[str, Any]) -> Reply | None:
         """The answer to a change; None where there is no such post. A lost answer is no harm: it is asked again."""
@@ -240,6 +258,8 @@ class RemoteSite:
 
 
 def _standing(post: Post | None, imprint: str | None) -> Standing:
-    if post is None or not post.is_visible:
+    if post is None:
         return Standing.DELETED
+    if not post.is_visible or post.is_locked:
+        return Standing.UNPUBLISHED
     return Standing.HERE if imprint in {None, post.imprint} else Standing.EDITED

@@ -15,8 +15,8 @@ from pipeline.sites.notes import Note, NoteKind, Notes
 from pipeline.sites.port import FEATURED, Article, SiteRefusedError
 from pipeline.sites.wordpress import sentences
 from pipeline.sites.wordpress.body import Figure, as_html, composed
-from pipeline.sites.wordpress.client import Client, Reply
-from pipeline.sites.wordpress.finding import Marks
+from pipeline.sites.wordpress.client import Client
+from pipeline.sites.wordpress.finding import Finder
 from pipeline.sites.wordpress.media import Media
 from pipeline.sites.wordpress.posts import FIELDS, TRASHED, Post
 from pipeline.sites.wordpress.terms import Terms
@@ -29,14 +29,15 @@ _META: Final = "meta"
 class Writer:
     """Writes posts of one site."""
 
-    def __init__(self, client: Client, notes: Notes, marks: Marks, *, category: str | None) -> None:
+    def __init__(self, client: Client, notes: Notes, finder: Finder, *, category: str | None) -> None:
         """Ask nothing yet."""
         self._client = client
         self._notes = notes
-        self._marks = marks
+        self._finder = finder
+        self._marks = finder.marks
         self._category = category
         self._terms = Terms(client, notes)
-        self.media = Media(client, notes)
+        self.media = Media(client, notes, finder.marks)
 
     def written(self, article: Article, before: Post | None, *, slug: str, imprint: str | None) -> Post:
         """The post as it now is: made where there is none, left alone where it says all that already.
@@ -49,20 +50,26 @@ class Writer:
             return before
         if before is not None and imprint not in {None, before.imprint} and not _reads_as(values, before):
             raise SiteRefusedError(sentences.EDITED_THERE.format(content_id=article.content_id))
-        post = self._sent(values, before)
+        post = self._sent(article, values, before)
         if self._forget_lost(article, values, post):
             # A term or an image that was known is not there any more: made anew, once.
             values = self._values(article, slug)
-            post = self._sent(values, post)
-        self._require_kept(values, post)
-        return post
+            post = self._sent(article, values, post)
+        self._require_kept(article, values, post)
+        if not post.is_visible:
+            self.media.tidy(article)
+        return self._with_meta(article, values, post)
 
-    def meta(self, article: Article, post: Post | None = None) -> dict[str, Any]:
+    def _with_meta(self, article: Article, values: Mapping[str, Any], post: Post) -> Post:
+        """The post with what search engines show, where the site is just found to keep such texts."""
+        names = post.meta_values(title="", description="")
+        if _META in values or not names:
+            return post
+        self._notes.keep(Note(NoteKind.SPEECH, _META, ",".join(names)))
+        return self._sent(article, self._meta(article), post)
+
+    def _meta(self, article: Article) -> dict[str, Any]:
         """What a site that keeps texts for search engines is told; learnt from how it shows a post."""
-        if post is not None:
-            names = post.meta_values(title="", description="")
-            if names:
-                self._notes.keep(Note(NoteKind.SPEECH, _META, ",".join(names)))
         known = self._notes.find(NoteKind.SPEECH, _META)
         if known is None:
             return {}
@@ -89,41 +96,47 @@ class Writer:
             **({"featured_media": int(placed[featured].value)} if featured else {}),
             **({"categories": categories} if categories else {}),
         }
-        return {**values, **self.meta(article)}
+        return {**values, **self._meta(article)}
 
-    def _sent(self, values: Mapping[str, Any], before: Post | None) -> Post:
+    def _sent(self, article: Article, values: Mapping[str, Any], before: Post | None) -> Post:
         hidden = {"status": "draft"} if before is None or before.status == TRASHED else {}
         route = "/wp/v2/posts" if before is None else f"/wp/v2/posts/{before.id}"
-        reply = self._post(route, {**values, **hidden})
+        reply = self._client.post(route, {**values, **hidden}, context="edit", _fields=FIELDS)
+        if reply.status == _BAD_REQUEST and _META in values:
+            return self._sent_without_meta(article, values, before)
         if not reply.is_success:
             raise reply.refusal()
         return Post.of(reply.one())
 
-    def _post(self, route: str, values: Mapping[str, Any]) -> Reply:
-        reply = self._client.post(route, values, context="edit", _fields=FIELDS)
-        if reply.status == _BAD_REQUEST and _META in values:
-            # The site keeps such texts otherwise than it shows them: they are not worth an article.
-            self._notes.forget(NoteKind.SPEECH, _META)
-            plain = {name: value for name, value in values.items() if name != _META}
-            return self._client.post(route, plain, context="edit", _fields=FIELDS)
-        return reply
+    def _sent_without_meta(self, article: Article, values: Mapping[str, Any], before: Post | None) -> Post:
+        """The site keeps such texts otherwise than it shows them: they are not worth an article.
+
+        It may have made the post all the same.
+        """
+        self._notes.forget(NoteKind.SPEECH, _META)
+        plain = {name: value for name, value in values.items() if name != _META}
+        before = before or self._finder.by_mark(article.content_id)
+        return before if before is not None and not plain else self._sent(article, plain, before)
 
     def _forget_lost(self, article: Article, values: Mapping[str, Any], post: Post) -> bool:
         lost = _lost(values, post)
         if "featured_media" in lost:
-            self.media.forget(article)
+            self.media.doubt(article)
         if "tags" in lost:
             self._terms.forget(NoteKind.TAG, post.tags)
         if "categories" in lost:
             self._terms.forget(NoteKind.CATEGORY, post.categories)
         return bool(lost)
 
-    def _require_kept(self, values: Mapping[str, Any], post: Post) -> None:
+    def _require_kept(self, article: Article, values: Mapping[str, Any], post: Post) -> None:
         lost = [*_lost(values, post), *_cut(values, post)]
+        if self._marks.content_of(post.content) != article.content_id and "content" not in lost:
+            lost.append("content")
         if lost:
             raise SiteRefusedError(
                 f"The site took the article, but dropped a part of it ({', '.join(lost)}). Give the user the role "
-                "editor there, look at the site's plugins, then try again."
+                "editor there, look at the site's plugins, then try again.",
+                left=post.placed,
             )
 
 
@@ -154,7 +167,7 @@ def _reads_as(values: Mapping[str, Any], post: Post) -> bool:
 def _cut(values: Mapping[str, Any], post: Post) -> list[str]:
     """What readers do not get all of: markup may be spelled otherwise, words and pictures may not be missing."""
     sent, kept = str(values["content"]), post.content
-    is_whole = _words(sent) == _words(kept) and sent.count("<img") == kept.count("<img") and "<!-- igny8-" in kept
+    is_whole = _words(sent) == _words(kept) and sent.count("<img") == kept.count("<img")
     lines = (("title", post.title), ("excerpt", post.excerpt))
     cut = [name for name, line in lines if _words(values[name]) != _words(line)]
     return cut if is_whole else [*cut, "content"]

@@ -36,7 +36,7 @@ class Drift(BaseModel):
 
     content_id: int
     title: str
-    #: `deleted` (or hidden), or `edited`.
+    #: `deleted`, `unpublished` (there, but not for visitors) or `edited`.
     drift: str
 
 
@@ -46,7 +46,7 @@ class SyncEventEntry(BaseModel):
     model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_EVENT]})
 
     id: int
-    #: `failing`, `recovered`, `deleted`, `edited` or `back`.
+    #: `failing`, `recovered`, `deleted`, `unpublished`, `edited` or `back`.
     kind: str
     #: None: the site as a whole.
     content_id: int | None

@@ -149,6 +149,19 @@ def test_a_page_that_somebody_edited_or_deleted_is_drift_and_is_left_alone(
     assert [drift for _, _, drift in listed] == ["edited", "deleted"]
 
 
+def test_what_somebody_hid_is_told_from_what_is_gone(world: World) -> None:
+    site = _site(world)
+    _published(world, site)
+    stands = [Standing.UNPUBLISHED, Standing.DELETED, Standing.EDITED, Standing.HERE]
+
+    found = [_look(world, site, FakeSite(standing=standing)) for standing in stands]
+
+    news = [line.partition("” ")[2] for health in found if health is not None for line in health.news]
+    assert news[0].startswith("is not published at the site any more: somebody made it a draft, private or locked")
+    assert news[1].startswith("is not on the site any more")
+    assert _events(world) == ["unpublished", "deleted", "edited", "back"]
+
+
 def test_a_lasting_difference_is_one_event_and_its_end_another(world: World, pages: tuple[Site, list[Path]]) -> None:
     site, (first, _) = pages
     before = first.read_text()

@@ -62,6 +62,7 @@ def test_a_site_that_does_not_let_us_in_is_not_added(ready: Database, there: Res
 
     assert code == 1
     assert "does not accept the user name" in " ".join(said.split())
+    assert "igny8 site add … --username NAME" in " ".join(said.split())  # There is no site that could be set.
     assert "Blog" not in _sites(ready)
     assert _told("site", "add", *where, "--unchecked", password="wrong")[0] == 0  # noqa: S106  # a wrong one.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING
@@ -36,6 +37,10 @@ class DraftingSite(FakeSite):
         self.imprints: list[str | None] = []
         #: What each draft that was to go for good was said to be.
         self.discarded: list[str] = []
+        #: Whether each draft that was shown was said to be seen before.
+        self.was_seen: list[bool] = []
+        #: Contents whose images were to be taken away.
+        self.cleared: list[int] = []
         self._ids = count(1)
 
     def draft(self, article: Article, *, remote_id: str | None, imprint: str | None) -> Placed:
@@ -51,7 +56,9 @@ class DraftingSite(FakeSite):
         self.imprints.append(imprint)
         return self.publish(article, remote_id=remote_id)
 
-    def show(self, article: Article, *, remote_id: str) -> Placed:
+    def show(self, article: Article, *, remote_id: str, was_seen: bool) -> Placed:
+        self.was_seen.append(was_seen)
+
         def show() -> Placed:
             self.posts[remote_id] = self.drafts.pop(remote_id)
             self.appeared.append(article.content_id)
@@ -71,6 +78,12 @@ class DraftingSite(FakeSite):
     def discard(self, remote_id: str, *, imprint: str) -> None:
         self.discarded.append(imprint)
         self.withdraw(remote_id)
+
+    def clear(self, content_id: int) -> None:
+        self.cleared.append(content_id)
+
+    def still_ours(self, drafts: Mapping[str, int]) -> set[str]:
+        return {name for name, content_id in drafts.items() if name in self.drafts and content_id}
 
     def check(self) -> list[str]:
         return []

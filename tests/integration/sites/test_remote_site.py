@@ -59,9 +59,9 @@ def test_what_stands_there_is_the_whole_article(there: RestSite, open_site: Open
     assert [there.terms["categories"][number] for number in post["categories"]] == ["Rivers"]
     assert post["meta"] == {"_yoast_wpseo_title": "Canoes", "_yoast_wpseo_metadesc": "About canoes."}
     assert post["content"] == (
-        '<h2>First &amp; last</h2><figure class="wp-block-image size-full">'
+        '<h2 class="igny8-k1-c7e">First &amp; last</h2><figure class="wp-block-image size-full">'
         f'<img src="{second["source_url"]}" alt="A &#34;red&#34; canoe 1" width="8" height="6" '
-        f'class="wp-image-{second["id"]}" /></figure><p>One two.</p><pre>a\nb</pre>\n<!-- igny8-k1-c7e -->'
+        f'class="wp-image-{second["id"]}" /></figure><p>One two.</p><pre>a\nb</pre>'
     )
     assert (first["alt_text"], second["alt_text"]) == ('A "red" canoe 0', 'A "red" canoe 1')
 
@@ -251,7 +251,7 @@ def test_what_somebody_unpublished_is_gone_and_stays_so(there: RestSite, open_si
     shown = site.show(article(), remote_id=drafted.remote_id)
     there.posts[int(shown.remote_id)]["status"] = "private"
 
-    assert site.standing(shown.remote_id, imprint=shown.imprint) is Standing.DELETED
+    assert site.standing(shown.remote_id, imprint=shown.imprint) is Standing.UNPUBLISHED
     with pytest.raises(SiteRefusedError, match="not shown at the site any more"):
         site.update(article(title="Ours"), remote_id=shown.remote_id, imprint=shown.imprint)
 
@@ -268,7 +268,7 @@ def test_many_are_compared_by_one_request(there: RestSite, open_site: Open, arti
 
     found = site.standings({placed.remote_id: placed.imprint for placed in shown})
 
-    assert list(found.values()) == [Standing.HERE, Standing.EDITED, Standing.DELETED, Standing.HERE]
+    assert list(found.values()) == [Standing.HERE, Standing.EDITED, Standing.UNPUBLISHED, Standing.HERE]
     assert there.asked() == ["GET /posts"]
     del there.posts[int(shown[3].remote_id)]
     assert site.standings({shown[3].remote_id: shown[3].imprint}) == {shown[3].remote_id: Standing.DELETED}
@@ -299,6 +299,7 @@ def test_a_draft_goes_for_good_with_its_images_and_a_page_into_the_waste_basket(
     page = _published(site, article(content_id=8, slug="page"))
 
     site.discard(draft.remote_id, imprint=draft.imprint)
+    site.clear(7)
     site.withdraw(page)
     site.withdraw(page)
 
@@ -315,6 +316,7 @@ def test_a_second_copy_that_goes_leaves_the_images_to_the_first(
     there.posts[99] = {**there.posts[int(kept.remote_id)], "id": 99}
 
     site.discard("99", imprint=kept.imprint)
+    site.clear(7)
 
     assert (list(there.posts), len(there.media)) == ([int(kept.remote_id)], 2)
 
@@ -365,6 +367,54 @@ def test_what_an_earlier_visit_drafted_is_looked_at_before_it_is_shown(
 
     route = f"/posts/{drafted.remote_id}"
     assert there.asked() == [f"GET {route}", f"POST {route}"]
+
+
+def test_what_the_site_just_said_is_ours_is_shown_at_once(there: RestSite, open_site: Open, article: Make) -> None:
+    drafted = open_site().draft(article(), remote_id=None, imprint=None)
+    there.asked()
+
+    open_site().show(article(), remote_id=drafted.remote_id, was_seen=True)
+
+    assert there.asked() == [f"POST /posts/{drafted.remote_id}"]
+
+
+def test_what_somebody_replaced_since_it_was_seen_is_unseen_again(
+    there: RestSite, open_site: Open, article: Make
+) -> None:
+    drafted = open_site().draft(article(), remote_id=None, imprint=None)
+    other = there.posts[int(drafted.remote_id)]
+    other |= {"content": "Not yet.", "slug": "secret", "title": "Secret"}
+
+    shown = open_site().show(article(), remote_id=drafted.remote_id, was_seen=True)
+
+    assert (other["status"], other["content"], other["slug"]) == ("draft", "Not yet.", "secret")
+    assert [str(post["id"]) for post in there.shown()] == [shown.remote_id]
+
+
+def test_what_a_person_changed_in_a_draft_is_published_with_it(there: RestSite, open_site: Open, article: Make) -> None:
+    there.meta = ("_yoast_wpseo_title", "_yoast_wpseo_metadesc")
+    drafted = open_site().draft(article(), remote_id=None, imprint=None)
+    there.posts[int(drafted.remote_id)]["title"] = "Better"
+    there.posts[int(drafted.remote_id)]["meta"]["_yoast_wpseo_title"] = "Best"
+
+    open_site().show(article(), remote_id=drafted.remote_id, was_seen=True)
+
+    assert [(post["title"], post["meta"]["_yoast_wpseo_title"]) for post in there.shown()] == [("Better", "Best")]
+
+
+def test_many_drafts_are_seen_by_one_request(there: RestSite, open_site: Open, article: Make) -> None:
+    site = open_site()
+    ours, replaced, gone = (
+        site.draft(article(content_id=number, slug=f"no-{number}"), remote_id=None, imprint=None).remote_id
+        for number in (1, 2, 3)
+    )
+    there.posts[int(replaced)]["content"] = "Another's."
+    del there.posts[int(gone)]
+    there.asked()
+
+    assert site.still_ours({ours: 1, replaced: 2, gone: 3}) == {ours}
+    assert site.still_ours({ours: 9}) == set()
+    assert there.asked() == ["GET /posts"] * 2
 
 
 def test_a_number_that_is_a_strangers_post_is_neither_shown_nor_renamed(

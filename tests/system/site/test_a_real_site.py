@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
     from tests.system.site.conftest import Publishing
 
 _STUCK = (ContentStatus.NEEDS_ATTENTION, PublicationStatus.NEEDS_ATTENTION)
+
+
+def _moved(publishing: Publishing, content: Content, *, by: timedelta) -> datetime:
+    """The later slot that a scheduled article is moved to, before anything is made of it."""
+    slot_at = publishing.publication(content).slot_at
+    assert slot_at is not None
+    with publishing.database.transaction() as session:
+        row = session.get_one(Content, content.id)
+        calendar.move(session, row, to=slot_at + by, actor="ann", now=publishing.now)
+    return slot_at + by
 
 
 def test_an_article_costs_four_requests_and_one_an_image(publishing: Publishing, there: RealSite) -> None:
@@ -37,6 +48,31 @@ def test_an_article_costs_four_requests_and_one_an_image(publishing: Publishing,
     assert illustrated.count("POST /media") == 3
 
 
+@pytest.mark.parametrize("is_checked", [True, False])
+def test_an_article_that_is_drafted_ahead_costs_no_more_where_the_hourly_check_saw_it(
+    publishing: Publishing, there: RealSite, *, is_checked: bool
+) -> None:
+    first, second = publishing.approve(2)
+    publishing.publish_now(first)  # It asks for the tag that all have.
+    publishing.schedule()
+    slot_at = _moved(publishing, second, by=timedelta(hours=5))
+    there.asked()
+
+    publishing.play(until=timedelta(0))
+    drafted = there.asked()
+    if is_checked:
+        publishing.play(until=slot_at - timedelta(minutes=50))
+        site_checks.check(publishing.database, publishing.site.id)
+        # All drafts are looked at by one request of the check, none by its own.
+        assert [line for line in there.asked() if line.startswith("GET /posts/")] == []
+    publishing.play(until=slot_at)
+
+    number = publishing.publication(second).remote_id
+    shown = [f"POST /posts/{number}", f"GET /posts/{number}"]
+    assert drafted == ["GET /posts", "POST /posts"]
+    assert there.asked() == (shown if is_checked else [f"GET /posts/{number}", *shown])
+
+
 def test_a_draft_is_made_a_day_ahead_edited_and_shown_at_its_slot(publishing: Publishing, there: RealSite) -> None:
     (content,) = publishing.approve(pictures=2)
     publishing.schedule()
@@ -54,7 +90,7 @@ def test_a_draft_is_made_a_day_ahead_edited_and_shown_at_its_slot(publishing: Pu
     publishing.play(until=slot_at)
 
     number = publishing.publication(content).remote_id
-    assert there.asked() == [f"{method} /posts/{number}" for method in ("GET", "POST", "GET")]
+    assert there.asked() == [f"{method} /posts/{number}" for method in ("POST", "GET")]
     post = there.ask("GET", f"/wp/v2/posts/{number}")
     assert (post["status"], post["date_gmt"]) == ("publish", f"{slot_at:%Y-%m-%dT%H:%M:%S}")
     assert post["content"]["rendered"].count("<img") == 1
@@ -71,7 +107,54 @@ def test_what_is_unscheduled_leaves_no_draft_and_no_image(publishing: Publishing
     publishing.play(until=timedelta(0))
 
     assert there.posts() == []
-    assert there.rows("SELECT count(*) FROM wp_posts WHERE post_type = 'attachment'") == [["0"]]
+    assert _images(there) == 0
+
+
+@pytest.mark.parametrize(
+    "fault", [{"kind": "refuse", "status": 403}, {"kind": "refuse", "status": 502}, {"kind": "cut"}]
+)
+@pytest.mark.parametrize("how", ["unschedule", "reject", "delete"])
+def test_what_was_refused_and_is_given_up_leaves_no_draft_and_no_image(
+    publishing: Publishing, there: RealSite, *, fault: dict[str, Any], how: str
+) -> None:
+    (content,) = publishing.approve(pictures=2)
+    publishing.schedule()
+    _moved(publishing, content, by=timedelta(hours=5))
+    there.fail({"method": "POST", "route": "/wp/v2/posts", **fault})
+    publishing.play(until=timedelta(0))
+    assert _images(there) == 2
+    with publishing.database.transaction() as session:
+        row = session.get_one(Content, content.id)
+        if how == "unschedule":
+            calendar.unschedule(session, row, actor="ann", now=publishing.now)
+        else:
+            getattr(reviews, how)(session, row, actor="ann", now=publishing.now)
+
+    publishing.play(until=timedelta(minutes=15))
+
+    assert (there.posts(), _images(there)) == ([], 0)
+    assert publishing.publication(content).due_at is None
+
+
+@pytest.mark.parametrize("how", ["withdraw", "reject", "delete"])
+def test_what_needs_attention_and_is_given_up_leaves_no_image(
+    publishing: Publishing, there: RealSite, *, how: str
+) -> None:
+    (content,) = publishing.approve(pictures=2)
+    there.fail({"method": "POST", "route": "/wp/v2/posts", "kind": "refuse", "status": 403})
+    publishing.publish_now(content)
+    assert (publishing.status(content)[:2], _images(there)) == (_STUCK, 2)
+    with publishing.database.transaction() as session:
+        getattr(reviews, how)(session, session.get_one(Content, content.id), actor="ann", now=publishing.now)
+
+    publishing.play(until=timedelta(0))
+
+    assert (there.posts(), _images(there)) == ([], 0)
+
+
+def _images(there: RealSite) -> int:
+    ((count,),) = there.rows("SELECT count(*) FROM wp_posts WHERE post_type = 'attachment'")
+    return int(count)
 
 
 @pytest.mark.parametrize(
@@ -188,6 +271,9 @@ def test_what_an_author_may_not_write_unfiltered_is_no_edit_of_somebody(
     assert publishing.status(content)[2] is None
     post = there.ask("GET", f"/wp/v2/posts/{row.remote_id}?context=edit")
     assert "5 &lt; 6" in post["content"]["raw"]
+    # The mark is there for us, and nowhere for readers: not even as an empty paragraph.
+    assert post["content"]["raw"].startswith('<h2 class="igny8-')
+    assert not re.search(r"<p[^>]*>\s*(?:<!--.*?-->)?\s*</p>|<!--", post["content"]["rendered"])
     assert post["excerpt"]["raw"] in {"R & D.", "R &amp; D."}
 
 
@@ -203,19 +289,22 @@ def test_a_site_without_pretty_addresses_takes_articles_too(publishing: Publishi
 
 
 def test_what_people_do_to_posts_is_found_and_never_overwritten(publishing: Publishing, there: RealSite) -> None:
-    contents = publishing.approve(4)
-    kept, edited, hidden, gone = (publishing.publish_now(content) for content in contents)
+    contents = publishing.approve(6)
+    kept, edited, hidden, locked, trashed, gone = (publishing.publish_now(content) for content in contents)
     there.ask("POST", f"/wp/v2/posts/{edited.remote_id}", {"title": "By a person"})
     there.ask("POST", f"/wp/v2/posts/{hidden.remote_id}", {"status": "private"})
-    there.ask("DELETE", f"/wp/v2/posts/{gone.remote_id}")
+    there.ask("POST", f"/wp/v2/posts/{locked.remote_id}", {"password": "abc"})
+    there.ask("DELETE", f"/wp/v2/posts/{trashed.remote_id}")
+    there.ask("DELETE", f"/wp/v2/posts/{gone.remote_id}?force=true")
 
     health = site_checks.check(publishing.database, publishing.site.id)
 
     assert health is not None
-    assert (health.status, health.looked_at, len(health.news)) == ("drifted", 4, 3)
+    assert (health.status, health.looked_at, len(health.news)) == ("drifted", 6, 5)
     drift = {row.remote_id: row.drift for row in publishing.publications().values()}
     assert drift == {
-        kept.remote_id: None, edited.remote_id: "edited", hidden.remote_id: "deleted", gone.remote_id: "deleted",
+        kept.remote_id: None, edited.remote_id: "edited", hidden.remote_id: "unpublished",
+        locked.remote_id: "unpublished", trashed.remote_id: "unpublished", gone.remote_id: "deleted",
     }  # fmt: skip
     with publishing.database.transaction() as session:
         row = session.get_one(Content, contents[1].id)
