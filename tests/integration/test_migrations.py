@@ -71,7 +71,7 @@ _SETTINGS = "igny8_site_ai_automation_settings"
 #: Whatever revision the one of alerts follows.
 _BEFORE_ALERTS = str(ScriptDirectory.from_config(_alembic()).get_revision("0006").down_revision)
 _BEFORE_TESTS = str(ScriptDirectory.from_config(_alembic()).get_revision("0016").down_revision)
-_BEFORE_HIDDEN = str(ScriptDirectory.from_config(_alembic()).get_revision("0021").down_revision)
+_BEFORE_HIDDEN = str(ScriptDirectory.from_config(_alembic()).get_revision("0020").down_revision)
 _BEFORE_PROFILES = str(ScriptDirectory.from_config(_alembic()).get_revision("0017").down_revision)
 _BEFORE_MODELS = str(ScriptDirectory.from_config(_alembic()).get_revision("0011").down_revision)
 

@@ -1,6 +1,6 @@
 """What a site hides is told from what is deleted there; when a site last said that a draft is ours.
 
-Revision ID: 0021
+Revision ID: 0020
 Revises: 0019
 """
 
@@ -13,7 +13,7 @@ from alembic import op
 
 from pipeline.models.types import UtcDateTime
 
-revision = "0021"
+revision = "0020"
 down_revision = "0019"
 branch_labels = None
 depends_on = None
