@@ -34,14 +34,14 @@ def nap(seconds: float) -> None:
 
 def attempt(database: Database, dispatched: Dispatched) -> Answered:
     """One wire attempt, by the gate. CallFailed says of the breaker too."""
-    gate, tokens = dispatched.gate, _likely_tokens(dispatched.prepared)
+    gate, tokens = dispatched.gate, likely_tokens(dispatched.prepared)
     probing = _enter(database, dispatched, tokens)
     try:
         answered = _send(dispatched)
     except CallFailed as problem:
         problem.not_before = gates.note_error(database, gate, problem.error, probing=probing, taken=tokens)
         raise
-    used = None if answered.tokens is None else min(answered.tokens, _most_tokens(dispatched.prepared))
+    used = None if answered.tokens is None else min(answered.tokens, most_tokens(dispatched.prepared))
     gates.note_answer(database, gate, taken=tokens, used=used)
     return answered
 
@@ -69,14 +69,14 @@ def _refuse_to_hurry(database: Database, dispatched: Dispatched) -> None:
         raise OverPaceError(dispatched.gate.target.provider, database.now())
 
 
-def _likely_tokens(prepared: Prepared) -> int:
+def likely_tokens(prepared: Prepared) -> int:
     """What providers are likely to count for a question before they have answered it."""
     if isinstance(prepared.request, ImageRequest):
         return 0
     return -(-prepared.prompt_tokens // _BYTES_PER_TOKEN) + prepared.request.max_output_tokens
 
 
-def _most_tokens(prepared: Prepared) -> int:
+def most_tokens(prepared: Prepared) -> int:
     """What a question can take at most, whatever its provider says: nobody else waits for more than that."""
     if isinstance(prepared.request, ImageRequest):
         return 0
