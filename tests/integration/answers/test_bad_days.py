@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -44,6 +45,14 @@ class BadDay:
         self.world.driver.clock.move(seconds)
 
 
+@pytest.fixture(autouse=True)
+def _nobody_is_left_alone() -> Iterator[None]:
+    """That is not in the figure."""
+    use_config(config().model_copy(update={"breaker_failures": 1_000_000}))
+    yield
+    use_config(None)
+
+
 @pytest.mark.parametrize(
     ("number", "names", "changes"),
     [
@@ -58,8 +67,6 @@ def test_no_run_lasts_longer_than_its_forecast_at_worst(
 ) -> None:
     gates._suspects.clear()
     world, _ = sqlite_world_of(number, **{f"stages.{number}.concurrency": "1"} | changes)
-    # A model that is left alone is not in the figure.
-    use_config(config().model_copy(update={"breaker_failures": 1_000_000}))
     world.set_balance("200000")
     subjects(world, number, names)
     day = BadDay(world, names)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import io
 from typing import Any
 
-import pytest
 from PIL import Image as Pixels
 from sqlalchemy import select
 
 from pipeline.ai.port import ImageReply
 from pipeline.db.session import Database
-from pipeline.engine.media import MediaStore
 from pipeline.models import Content, Image
 from tests.integration.answers.conftest import Made
 from tests.support.scripted import calls_of, picture, statuses, subjects, told
@@ -71,26 +68,6 @@ def test_no_image_is_charged_and_drawn_once_more_and_its_article_goes_on_without
         assert len(session.scalars(select(Image)).all()) == 1
     assert [content.status.value for content in contents] == ["review"] * (len(BAD) + 1)
     assert [content.images_missing for content in contents] == [True] * len(BAD) + [False]
-    world.assert_sound()
-
-
-def test_an_image_that_cannot_be_kept_is_our_cost_and_nobodys_charge(
-    world_of: Made, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(_store: MediaStore, _data: bytes) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(MediaStore, "store", full)
-    world, script = world_of(6)
-    subjects(world, 6, ["scene"])
-    script.write("scene", *[ImageReply(picture(), cost_picodollars=7)] * 2)
-
-    run_id = world.run()
-
-    calls = calls_of(world, run_id, 6)
-    assert told(calls) == [("ask", "settled", ["wasted"], 0), ("repair", "settled", ["wasted"], 0)]
-    assert [call.cost_picodollars for call in calls] == [7, 7]
-    assert "No space left on device" in (world.items(run_id, 6)[0].error or "")
     world.assert_sound()
 
 
