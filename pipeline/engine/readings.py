@@ -69,7 +69,9 @@ def read_text(question: Question, stored: str) -> BaseModel:
         _refuse_doubles(document)
     except ValidationError as error:
         if _is_talk(document) and error.errors(include_url=False)[0]["type"] == _NO_JSON:
-            raise UselessAnswerError(_with_words("it is words and no document, as refusals are", document)) from None
+            raise UselessAnswerError(
+                _with_words("it is words and no JSON document, perhaps a refusal", document)
+            ) from None
         raise UselessAnswerError(_faults(error)) from None
     except (ValueError, RecursionError) as error:
         raise UselessAnswerError(told(str(error))) from None

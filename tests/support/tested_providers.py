@@ -27,7 +27,7 @@ KEY = "sk-planted-0123456789abcdef"
 
 
 @contextmanager
-def tested_server() -> Iterator[ProviderServer]:
+def answering_server() -> Iterator[ProviderServer]:
     """A server that answers a test as it is wanted."""
     with provider_server() as served:
         served.writer = lambda *_: '{"works": true}'

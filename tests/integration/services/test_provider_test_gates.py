@@ -22,7 +22,7 @@ from pipeline.models import AiCall, AuditEvent, IntegrationProvider, ProviderBre
 from pipeline.services import invariants, providers
 from pipeline.services.providers import ProviderChange
 from tests.support.provider_server import Fault, ProviderServer
-from tests.support.tested_providers import make_providers, tested_server, tried_of
+from tests.support.tested_providers import answering_server, make_providers, tried_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,7 +35,7 @@ DOWN = UnavailableError("it answered 503")
 
 @pytest.fixture
 def server() -> Iterator[ProviderServer]:
-    with tested_server() as served:
+    with answering_server() as served:
         yield served
 
 

@@ -22,7 +22,7 @@ from pipeline.services.cost_reports import PROVIDER_TESTS, Period, ReportBy
 from pipeline.services.models import UNKNOWN_COST
 from pipeline.services.providers import ProviderChange
 from tests.support.provider_server import IMAGE_COST, Fault, ProviderServer
-from tests.support.tested_providers import KEY, make_providers, tested_server, tried_of
+from tests.support.tested_providers import KEY, answering_server, make_providers, tried_of
 
 if TYPE_CHECKING:
     from pipeline.db.session import Database
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def server() -> Iterator[ProviderServer]:
-    with tested_server() as served:
+    with answering_server() as served:
         yield served
 
 
