@@ -74,7 +74,7 @@ class AnthropicProvider:
             return raw.http_response.content
 
         document, attempt = ask(send, speaker=speaker, seconds=request.timeout_seconds, most_bytes=MOST_TEXT_BYTES)
-        if document.get("type") == "error" or "error" in document:
+        if document.get("type") == "error" or (document.get("error") and not document.get("content")):
             raise refusal_within(speaker, document, attempt.headers)
         if "content" not in document and "usage" not in document:
             raise UnreadableAnswerError(f"{self.name} answered without content: it may have been billed.")

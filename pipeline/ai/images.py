@@ -22,10 +22,16 @@ def in_steps(pixels: int, step: int) -> int:
 
 
 def decoded(data: Any) -> bytes:
-    """The bytes in base64; none where it is no base64, which makes an image that nobody accepts."""
+    """The bytes in base64; none where it is no base64, which makes an image that nobody accepts.
+
+    As a data URI, on many lines, or without its padding it is still one: what is in it was paid for.
+    """
     if not isinstance(data, str):
         return b""
+    if data.startswith("data:"):
+        data = data.partition(",")[2]
+    bare = "".join(data.split()).rstrip("=")
     try:
-        return base64.b64decode(data, validate=True)
+        return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
     except (binascii.Error, ValueError):
         return b""

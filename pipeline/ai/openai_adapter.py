@@ -106,25 +106,42 @@ def _text_body(request: TextRequest) -> dict[str, Any]:
 
 def _must_be_an_answer(document: Any, attempt: Exchange, speaker: Speaker, part: str) -> None:
     """Raise unless it is one, however strange; some servers say their errors with a status of success."""
+    found = next((each for each in (document, field(document, part, 0)) if field(each, "error")), None)
+    if found is not None and not _says_something(document, part):
+        raise refusal_within(speaker, found, attempt.headers)
     if part in document or "usage" in document:
         return
-    if "error" in document:
-        raise refusal_within(speaker, document, attempt.headers)
     raise UnreadableAnswerError(f"{speaker.name} answered without {part}: it may have been billed.")
+
+
+def _says_something(document: Any, part: str) -> bool:
+    """Whether an answer with an error in it is one all the same: it brings something, or bills something."""
+    first = field(document, part, 0)
+    used = tokens(field(document, "usage", "completion_tokens"))
+    return bool(used or field(first, "message", "content") or field(first, "b64_json"))
 
 
 def _text_reply(document: Any) -> TextReply:
     choice = field(document, "choices", 0)
-    text, refused = field(choice, "message", "content"), field(choice, "message", "refusal")
+    text, refused = _content(field(choice, "message", "content")), field(choice, "message", "refusal")
     finish = _FINISHES.get(str(field(choice, "finish_reason")), "other")
     if isinstance(refused, str) and refused:
         text, finish = refused, "refusal"
     return TextReply(
-        text=text if isinstance(text, str) else "",
+        text=text,
         input_tokens=tokens(field(document, "usage", "prompt_tokens")),
         output_tokens=tokens(field(document, "usage", "completion_tokens")),
         finish=finish,
     )
+
+
+def _content(content: Any) -> str:
+    """What was written: as one text, or in parts, of which others than text (thoughts, say) are left out."""
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else []
+    texts = [field(part, "text") for part in parts if field(part, "type") == "text"]
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def _image_body(request: ImageRequest) -> dict[str, Any]:

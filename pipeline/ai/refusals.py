@@ -48,6 +48,15 @@ _OUT_OF_FUNDS: Final = re.compile(
     r"reached your specified api usage limits|billing hard limit",
     re.IGNORECASE,
 )
+#: What a filter says of one prompt, under whatever status: the key and all other prompts are as good as before.
+_MODERATED: Final = re.compile(
+    r"\b(input|prompt|content|request) was (flagged|filtered)|content (management )?policy|safety system",
+    re.IGNORECASE,
+)
+_STATUSES_OF_FILTERS: Final = frozenset({400, 403, 406, 422, 451})
+#: A filter of whole accounts is none of a prompt.
+_OF_AN_ACCOUNT: Final = re.compile(r"\b(account|organi[sz]ation|project|key)\b", re.IGNORECASE)
+_MODERATED_CODES: Final = ("moderation", "contentpolicy", "contentfilter")
 _TOO_LARGE: Final = re.compile(r"request too large", re.IGNORECASE)
 _BY_STATUS: Final[Mapping[int, type[ProviderError]]] = {
     401: KeyRefusedError,
@@ -195,12 +204,23 @@ def _kind_of_status(status: int, told: Told) -> type[ProviderError]:
     by_word = _kind_of_words(told)
     if by_word is QuotaExhaustedError:
         return by_word
-    if _TOO_LARGE.match(told.message):
-        # Asked to be smaller, not to come later.
+    if _is_of_one_request(status, told):
         return RequestRefusedError
     if status < HTTPStatus.BAD_REQUEST:
         return NotThereError
     return _BY_STATUS.get(status) or by_word or RequestRefusedError
+
+
+def _is_of_one_request(status: int, told: Told) -> bool:
+    """Whether another question may be answered: a filter stopped this one, or this one is too large."""
+    return _TOO_LARGE.match(told.message) is not None or (status in _STATUSES_OF_FILTERS and _is_moderated(told))
+
+
+def _is_moderated(told: Told) -> bool:
+    if _OF_AN_ACCOUNT.search(told.message):
+        return False
+    code = re.sub(r"[^a-z]", "", told.code.lower())
+    return any(word in code for word in _MODERATED_CODES) or _MODERATED.search(told.message) is not None
 
 
 def _kind_of_words(told: Told) -> type[ProviderError] | None:

@@ -88,8 +88,8 @@ def _task(request: ImageRequest, task: str) -> dict[str, Any]:
 def _of_task(data: Any, task: str) -> dict[str, Any] | None:
     """What was drawn for the task; an answer may hold that of others, and errors beside it."""
     entries = [entry for entry in data if isinstance(entry, dict)] if isinstance(data, list) else []
-    own = [entry for entry in entries if entry.get("taskUUID", task) == task]
-    return own[0] if own else None
+    own = [entry for entry in entries if str(entry.get("taskUUID", task)).lower() == task]
+    return next((entry for entry in own if entry.get("imageBase64Data")), own[0] if own else None)
 
 
 def _first_error(document: Any, task: str) -> Any:

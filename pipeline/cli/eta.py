@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+_MINUTES_AN_HOUR: Final = 60
 _FINISHED: Final = ("done", "failed", "skipped")
 
 
@@ -49,6 +50,8 @@ def seconds_left(stages: list[StageView]) -> float | None:
 
 
 def clock(seconds: float) -> str:
-    """`0:07`, `12:30`."""
+    """`0:07`, `12:30`, `26:05:00`."""
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d}"
+    if minutes < _MINUTES_AN_HOUR:
+        return f"{minutes}:{rest:02d}"
+    return f"{minutes // _MINUTES_AN_HOUR}:{minutes % _MINUTES_AN_HOUR:02d}:{rest:02d}"

@@ -14,7 +14,9 @@ from pipeline.services.forecasts.slots import SlotForecast
 from pipeline.services.forecasts.stages import Cuts, StageForecast
 from pipeline.services.models import UNKNOWN_COST
 
-_COLUMNS = ("", "stage", "inputs", "calls", "credits", "if bad", "of", "time", "")
+_COLUMNS = ("", "stage", "inputs", "calls", "credits", "if bad", "of", "time", "if bad", "")
+#: Of calls and credits.
+_NO_FIGURES = ("", "", "", "")
 
 
 def tell_forecast(site: str, *, account: str, as_json: bool) -> None:
@@ -32,14 +34,15 @@ def tell_forecast(site: str, *, account: str, as_json: bool) -> None:
 
 
 def _show(found: Forecast) -> None:
-    table(_COLUMNS, [_cells(each) for each in found.stages], right=_COLUMNS[2:8])
+    table(_COLUMNS, [_cells(each) for each in found.stages], right=_COLUMNS[2:9])
     say()
     names = ("expected_ucr", "worst_ucr", "cap_ucr")
     expected, worst, most = (sum(getattr(each, name) for each in found.stages) for name in names)
     say(
         f"A run would cost about {shown(expected)} credits of {shown(found.available_ucr)} available, "
         f"{shown(worst)} if every answer were long and of no use, never more than its stages' budgets, which are "
-        f"{shown(most)}. It would take about {clock(found.seconds)}. Nothing was spent."
+        f"{shown(most)}. It would take about {clock(found.seconds)}, and {clock(found.seconds_worst)} if every call "
+        "were slow, lost and repaired as often as may be. Nothing was spent."
     )
     for model in sorted({each.price.model for each in found.stages if each.price and not each.price.cost_known}):
         say(f"{model}: {UNKNOWN_COST}.")
@@ -51,11 +54,12 @@ def _cells(stage: StageForecast) -> tuple[object, ...]:
     inputs = f"{stage.taken:,}" if stage.taken == waits else f"{stage.taken:,} of {waits:,}"
     told = (str(stage.definition.number), stage.definition.name)
     if stage.reason is not None:
-        return (*told, f"0 of {waits:,}" if waits else "0", "", "", "", "", "", stage.reason)
+        return (*told, f"0 of {waits:,}" if waits else "0", *_NO_FIGURES, "", "", stage.reason)
+    times = clock(stage.seconds), clock(stage.seconds_worst)
     if stage.price is None:
-        return (*told, inputs, "", "", "", "", clock(stage.seconds), "")
+        return (*told, inputs, *_NO_FIGURES, *times, "")
     amounts = map(shown, (stage.expected_ucr, stage.worst_ucr, stage.cap_ucr))
-    return (*told, inputs, f"{round(stage.calls):,}", *amounts, clock(stage.seconds), _cut(stage))
+    return (*told, inputs, f"{round(stage.calls):,}", *amounts, *times, _cut(stage))
 
 
 def _cut(stage: StageForecast) -> str:

@@ -11,6 +11,7 @@ from pipeline.cli.edge import ACTOR, account_of, reading, ready_database
 from pipeline.cli.options import DEFAULT_ACCOUNT, JsonOption
 from pipeline.cli.output import document, note, say, table
 from pipeline.core.catalog import ModelType
+from pipeline.core.words import counted
 from pipeline.services import audit, model_catalogue, model_registry
 from pipeline.services.model_registry import cost_string
 
@@ -71,5 +72,6 @@ def _cells(model: CatalogueModel) -> tuple[object, ...]:
     if model.model_type is ModelType.TEXT:
         cost = f"${cost_string(model.cost_per_1k_input)} in, ${cost_string(model.cost_per_1k_output)} out for 1,000"
         return (*told, cost, f"{model.tokens_per_credit:,} tokens a credit", model.as_of)
-    price = f"{model.credits_per_image:,} credits an image" + (", by format" if model.image_prices else "")
+    by_format = ", by format" if model.image_prices else ""
+    price = f"{counted(model.credits_per_image or 0, 'credit')} an image{by_format}"
     return (*told, f"${cost_string(model.cost_per_image)} an image", price, model.as_of)

@@ -15,6 +15,7 @@ from pipeline.cli.output import document, note, say, table
 from pipeline.core.capabilities import MAX_TOKENS_NAMES
 from pipeline.core.catalog import ModelType
 from pipeline.core.errors import Fault, InvalidValueError
+from pipeline.core.words import counted
 from pipeline.models import AiModel
 from pipeline.services import audit, model_registry
 from pipeline.services.model_changes import ModelChange
@@ -192,7 +193,7 @@ def _price(model: AiModel) -> str:
         return "free"
     if model.model_type == ModelType.TEXT:
         return "no price" if model.tokens_per_credit is None else f"{model.tokens_per_credit:,} tokens a credit"
-    return "no price" if model.credits_per_image is None else f"{model.credits_per_image:,} credits an image"
+    return "no price" if model.credits_per_image is None else f"{counted(model.credits_per_image, 'credit')} an image"
 
 
 def _cost(model: AiModel) -> str:

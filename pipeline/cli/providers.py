@@ -129,7 +129,7 @@ def _save(name: ProviderName, wanted: ProviderChange, *, key_given: bool) -> Int
             subject_kind="provider",
             subject_id=row.id,
             now=now,
-            details={"name": row.name, "key_given": key_given, "base_url": row.base_url},
+            details=providers.audited(row, key_given=key_given),
         )
     return row
 

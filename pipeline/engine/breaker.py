@@ -1,7 +1,7 @@
 """Owns the breaker of a model at a provider: a row that every worker reads before it asks.
 
 Failures in a row open it; while it is open nobody asks. At its half-open instant one call is tried, claimed by an
-UPDATE: it closes the breaker, or opens it for longer. Any answer closes it.
+UPDATE: it closes the breaker, or opens it for longer. Any answer closes it. A person's test may be that call before.
 Never: a transaction of its own; a lock that another one waits for during a call.
 """
 
@@ -88,19 +88,23 @@ def bar(target: Target, state: State, *, now: datetime) -> BreakerOpenError | No
     return BreakerOpenError(said, retry_after_seconds=(until - now).total_seconds())
 
 
-def claim_probe(session: Session, target: Target, *, now: datetime) -> bool:
-    """Be the one call that is tried on a half-open breaker. False: another one is, or it closed or opened meanwhile."""
+def claim_probe(session: Session, target: Target, *, now: datetime, early: bool = False) -> bool:
+    """Be the one call that is tried on a half-open breaker. False: another one is, or it closed or opened meanwhile.
+
+    `early`: on an open one too, before its time: a person wants to know.
+    """
     until = now + timedelta(seconds=config().call_hard_limit_seconds)
     values = {**target.values(), "now": now, "until": until}
-    return session.connection().execute(_PROBE, values).rowcount == 1
+    return session.connection().execute(_EARLY_PROBE if early else _PROBE, values).rowcount == 1
 
 
 _now: Any = bindparam("now", type_=UtcDateTime)
-_PROBE = (
+_EARLY_PROBE = (
     update(_table)
-    .where(*_THIS, _row.open_until <= _now, or_(_row.probing_until.is_(None), _row.probing_until <= _now))
+    .where(*_THIS, _row.open_until.is_not(None), or_(_row.probing_until.is_(None), _row.probing_until <= _now))
     .values(probing_until=bindparam("until"))
 )
+_PROBE = _EARLY_PROBE.where(_row.open_until <= _now)
 
 
 def failed(
@@ -109,10 +113,16 @@ def failed(
     """Count a call that failed; until when the breaker is open, None: it is not.
 
     It opens with enough of them in a row, and again with the one call that was tried; never for less than `asked_wait`.
+    One that was tried early leaves it open until when it was.
     """
     row = State(*session.connection().execute(_counting(session, target, said, now=now)).one())
     if row.open_until is not None and not probing:
         return max(row.open_until, now)
+    if row.open_until is not None and row.open_until > now:
+        until = max(row.open_until, now + timedelta(seconds=asked_wait))
+        still_open = {"open_until": until, "probing_until": None}
+        session.connection().execute(update(_table).where(*_THIS).values(still_open), target.values())
+        return until
     if not probing and row.failures < config().breaker_failures:
         return None
     longest, first = config().breaker_max_seconds, config().breaker_seconds

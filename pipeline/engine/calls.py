@@ -53,10 +53,7 @@ class Answered:
     @property
     def tokens(self) -> int | None:
         """What the provider says it used; None: it did not say, or does not count so."""
-        used = self.settlement
-        if used is None or used.input_tokens is None or used.output_tokens is None:
-            return None
-        return used.input_tokens + used.output_tokens
+        return None if self.settlement is None else self.settlement.tokens
 
 
 @dataclass(frozen=True)

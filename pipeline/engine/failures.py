@@ -24,6 +24,7 @@ from pipeline.engine import items as stage_items
 from pipeline.engine import recovery
 from pipeline.engine.gateway import Answered, CallFailed
 from pipeline.engine.items import Item
+from pipeline.engine.media_space import ImageLostError, NotKeptError
 from pipeline.engine.outcomes import Outcome
 from pipeline.engine.pace import OverPaceError
 from pipeline.engine.slices import Slice
@@ -50,7 +51,10 @@ def resolve(lane: Slice, session: Session, items: list[Item], failed: CallFailed
         ledger.void(session, failed.call, error=error.message, now=now)
         return None
     stage_items.release(session, context.stage_run_id, items)
-    ledger.void(session, failed.call, error=error.message, now=now)
+    if isinstance(error, ImageLostError):
+        ledger.settle(session, failed.call, error.settlement, now=now)
+    else:
+        ledger.void(session, failed.call, error=error.message, now=now)
     return barred(lane, session, error, now=now, not_before=failed.not_before)
 
 
@@ -63,6 +67,10 @@ def barred(
     """
     if isinstance(error, OverPaceError):
         return _over_pace(lane, session, error, now=now)
+    if isinstance(error, NotKeptError):
+        # The next one would be paid for in vain too: that this machine is full is for a person, not for a wait.
+        recovery.end_early(session, lane.context.stage_run_id, StageRunStatus.FAILED, error.message)
+        return lane.close_lane(session, now=now)
     if isinstance(error, NoAdapterError | KeyRefusedError | QuotaExhaustedError):
         reason = f"{error.message.removesuffix('.')}. {_remedy(_provider(lane), error)}".rstrip()
         recovery.end_early(session, lane.context.stage_run_id, StageRunStatus.FAILED, reason)

@@ -98,14 +98,14 @@ def take_place(database: Database, gate: Gate, *, tokens: int) -> float:
     return taken or 0.0
 
 
-def enter(database: Database, gate: Gate) -> bool:
-    """Go through to the wire; whether the call is the one that is tried on a half-open breaker.
+def enter(database: Database, gate: Gate, *, early: bool = False) -> bool:
+    """Go through to the wire; whether the call is the one that is tried on a half-open breaker, `early` on an open one.
 
     BreakerOpenError: another call is being tried.
     """
     if gate.state is None or not gate.state.is_open:
         return False
-    if _noted(database, lambda session, now: breaker.claim_probe(session, gate.target, now=now)) is False:
+    if _noted(database, lambda session, now: breaker.claim_probe(session, gate.target, now=now, early=early)) is False:
         raise BreakerOpenError(
             f"{gate.target.provider} is being tried with another call for {gate.target.model}", retry_after_seconds=2
         )

@@ -20,10 +20,10 @@ from PIL import Image, UnidentifiedImageError
 from pipeline.contract import StoredImage
 from pipeline.core.errors import PipelineError
 from pipeline.core.image_ends import without_trailer
+from pipeline.engine.media_space import MOST_BYTES
 
 _EXTENSIONS = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
 _FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
-_MOST_BYTES = 30_000_000
 #: A pixel takes four bytes, and decoders keep it up to six times.
 _MOST_PIXELS = 12_000_000
 _LEAST_SIDE = 64
@@ -76,8 +76,8 @@ def verified(data: bytes) -> Verified:
     """The image that `data` is; ImageRejectedError where it is none, an absurd one, or moves."""
     if not isinstance(data, bytes) or not data:
         raise ImageRejectedError("There are no bytes. Draw it again.")
-    if len(data) > _MOST_BYTES:
-        raise ImageRejectedError(f"The image has {len(data):,} bytes; at most {_MOST_BYTES:,} are accepted.")
+    if len(data) > MOST_BYTES:
+        raise ImageRejectedError(f"The image has {len(data):,} bytes; at most {MOST_BYTES:,} are accepted.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)

@@ -1,7 +1,8 @@
 """Owns a provider's test: one cheapest real call, by the way that stages ask, and what it proves.
 
-Written as dispatched and committed, then asked with no transaction open, then resolved. Never: a second attempt; the
-provider's key in what is told.
+Written as dispatched and committed, then asked with no transaction open, then resolved. It keeps to the pace that all
+workers share, and is the call that is tried where the model is left alone. Never: a second attempt; the provider's key
+in what is told.
 """
 
 from __future__ import annotations
@@ -36,7 +37,12 @@ from pipeline.core.matrix import Ai, SiteSettings
 from pipeline.core.pricing import Price
 from pipeline.core.states import CallStatus
 from pipeline.db.session import Database
+from pipeline.engine import provider_test_gates
+from pipeline.engine.breaker import BreakerOpenError
+from pipeline.engine.gates import Gate
 from pipeline.engine.media import ImageRejectedError, verified
+from pipeline.engine.pace import OverPaceError
+from pipeline.engine.provider_test_gates import CLOSED_AGAIN, Passage
 from pipeline.engine.questions import Asking, Prepared, Step, prepare
 from pipeline.engine.settlements import image_settlement, settlement_of
 from pipeline.services import provider_tests
@@ -60,6 +66,7 @@ _REMEDIES: Final[tuple[tuple[type[ProviderError], str], ...]] = (
     (RequestRefusedError, "Check the name and capabilities of {model}: igny8 models list"),
     (OutcomeUnknownError, "What it cost is unknown. Test again; if that lasts, check its address."),
 )
+_ALONE: Final = "Runs leave the model alone until {until:%H:%M:%S} UTC."
 _REACHED: Final = "it is reached"
 _TAKES_KEY: Final = "it takes the key"
 _NO_USAGE: Final = "it says no usage: tokens, and so its cost, are estimated from bytes"
@@ -99,16 +106,43 @@ def run(database: Database, name: str, *, model: str | None, account_id: int, ac
     of: dict[str, Any] = {"account_id": account_id, "actor": actor, "home": config().home, "now": database.now()}
     with database.transaction() as session:
         begun = provider_tests.begin(session, name, model=model, parameters=_parameters, **of)
+        gate = provider_test_gates.look(session, begun.price, now=database.now())
+    prepared = _prepared(begun)
+    passage = _enter(database, begun, gate, prepared)
     told = Tried(name, begun.price.model, begun.price.model_type, begun.call.id, CallStatus.LOST)
     started = time.monotonic()
     try:
-        verdict = _asked(begun, _prepared(begun))
+        verdict = _asked(begun, prepared)
     except ProviderError as error:
-        return _failed(database, begun, replace(told, seconds=time.monotonic() - started), error)
+        alone_until = provider_test_gates.failed(database, passage, error)
+        told = replace(told, seconds=time.monotonic() - started, alone_until=alone_until)
+        return _failed(database, begun, told, error)
     except BaseException:
         _close(database, lambda session: provider_tests.lost(session, begun, "the test broke", now=database.now()))
+        provider_test_gates.failed(database, passage, OutcomeUnknownError("the test broke"))
         raise
-    return _told(database, begun, verdict, replace(told, seconds=time.monotonic() - started))
+    provider_test_gates.answered(database, passage, prepared, used=verdict.settlement.tokens)
+    told = replace(told, seconds=time.monotonic() - started)
+    return _told(database, begun, _of_the_breaker(verdict, passage), told)
+
+
+def _enter(database: Database, begun: Begun, gate: Gate, prepared: Prepared) -> Passage:
+    """Go by the gate; where others were faster the call is void, and ConflictError says when there is room."""
+    try:
+        return provider_test_gates.enter(database, gate, prepared)
+    except (OverPaceError, BreakerOpenError) as error:
+        said = error.message
+        _close(database, lambda session: provider_tests.refused(session, begun, said, now=database.now()))
+        raise provider_test_gates.refusal(gate, error) from None
+
+
+def _of_the_breaker(verdict: _Verdict, passage: Passage) -> _Verdict:
+    """What follows from an answer of a model that had been left alone."""
+    state = passage.gate.state
+    if not passage.probing or state is None:
+        return verdict
+    again = CLOSED_AGAIN.format(model=passage.gate.target.model, failures=state.failures)
+    return replace(verdict, proved=(*verdict.proved, again))
 
 
 def _prepared(begun: Begun) -> Prepared:
@@ -237,7 +271,8 @@ def _failed(database: Database, begun: Begun, told: Tried, error: ProviderError)
     _close(database, lambda session: resolve(session, begun, said, now=database.now()))
     status = CallStatus.LOST if is_lost else CallStatus.VOIDED
     remedy = next((remedy for kind, remedy in _REMEDIES if isinstance(error, kind)), "")
-    sentence = f"{said.rstrip('.')}. {remedy.format(name=told.provider, model=told.model)}".strip()
+    alone = "" if told.alone_until is None else _ALONE.format(until=told.alone_until)
+    sentence = " ".join(f"{said.rstrip('.')}. {remedy.format(name=told.provider, model=told.model)} {alone}".split())
     return replace(told, status=status, error=sentence)
 
 

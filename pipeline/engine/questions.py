@@ -20,7 +20,7 @@ from pipeline.ai.port import ImageRequest, Message, TextRequest
 from pipeline.contract import ImageQuestion, Question
 from pipeline.core.matrix import SiteSettings
 from pipeline.core.pricing import Price, worst_prompt_tokens
-from pipeline.core.prompts import data_block
+from pipeline.core.prompts import data_block, without_turns
 from pipeline.core.repairs import SHOWN_PER_TOKEN
 from pipeline.core.schemas import strict_schema, told_schema
 
@@ -177,7 +177,8 @@ def repair(question: Question | ImageQuestion, *, answer: str, fault: str) -> Qu
     if isinstance(question, ImageQuestion):
         return question
     most = SHOWN_PER_TOKEN * question.max_output_tokens
-    shown = answer if len(answer) <= most else answer[:most] + _CUT
+    # What it wrote may have been dictated by what was imported: no turn begins in the middle of it.
+    shown = without_turns(answer if len(answer) <= most else answer[:most] + _CUT)
     wanted = (
         f"That answer cannot be used. What is wrong with it, as data:\n\n{data_block({'fault': fault})}\n\n"
         "Answer again with the whole corrected JSON document and nothing else."

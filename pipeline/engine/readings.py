@@ -21,6 +21,11 @@ MOST_CHARACTERS: Final = 1_000_000
 #: How an answer ended that had more: kept without its end.
 OVERSIZE: Final = "oversize"
 _FINISHES: Final = frozenset({"stop", "length", "refusal", "filter", "other"})
+#: Characters of an answer that talks instead, and of what it says that are told.
+_MOST_TALK: Final = 2_000
+_MOST_SAID: Final = 300
+#: What the validator says of a document that is none.
+_NO_JSON: Final = "json_invalid"
 _SHOWN_FAULTS: Final = 20
 _NAME_LENGTH: Final = 60
 
@@ -52,8 +57,10 @@ def read_text(question: Question, stored: str) -> BaseModel:
         raise UselessAnswerError("it was cut off before its end; be shorter")
     if finish == OVERSIZE:
         raise UselessAnswerError(f"it had more than {MOST_CHARACTERS:,} characters; be shorter")
-    if finish in {"refusal", "filter"}:
-        raise UselessAnswerError("the model refused to answer")
+    if finish == "refusal":
+        raise UselessAnswerError(_with_words("the model refused to answer", text))
+    if finish == "filter":
+        raise UselessAnswerError("a filter of its provider withheld it")
     document = bare_document(text)
     if not document:
         raise UselessAnswerError("it was empty")
@@ -61,6 +68,10 @@ def read_text(question: Question, stored: str) -> BaseModel:
         answer = question.answer.model_validate_json(document)
         _refuse_doubles(document)
     except ValidationError as error:
+        if _is_talk(document) and error.errors(include_url=False)[0]["type"] == _NO_JSON:
+            raise UselessAnswerError(
+                _with_words("it is words and no JSON document, perhaps a refusal", document)
+            ) from None
         raise UselessAnswerError(_faults(error)) from None
     except (ValueError, RecursionError) as error:
         raise UselessAnswerError(told(str(error))) from None
@@ -78,6 +89,19 @@ def read_image(stored: str) -> StoredImage:
 def told(fault: str) -> str:
     """A fault as rows, models and people can be told it: one line, nothing invisible in it, no megabytes."""
     return one_line(fault, FAULT_LENGTH)
+
+
+def _is_talk(document: str) -> bool:
+    """Whether an answer that is no document is a few words: how models decline, in whatever language."""
+    if len(document) > _MOST_TALK or any(mark in document for mark in '{}[]"'):
+        return False
+    return 2 * sum(sign.isalpha() or sign.isspace() for sign in document) > len(document)
+
+
+def _with_words(fault: str, text: str) -> str:
+    """A fault and what the model said, where it said something."""
+    said = one_line(text, _MOST_SAID)
+    return told(f"{fault}: {said}") if said.strip() else fault
 
 
 def _faults(error: ValidationError) -> str:

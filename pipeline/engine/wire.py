@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 import structlog
 
-from pipeline.ai.port import ImageRequest, OutcomeUnknownError, Provider, ProviderError
+from pipeline.ai.port import ImageReply, ImageRequest, OutcomeUnknownError, Provider, ProviderError
 from pipeline.config import config
 from pipeline.db.session import Database
-from pipeline.engine import gates
+from pipeline.engine import gates, media_space
 from pipeline.engine.breaker import BreakerOpenError
 from pipeline.engine.calls import Answered, CallFailed, Dispatched
 from pipeline.engine.media import ImageRejectedError, MediaStore
+from pipeline.engine.media_space import ImageLostError, NoSpaceError, NotKeptError, Space
 from pipeline.engine.pace import OverPaceError
 from pipeline.engine.questions import Prepared
 from pipeline.engine.settlements import image_settlement, settlement_of
@@ -33,15 +35,32 @@ def nap(seconds: float) -> None:
 
 
 def attempt(database: Database, dispatched: Dispatched) -> Answered:
-    """One wire attempt, by the gate. CallFailed says of the breaker too."""
-    gate, tokens = dispatched.gate, _likely_tokens(dispatched.prepared)
+    """One wire attempt, by the gate. CallFailed says of the breaker too.
+
+    An image is asked for once there is space to keep it.
+    """
+    if not isinstance(dispatched.prepared.request, ImageRequest):
+        return _attempt(database, dispatched, None)
+    try:
+        with media_space.taken(_media()) as space:
+            return _attempt(database, dispatched, space)
+    except NoSpaceError as error:
+        raise CallFailed(dispatched.call, error) from None
+
+
+def _media() -> Path:
+    return config().home / "media"
+
+
+def _attempt(database: Database, dispatched: Dispatched, space: Space | None) -> Answered:
+    gate, tokens = dispatched.gate, likely_tokens(dispatched.prepared)
     probing = _enter(database, dispatched, tokens)
     try:
-        answered = _send(dispatched)
+        answered = _send(dispatched, space)
     except CallFailed as problem:
         problem.not_before = gates.note_error(database, gate, problem.error, probing=probing, taken=tokens)
         raise
-    used = None if answered.tokens is None else min(answered.tokens, _most_tokens(dispatched.prepared))
+    used = None if answered.tokens is None else min(answered.tokens, most_tokens(dispatched.prepared))
     gates.note_answer(database, gate, taken=tokens, used=used)
     return answered
 
@@ -69,28 +88,28 @@ def _refuse_to_hurry(database: Database, dispatched: Dispatched) -> None:
         raise OverPaceError(dispatched.gate.target.provider, database.now())
 
 
-def _likely_tokens(prepared: Prepared) -> int:
+def likely_tokens(prepared: Prepared) -> int:
     """What providers are likely to count for a question before they have answered it."""
     if isinstance(prepared.request, ImageRequest):
         return 0
     return -(-prepared.prompt_tokens // _BYTES_PER_TOKEN) + prepared.request.max_output_tokens
 
 
-def _most_tokens(prepared: Prepared) -> int:
+def most_tokens(prepared: Prepared) -> int:
     """What a question can take at most, whatever its provider says: nobody else waits for more than that."""
     if isinstance(prepared.request, ImageRequest):
         return 0
     return prepared.prompt_tokens + prepared.request.max_output_tokens
 
 
-def _send(dispatched: Dispatched) -> Answered:
+def _send(dispatched: Dispatched, space: Space | None) -> Answered:
     prepared, gate = dispatched.prepared, dispatched.gate
     try:
         adapter = gates.adapter(gate.target.provider, gate.record)
         if isinstance(prepared.request, ImageRequest):
-            return _draw(dispatched, adapter, prepared.request)
+            return _draw(dispatched, adapter, prepared.request, space)
         reply = adapter.complete_text(prepared.request)
-    except ProviderError as error:
+    except (ProviderError, NotKeptError) as error:
         raise CallFailed(dispatched.call, error) from None
     except Exception as error:
         # An adapter reports nothing else. Where one does all the same, nobody knows what became of the request.
@@ -100,19 +119,24 @@ def _send(dispatched: Dispatched) -> Answered:
     return Answered(settlement.answer, dispatched.call, settlement)
 
 
-def _draw(dispatched: Dispatched, adapter: Provider, request: ImageRequest) -> Answered:
+def _draw(dispatched: Dispatched, adapter: Provider, request: ImageRequest, space: Space | None) -> Answered:
     reply = adapter.draw_image(request)
-    not_kept = False
+    if space is not None:
+        space.give_back()
     try:
-        kept = MediaStore(config().home / "media").store(reply.data)
+        kept = MediaStore(_media()).store(reply.data)
         answer = json.dumps({"sha256": kept.sha256, "mime": kept.mime, "width": kept.width, "height": kept.height})
     except ImageRejectedError as error:
         answer = json.dumps({"rejected": error.message})
     except OSError as error:
-        # It was drawn and billed; that it cannot be kept here is nothing a customer pays for.
-        _log.exception("wire.image_not_kept", model=dispatched.gate.target.model)
-        answer, not_kept = json.dumps({"rejected": f"the image could not be kept here: {error.strerror}"}), True
+        raise _lost(dispatched, reply, error) from None
     settlement = image_settlement(dispatched.prepared, answer, reply.cost_picodollars)
-    if not_kept:
-        settlement = replace(settlement, charge_ucr=0)
     return Answered(answer, dispatched.call, settlement)
+
+
+def _lost(dispatched: Dispatched, reply: ImageReply, error: OSError) -> ImageLostError:
+    """It was drawn and billed; that it cannot be kept here is nothing a customer pays for."""
+    _log.error("wire.image_not_kept", model=dispatched.gate.target.model, error=error.strerror)
+    answer = json.dumps({"rejected": f"the image could not be kept here: {error.strerror}"})
+    settlement = image_settlement(dispatched.prepared, answer, reply.cost_picodollars)
+    return ImageLostError(error, replace(settlement, charge_ucr=0).wasted)

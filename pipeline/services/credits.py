@@ -78,6 +78,13 @@ class Settlement:
     flags: tuple[str, ...] = ()
 
     @property
+    def tokens(self) -> int | None:
+        """What was used; None: nobody said, or it is not counted so."""
+        if self.input_tokens is None or self.output_tokens is None:
+            return None
+        return self.input_tokens + self.output_tokens
+
+    @property
     def wasted(self) -> Settlement:
         """The same for an answer that was of no use: charged, and flagged."""
         return replace(self, flags=(*self.flags, "wasted"))

@@ -63,6 +63,8 @@ class Tried:
     input_tokens: int | None = None
     output_tokens: int | None = None
     seconds: float = 0
+    #: Until when runs leave the model alone, since its calls failed; None: they ask it.
+    alone_until: datetime | None = None
 
     @property
     def works(self) -> bool:

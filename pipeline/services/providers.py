@@ -144,6 +144,12 @@ def described(row: IntegrationProvider) -> dict[str, Any]:
     return {"name": row.name, "api_key": shown_key(row), **{name: getattr(row, name) for name in names}}
 
 
+def audited(row: IntegrationProvider, *, key_given: bool) -> dict[str, Any]:
+    """What the audit trail keeps of a provider that was set: all but its key."""
+    names = ("name", "base_url", "is_sandbox", "is_enabled", "requests_per_minute", "tokens_per_minute")
+    return {**{name: getattr(row, name) for name in names}, "key_given": key_given, "has_key": row.api_key is not None}
+
+
 def _blank(name: ProviderName, now: datetime) -> IntegrationProvider:
     return IntegrationProvider(name=name.value, is_sandbox=False, is_enabled=True, updated_at=now)
 

@@ -135,7 +135,7 @@ def _stage(
     taken = min(inputs, row.per_run_limit or inputs)
     most = max(taken, min(flow.most[number], row.per_run_limit or flow.most[number]))
     if not definition.has_ai:
-        found = local_stage(definition, settings=settings, waiting=waiting, coming=coming, taken=taken)
+        found = local_stage(definition, settings=settings, waiting=waiting, coming=coming, taken=taken, most=most)
     else:
         price = Price.from_json(run.prices[str(number)])
         found = asking_stage(

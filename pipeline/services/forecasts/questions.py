@@ -37,6 +37,8 @@ class Worst:
     repair_ucr: int
     least_ucr: int
     prompt_bytes: int
+    #: What its repair may use of the provider's pace; none of it: an image.
+    most_tokens: int = 0
     #: Inputs it is about.
     inputs: int = 1
 
@@ -60,6 +62,18 @@ class Questions:
     count: int
     #: How often the others are asked where every repair fails and earlier stages make as much as they may.
     other_askings: int
+    #: Inputs that one of them is about, at most.
+    batch_size: int = 1
+
+    @property
+    def most_askings_of_one(self) -> int:
+        """How often the inputs of one question are asked about, halved until each is alone."""
+        return 2 * self.batch_size - 1
+
+    @property
+    def worst_tokens(self) -> int:
+        """What one call may use of the provider's pace."""
+        return max(worst.most_tokens for worst in (*self.asked, self.usual))
 
     @property
     def worst_askings(self) -> int:
@@ -107,7 +121,7 @@ def questions_of(
         asked.append(replace(found, inputs=len(batch)))
     others = most - len(ids)
     other_askings = 2 * others - -(-others // batch_size)
-    return Questions(asked, _usual(definition, settings=settings, price=price), count, other_askings)
+    return Questions(asked, _usual(definition, settings=settings, price=price), count, other_askings, batch_size)
 
 
 def _batch_size(definition: StageDefinition, settings: SiteSettings) -> int:
@@ -155,6 +169,7 @@ def _text(prompt: int, most: int, *, useful: int, settings: SiteSettings, price:
         repair_ucr=price.token_charge_ucr(again + most),
         least_ucr=price.token_charge_ucr(prompt + min(useful, most)),
         prompt_bytes=prompt,
+        most_tokens=again + most,
     )
 
 

@@ -17,6 +17,7 @@ from pipeline.core.pricing import Price
 from pipeline.services.forecasts.paces import Pace
 from pipeline.services.forecasts.questions import Questions
 from pipeline.services.forecasts.recent import Recent
+from pipeline.services.forecasts.worst_durations import worst_seconds
 from pipeline.services.stage_runs import lane_count
 
 
@@ -105,7 +106,7 @@ class _Each:
 
 
 def local_stage(
-    definition: StageDefinition, *, settings: SiteSettings, waiting: int, coming: int, taken: int
+    definition: StageDefinition, *, settings: SiteSettings, waiting: int, coming: int, taken: int, most: int
 ) -> StageForecast:
     """A stage that asks nothing: only its delays take time."""
     delays = _delays(definition, settings, taken)
@@ -117,7 +118,7 @@ def local_stage(
         taken=taken,
         done=taken,
         seconds=delays,
-        seconds_worst=delays,
+        seconds_worst=_delays(definition, settings, most),
         seconds_delayed=delays,
     )
 
@@ -141,6 +142,7 @@ def asking_stage(
     asked = _affordable(questions, a_question=each.amount_ucr, cap_ucr=cap_ucr)
     done = taken if asked == questions.count else min(taken, _parts(taken * asked, questions.count))
     delays, lanes = _delays(definition, settings, done), _lanes(definition, settings, max(done, 1))
+    seconds = each.work_seconds(asked, calls=each.calls, lanes=lanes, pace=pace) + delays
     return StageForecast(
         definition=definition,
         reason=None,
@@ -156,8 +158,8 @@ def asking_stage(
         cap_ucr=cap_ucr,
         cuts=_cuts(questions, asked=asked, cap_ucr=cap_ucr),
         basis=Basis.USUAL_FIGURES if recent is None else Basis.RECENT_CALLS,
-        seconds=each.work_seconds(asked, calls=each.calls, lanes=lanes, pace=pace) + delays,
-        seconds_worst=_seconds_worst(definition, settings, each, questions=questions, most=most, pace=pace),
+        seconds=seconds,
+        seconds_worst=max(seconds, _seconds_worst(definition, settings, questions=questions, most=most, pace=pace)),
         seconds_delayed=delays,
     )
 
@@ -179,12 +181,10 @@ def _expected(
 
 
 def _seconds_worst(
-    definition: StageDefinition, settings: SiteSettings, each: _Each, *, questions: Questions, most: int, pace: Pace
+    definition: StageDefinition, settings: SiteSettings, *, questions: Questions, most: int, pace: Pace
 ) -> float:
-    """With every asking repaired, at the speed that is expected."""
     lanes = _lanes(definition, settings, max(most, 1))
-    asking = each.work_seconds(questions.worst_askings, calls=2, lanes=lanes, pace=pace)
-    return asking + _delays(definition, settings, most)
+    return worst_seconds(questions, lanes=lanes, pace=pace) + _delays(definition, settings, most)
 
 
 def _cuts(questions: Questions, *, asked: int, cap_ucr: int) -> Cuts:

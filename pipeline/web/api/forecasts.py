@@ -28,7 +28,7 @@ _STAGE: Final[dict[str, Any]] = {
     "calls": {"expected": 5, "worst": 10},
     "credits": {"expected": "1.66", "worst": "23", "cap": "4000", "cap_cuts": "no"},
     "expected_by": "recent_calls",
-    "seconds": {"expected": 204.3, "worst": 396.7, "delays": 12},
+    "seconds": {"expected": 204.3, "worst": 7432, "delays": 12},
 }
 _EXAMPLE: Final[dict[str, Any]] = {
     "site_id": 1,
@@ -37,7 +37,7 @@ _EXAMPLE: Final[dict[str, Any]] = {
     "stages": [_STAGE],
     "calls": {"expected": 39, "worst": 78},
     "credits": {"available": "10000", "expected": "20", "worst": "99.6"},
-    "seconds": {"expected": 716, "worst": 1294.3, "delays": 144},
+    "seconds": {"expected": 716, "worst": 38728, "delays": 144},
     "ends_at": "2026-06-03T10:41:56Z",
     "slots": {
         "articles": 5,
@@ -82,7 +82,11 @@ class CreditsForecast(BaseModel):
 
 
 class SecondsForecast(BaseModel):
-    """How long it takes, and if every answer is of no use, at the same pace; the delays are part of both figures."""
+    """How long it takes, and at worst; the delays are part of both figures.
+
+    `worst`: every answer of no use, every call as slow as it may be, tried and lost as often as it may be. Waits for a
+    provider that is down or left alone are not in it.
+    """
 
     expected: float
     worst: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path
@@ -31,6 +32,7 @@ _EXAMPLE: Final[dict[str, Any]] = {
     "input_tokens": 42,
     "output_tokens": 5,
     "seconds": 0.81,
+    "alone_until": None,
 }
 Name = Annotated[
     str,
@@ -70,6 +72,8 @@ class ProviderTest(BaseModel):
     input_tokens: int | None
     output_tokens: int | None
     seconds: float
+    #: Until when runs leave the model alone, since its calls failed; None: they ask it.
+    alone_until: datetime | None
 
 
 @router.post(

@@ -150,7 +150,7 @@ def change(unit: Unit, given: ProviderToSet) -> dict[str, Any]:
         subject_kind="provider",
         subject_id=row.id,
         now=unit.now,
-        details={"name": row.name, "key_given": key not in {None, MASK}, "base_url": row.base_url},
+        details=providers.audited(row, key_given=key not in {None, "", MASK}),
     )
     return _shown(unit, row)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pipeline.ai.port import KeyRefusedError, Provider, QuotaExhaustedError
+from pipeline.ai.port import KeyRefusedError, Provider, QuotaExhaustedError, UnreadableAnswerError
 from tests.integration.ai.conftest import KEY, image
 from tests.support.provider_server import Fault, ProviderServer
 
@@ -96,6 +96,11 @@ def _entry(**changes: Any) -> Callable[[dict[str, Any]], Any]:
         ("runware", _entry(imageBase64Data=None, imageURL="http://127.0.0.1:1/x.png")),
         ("runware", _entry(imageBase64Data="no base64!")),
         ("runware", _entry(imageBase64Data=7)),
+        ("runware", _entry(imageBase64Data="QUJD\u0000")),
+        ("runware", _entry(imageBase64Data="data:image/svg+xml,<svg/>")),
+        ("runware", _entry(imageBase64Data=None, imageDataURI="http://127.0.0.1:1/x.png")),
+        ("openai", _entry(b64_json={"data": "QUJD"})),
+        ("openai", _entry(b64_json=None, revised_prompt="A chair, http://127.0.0.1:1/x.png")),
         ("openai", _entry(b64_json=None, url="http://169.254.169.254/latest/meta-data")),
         ("openai", _entry(b64_json="?")),
         ("openai", lambda _document: {"data": [None]}),
@@ -111,6 +116,35 @@ def test_what_holds_no_image_is_an_answer_without_one_and_no_address_is_visited(
 
     assert adapter.draw_image(image()).data == b""
     assert len(server.journal) == 1
+
+
+@pytest.mark.parametrize(
+    "written", ["QUJDRA==", "QUJDRA", "QUJD\r\nRA==\r\n", "data:image/png;base64,QUJDRA==", " QUJDRA== "]
+)
+def test_base64_is_read_as_it_is_commonly_written(
+    server: ProviderServer, openai: Provider, runware: Provider, written: str
+) -> None:
+    server.faults = [Fault(change=_entry(b64_json=written)), Fault(change=_entry(imageBase64Data=written))]
+
+    assert [openai.draw_image(image()).data, runware.draw_image(image()).data] == [b"ABCD", b"ABCD"]
+
+
+def test_of_two_entries_of_its_own_the_one_with_an_image_is_taken(server: ProviderServer, runware: Provider) -> None:
+    def twice(found: dict[str, Any]) -> dict[str, Any]:
+        (own,) = found["data"]
+        without = {**own, "imageBase64Data": None, "cost": 9}
+        return {"data": [None, "x", without, {**own, "taskUUID": own["taskUUID"].upper()}], "errors": []}
+
+    server.faults = [Fault(change=twice)]
+
+    assert runware.draw_image(image()).cost_picodollars == 1_300_000_000
+
+
+def test_an_image_of_somebody_else_alone_may_have_been_billed(server: ProviderServer, runware: Provider) -> None:
+    server.faults = [Fault(change=_entry(taskUUID="another"))]
+
+    with pytest.raises(UnreadableAnswerError, match="without an image: it may have been billed"):
+        runware.draw_image(image())
 
 
 def test_an_answer_may_hold_images_of_others_and_errors_beside_its_own(

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from pipeline.ai.port import Message, NoAdapterError, Provider, TextReply, ThrottledError, UnreadableAnswerError
+from pipeline.ai.port import (
+    Message,
+    NoAdapterError,
+    Provider,
+    TextReply,
+    ThrottledError,
+    UnavailableError,
+    UnreadableAnswerError,
+)
 from pipeline.core.capabilities import Capabilities
 from tests.integration.ai.conftest import KEY, image, text
 from tests.support.provider_server import Fault, ProviderServer
@@ -139,7 +147,25 @@ def _with(**parts: Any) -> Callable[[dict[str, Any]], Any]:
         (_ended(["x"]), _word( 5, 4, "other")),
         (_choice(content=None, refusal="I will not."), TextReply("I will not.", 5, 4, "refusal")),
         (_choice(content=None), TextReply("", 5, 4, "stop")),
-        (_choice(content=[{"type": "text", "text": "x"}]), TextReply("", 5, 4, "stop")),
+        (_choice(content=[{"type": "thinking", "text": "hm"}, {"type": "text", "text": "x"}, None,
+                          {"type": "text", "text": "y"}, {"type": "text", "text": 7}]), TextReply("xy", 5, 4, "stop")),
+        (_choice(content={"text": "x"}), TextReply("", 5, 4, "stop")),
+        (_choice(content=42), TextReply("", 5, 4, "stop")),
+        (_choice(content="", reasoning_content="Hm, hm."), TextReply("", 5, 4, "stop")),
+        (_choice(content="half", refusal="No."), TextReply("No.", 5, 4, "refusal")),
+        (_choice(content="x", refusal=""), TextReply("x", 5, 4, "stop")),
+        (_choice(content="x", refusal={"why": "No."}), TextReply("x", 5, 4, "stop")),
+        (_with(choices=[{"message": {"content": None, "tool_calls": [{"id": "1", "type": "function"}]},
+                         "finish_reason": "tool_calls"}]), TextReply("", 5, 4, "other")),
+        (_with(choices=[{"message": {"content": text}, "finish_reason": "stop"} for text in ("one", "two")]),
+         TextReply("one", 5, 4, "stop")),
+        (_with(choices=[{"text": "of completions", "finish_reason": "stop"}]), TextReply("", 5, 4, "stop")),
+        (_with(choices=[{"delta": {"content": "of a stream"}, "finish_reason": None}]), TextReply("", 5, 4, "other")),
+        (_with(error=None), _word(5, 4, "stop")),
+        (_with(error={"message": "beside an answer"}), _word(5, 4, "stop")),
+        (_with(usage={"prompt_tokens": float("nan"), "completion_tokens": float("inf")}), _word(None, None, "stop")),
+        (_with(usage={"prompt_tokens": 5.0, "completion_tokens": [4]}), _word(None, None, "stop")),
+        (_with(usage={"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": -9}), _word(0, 0, "stop")),
         (_choice(content="\ud800\0"), TextReply("\ud800\0", 5, 4, "stop")),
         (_with(choices=[]), TextReply("", 5, 4, "other")),
         (_with(choices=None), TextReply("", 5, 4, "other")),
@@ -171,6 +197,17 @@ def test_whatever_openai_answers_is_a_reply(
         (_with(content=None), TextReply("", 5, 4, "stop")),
         (_with(content=[{"type": "odd", "text": "x"}, {"type": "text", "text": "y"}]), TextReply("y", 5, 4, "stop")),
         (_with(content=[{"type": "text", "text": 7}, None, "x"]), TextReply("", 5, 4, "stop")),
+        (_with(content="x"), TextReply("", 5, 4, "stop")),
+        (_with(content=[{"type": "thinking", "thinking": "hm", "signature": "x"}, {"type": "redacted_thinking"},
+                        {"type": "text", "text": "x"}, {"type": "text", "text": "y"}]), TextReply("xy", 5, 4, "stop")),
+        (_with(content=[{"type": "thinking", "thinking": "hm"}]), TextReply("", 5, 4, "stop")),
+        (_with(content=[{"type": "tool_use", "input": {"ideas": []}}], stop_reason="tool_use"),
+         TextReply("", 5, 4, "other")),
+        (_with(stop_reason="pause_turn"), _word(5, 4, "other")),
+        (_with(stop_reason="refusal"), _word(5, 4, "refusal")),
+        (_with(error=None), _word(5, 4, "stop")),
+        (_with(error={"type": "overloaded_error"}), _word(5, 4, "stop")),
+        (_with(usage={"input_tokens": 10**9, "output_tokens": 4.0}), _word(None, None, "stop")),
         (_with(usage=None), _word( None, None, "stop")),
         (_with(usage={"input_tokens": 5, "output_tokens": 4, "cache_read_input_tokens": 100,
                       "cache_creation_input_tokens": 20}), _word( 125, 4, "stop")),
@@ -192,7 +229,9 @@ def test_whatever_anthropic_answers_is_a_reply(
     "body",
     [b"", b"<html>", b"\xff\xfe\x00", b'"a string"', b"[]", b"null", b"{}", b'{"choices":', b"[" * 200_000,
      b'{"choices":[' + b"{}," * 300_000 + b"{}]}", b'{"choices":' + b"9" * 5_000 + b"}",
-     b'{"choices":1e-999999999999999999999}'],
+     b'{"choices":1e-999999999999999999999}', b"{'choices': []}", b'{"id": 1}\n{"choices": []}', b"\xc3\x28" * 50,
+     b'data: {"choices": []}\n\ndata: [DONE]\n\n', '{"choices": ["\u00e9"]}'.encode("latin-1"), b"\x00" * 1_000,
+     b'{"choices": [', b"NaN", b"7", b"true"],
 )  # fmt: skip
 def test_what_is_no_answer_may_have_been_billed(server: ProviderServer, body: bytes) -> None:
     from pipeline.ai import provider
@@ -206,6 +245,45 @@ def test_what_is_no_answer_may_have_been_billed(server: ProviderServer, body: by
     ):
         with pytest.raises(UnreadableAnswerError, match="may have been billed"):
             adapter.draw_image(image()) if adapter.name == "runware" else adapter.complete_text(text())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_an_answer_in_another_unicode_is_read(server: ProviderServer, encoding: str) -> None:
+    from pipeline.ai import provider
+
+    said = '{"choices": [{"message": {"content": "é"}}], "content": [{"type": "text", "text": "é"}], "usage": {}}'
+    server.always = Fault(body=said.encode(encoding), headers={"Content-Type": "text/plain; charset=latin-1"})
+
+    for adapter in (provider("openai", base_url=server.openai), provider("anthropic", base_url=server.anthropic)):
+        assert adapter.complete_text(text()).text == "é"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error": {"code": 429, "message": "slow"}, "choices": null, "content": null}',
+        b'{"error": {"code": 429, "message": "slow"}, "choices": [], "content": [], "usage": {"completion_tokens": 0}}',
+        b'{"type": "error", "error": {"type": "rate_limit_error", "message": "slow"}, "choices": []}',
+    ],
+)
+def test_an_error_beside_nothing_is_an_error(
+    server: ProviderServer, openai: Provider, anthropic: Provider, body: bytes
+) -> None:
+    server.always = Fault(body=body)
+
+    for adapter in (openai, anthropic):
+        with pytest.raises(ThrottledError, match="slow"):
+            adapter.complete_text(text())
+
+
+def test_an_error_in_the_place_of_a_choice_is_an_error(server: ProviderServer, openai: Provider) -> None:
+    broken = {"error": {"code": 502, "message": "upstream broke"}, "finish_reason": "error", "message": {"content": ""}}
+    server.faults = [Fault(change=_with(choices=[broken], usage=None)), Fault(change=_with(choices=[broken]))]
+
+    with pytest.raises(UnavailableError, match="upstream broke"):
+        openai.complete_text(text())
+    # Where it bills something it is an answer, however useless.
+    assert openai.complete_text(text()) == TextReply("", 5, 4, "other")
 
 
 def test_an_error_within_a_success_is_an_error(server: ProviderServer, openai: Provider, anthropic: Provider) -> None:

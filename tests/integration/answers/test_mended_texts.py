@@ -45,11 +45,16 @@ def _wrap(document: dict[str, Any], how: str) -> str:
         "a bare fence": "\n```\n{}```\n",
         "a mark": "\ufeff{}\u200b",
         "space": "\n\n {} \t\n",
+        "thoughts": "<think>\nA rake {or so} ```json\n</think>\n\n{}",
+        "no thoughts": "\ufeff<think></think>```json\n{}\n```",
     }
     return around.get(how, "{}").replace("{}", text)
 
 
-@pytest.mark.parametrize("how", ["a fence", "a bare fence", "a mark", "space", "on many lines", "escaped"])
+@pytest.mark.parametrize("how", [
+        "a fence", "a bare fence", "a mark", "space", "on many lines", "escaped", "thoughts", "no thoughts",
+    ]
+)  # fmt: skip
 def test_good_json_is_taken_whatever_is_around_it(sqlite_world_of: Made, how: str) -> None:
     world, script = sqlite_world_of(2)
     subjects(world, 2, [NAME])

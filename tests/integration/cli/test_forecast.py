@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import func, select, update
 
+from pipeline.cli.eta import clock
 from pipeline.db.session import Database
 from pipeline.models import AiModel, Base, Run
 from tests.integration.cli.conftest import Igny8
@@ -30,6 +31,8 @@ def test_a_dry_run_tells_stages_credits_time_and_slots_and_writes_nothing(ready:
     assert "(Europe/Berlin)" in told.out
     assert [stage["inputs"]["taken"] for stage in said["stages"]] == [2, 1, 3, 3, 3, 9, 3]
     assert said["slots"]["articles"] == 3
+    assert said["seconds"]["worst"] > 1_000 > said["seconds"]["expected"]
+    assert f"and {clock(said['seconds']['worst'])} if every call were slow" in " ".join(told.out.split())
     assert said["reason"] is None
 
 

@@ -129,6 +129,9 @@ def test_a_providers_key_comes_from_standard_input_and_is_shown_nowhere(
 def test_a_pace_is_given_and_what_fails_is_told_by_list_and_doctor(ready: Database, igny8: Igny8) -> None:
     told = igny8("providers", "set", "openai", "--requests-per-minute", "60", "--tokens-per-minute", "9000").out
     assert "at most 60 requests/min, 9,000 tokens/min" in " ".join(told.split())
+    with ready.reading() as session:
+        (told_of,) = session.scalars(select(AuditEvent.details).where(AuditEvent.action == "provider.set"))
+    assert (told_of["requests_per_minute"], told_of["tokens_per_minute"]) == (60, 9_000)
     refused = igny8("providers", "set", "openai", "--tokens-per-minute", "-1")
     assert (refused.code, "give a number from 1 to" in " ".join(refused.err.split())) == (2, True)
     with ready.transaction() as session:

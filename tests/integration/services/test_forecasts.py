@@ -213,6 +213,50 @@ def test_a_providers_pace_makes_the_time_longer(database: Database, site: Site, 
     assert found.stages[3].seconds == 5 * usual_questions.usual_seconds(2_200)
 
 
+def test_the_worst_time_is_that_of_every_try_of_every_asking(database: Database, site: Site, now: datetime) -> None:
+    with database.transaction() as session:
+        for _ in range(5):
+            make_content_task(session, site=site)
+        _planned(session)
+    _keywords(database, site, 60)
+    _set(database, site, now, delays__within_stage="7", stages__1__concurrency="2", stages__3__batch_size="8")
+    call = 3 * config().call_timeout_seconds + 2 * 1.1 * config().call_wait_seconds
+
+    found = _forecast(database, site, now)
+
+    # Two batches, of 50 and 10, in two lanes, an asking each time 2 calls and 2 that are lost; one lane closes early.
+    askings = (99 + 19) / 2 + 2 * 50 - 2
+    assert found.stages[0].seconds_worst == pytest.approx(askings * 4 * call)
+    # Five articles of those that wait, one after the other; of images three an article.
+    assert found.stages[3].seconds_worst == pytest.approx(5 * 4 * call + 4 * 7)
+    assert found.stages[5].seconds_worst == pytest.approx(15 * 4 * call + 14 * 7)
+    # A keyword may be a cluster by itself: not 8 but 10 clusters, not 24 but 30 ideas, eight a batch.
+    assert (found.stages[2].seconds, found.stages[2].seconds_worst) == (2 * 7, 3 * 7)
+    assert found.seconds_worst == sum(each.seconds_worst for each in found.stages) + found.seconds_between
+
+
+def test_at_worst_every_try_takes_its_place_in_the_pace(database: Database, site: Site, now: datetime) -> None:
+    with database.transaction() as session:
+        make_content_task(session, site=site)
+        _planned(session)
+    before = _forecast(database, site, now)
+    with database.transaction() as session:
+        session.execute(update(AiModel).where(AiModel.is_default).values(provider="openai"))
+        change = ProviderChange(base_url="http://127.0.0.1:9/v1", requests_per_minute=2)
+        providers.set_provider(session, ProviderName.OPENAI, change, home=config().home, now=now)
+
+    by_requests = _forecast(database, site, now)
+    with database.transaction() as session:
+        change = ProviderChange(requests_per_minute=0, tokens_per_minute=1_000)
+        providers.set_provider(session, ProviderName.OPENAI, change, home=config().home, now=now)
+    by_tokens = _forecast(database, site, now)
+
+    # Four calls of three tries, each half a minute after the one before; or as long as its tokens take.
+    waits = [found.stages[3].seconds_worst - before.stages[3].seconds_worst for found in (by_requests, by_tokens)]
+    assert waits[0] == pytest.approx(12 * 30)
+    assert waits[1] > 12 * 60 * 6_000 / 1_000
+
+
 def test_nothing_is_written_and_nothing_locked(database: Database, site: Site, now: datetime) -> None:
     _keywords(database, site, 3)
     said: list[str] = []

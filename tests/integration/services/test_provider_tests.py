@@ -6,72 +6,39 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import func, select, update
 
 from pipeline.config import config
-from pipeline.core.catalog import ModelType
 from pipeline.core.errors import InvalidValueError, NotFoundError, NotReadyError
 from pipeline.core.money import picodollars
 from pipeline.core.providers import ProviderName
 from pipeline.core.states import CallStatus
-from pipeline.engine import provider_tests
 from pipeline.models import Account, AiCall, AiModel, AuditEvent, CreditEntry
-from pipeline.services import accounts, cost_reports, invariants, model_registry, providers
+from pipeline.services import cost_reports, invariants, providers
 from pipeline.services.cost_reports import PROVIDER_TESTS, Period, ReportBy
-from pipeline.services.model_changes import ModelChange
 from pipeline.services.models import UNKNOWN_COST
 from pipeline.services.providers import ProviderChange
-from tests.support.provider_server import IMAGE_COST, Fault, ProviderServer, provider_server
+from tests.support.provider_server import IMAGE_COST, Fault, ProviderServer
+from tests.support.tested_providers import KEY, answering_server, make_providers, tried_of
 
 if TYPE_CHECKING:
     from pipeline.db.session import Database
-    from pipeline.services.provider_tests import Tried
-
-KEY = "sk-planted-0123456789abcdef"
-_ADDRESS = {"openai": "openai", "anthropic": "anthropic", "runware": "runware"}
 
 
 @pytest.fixture
 def server() -> Iterator[ProviderServer]:
-    with provider_server() as served:
-        served.writer = lambda *_: '{"works": true}'
+    with answering_server() as served:
         yield served
 
 
 @pytest.fixture
 def made(database: Database, server: ProviderServer) -> Database:
-    """An installation whose providers are the server: OpenAI with two texts and an image, Anthropic, Runware."""
-    now = database.now()
-    cheap, dear = Decimal("0.001"), Decimal("0.002")
-    text: dict[str, Any] = {"model_type": ModelType.TEXT, "tokens_per_credit": 100}
-    image: dict[str, Any] = {"model_type": ModelType.IMAGE, "credits_per_image": 1, "cost_per_image": Decimal("0.04")}
-    low = {"1024x1024/low": {"credits_per_image": 1, "cost_per_image": "0.011"}}
-    with database.transaction() as session:
-        accounts.init_installation(session, now=now)
-        for name, provider, change in (
-            ("dear", "openai", {**text, "cost_per_1k_input": dear, "cost_per_1k_output": dear}),
-            ("cheap", "openai", {**text, "cost_per_1k_input": cheap, "cost_per_1k_output": cheap}),
-            ("gpt-image-1", "openai", {**image, "image_prices": low}),
-            ("claude", "anthropic", {**text, "cost_per_1k_input": dear, "cost_per_1k_output": dear}),
-            ("flux", "runware", image),
-        ):
-            model_registry.set_model(session, name, ModelChange(provider=provider, **change), now=now)
-        for provider in ("openai", "anthropic", "runware"):
-            wanted = ProviderChange(api_key=KEY, base_url=getattr(server, provider))
-            providers.set_provider(session, ProviderName(provider), wanted, home=config().home, now=now)
+    """An installation whose providers are the server."""
+    make_providers(database, server)
     return database
-
-
-def _account_id(database: Database) -> int:
-    with database.reading() as session:
-        return session.scalars(select(Account.id).order_by(Account.id)).first() or 0
-
-
-def _test(database: Database, name: str, model: str | None = None) -> Tried:
-    return provider_tests.run(database, name, model=model, account_id=_account_id(database), actor="tester")
 
 
 def _call(database: Database) -> AiCall:
@@ -88,7 +55,7 @@ def _assert_nobody_paid(database: Database) -> None:
 
 
 def test_one_call_of_the_cheapest_text_model_is_made_and_booked(made: Database, server: ProviderServer) -> None:
-    tried = _test(made, "openai")
+    tried = tried_of(made, "openai")
 
     (asked,) = server.journal
     call = _call(made)
@@ -120,7 +87,7 @@ def test_one_call_of_the_cheapest_text_model_is_made_and_booked(made: Database, 
 def test_every_provider_is_asked_as_it_is_spoken_to(
     made: Database, server: ProviderServer, name: str, model: str, cost: int | None
 ) -> None:
-    tried = _test(made, name, model if name == "openai" else None)
+    tried = tried_of(made, name, model if name == "openai" else None)
 
     assert (tried.works, tried.model, tried.error) == (True, model, None)
     assert len(server.journal) == 1
@@ -147,7 +114,7 @@ def test_a_failure_says_the_remedy_and_never_the_key(
 ) -> None:
     server.faults = [fault]
 
-    tried = _test(made, "openai")
+    tried = tried_of(made, "openai")
 
     call = _call(made)
     assert (tried.works, tried.status, call.status) == (False, status, status)
@@ -166,7 +133,7 @@ def test_an_answer_that_is_not_the_json_that_was_asked_for_is_paid_and_told(
 ) -> None:
     server.writer = lambda *_: "certainly!"
 
-    tried = _test(made, "openai")
+    tried = tried_of(made, "openai")
 
     assert (tried.works, tried.status, tried.cost_picodollars > 0) == (False, CallStatus.SETTLED, True)
     assert "not in the JSON" in (tried.error or "")
@@ -175,7 +142,7 @@ def test_an_answer_that_is_not_the_json_that_was_asked_for_is_paid_and_told(
 def test_what_an_answer_leaves_open_is_told(made: Database, server: ProviderServer) -> None:
     server.faults = [Fault(text='```json\n{"works": true}\n```', change=lambda told: told | {"usage": None})]
 
-    tried = _test(made, "openai")
+    tried = tried_of(made, "openai")
 
     assert (tried.works, len(tried.doubts)) == (True, 2)
     assert _call(made).flags == ["usage_missing"]
@@ -185,12 +152,12 @@ def test_a_cost_that_nobody_gave_is_told(made: Database) -> None:
     with made.transaction() as session:
         session.execute(update(AiModel).values(cost_per_1k_output=None, cost_per_image=None))
 
-    assert _test(made, "openai").doubts == (UNKNOWN_COST,)
-    assert _test(made, "runware").doubts == ()  # It says what an image cost.
+    assert tried_of(made, "openai").doubts == (UNKNOWN_COST,)
+    assert tried_of(made, "runware").doubts == ()  # It says what an image cost.
 
 
 def test_it_is_a_line_of_its_own_in_the_reports(made: Database) -> None:
-    tried = _test(made, "runware")
+    tried = tried_of(made, "runware")
 
     for by in (ReportBy.MODEL, ReportBy.STAGE, ReportBy.SITE):
         with made.reading() as session:
@@ -204,17 +171,17 @@ def test_it_is_a_line_of_its_own_in_the_reports(made: Database) -> None:
 
 def test_what_cannot_be_asked_is_refused_before_anything_is_written(made: Database, server: ProviderServer) -> None:
     with pytest.raises(InvalidValueError, match="Use one of anthropic, offline, openai, runware"):
-        _test(made, "stripe")
+        tried_of(made, "stripe")
     with pytest.raises(NotFoundError):
-        _test(made, "openai", "nobody")
+        tried_of(made, "openai", "nobody")
     with pytest.raises(InvalidValueError, match="claude is a model of anthropic"):
-        _test(made, "openai", "claude")
+        tried_of(made, "openai", "claude")
     with made.transaction() as session:
         providers.set_provider(
             session, ProviderName.OPENAI, ProviderChange(api_key="", base_url=""), home=config().home, now=made.now()
         )
     with pytest.raises(NotReadyError, match="igny8 providers set openai --api-key-stdin"):
-        _test(made, "openai")
+        tried_of(made, "openai")
 
     with made.reading() as session:
         assert session.scalar(select(func.count()).select_from(AiCall)) == 0
@@ -222,13 +189,13 @@ def test_what_cannot_be_asked_is_refused_before_anything_is_written(made: Databa
 
 
 def test_a_test_whose_process_went_away_is_lost_when_the_next_one_begins(made: Database) -> None:
-    _test(made, "offline")
+    tried_of(made, "offline")
     with made.transaction() as session:
         first = session.scalars(select(AiCall)).one()
         first.status, first.answer, first.resolved_at = CallStatus.DISPATCHED, None, None
         first.created_at = made.now() - timedelta(hours=1)
 
-    tried = _test(made, "offline")
+    tried = tried_of(made, "offline")
 
     with made.reading() as session:
         assert dict(session.execute(select(AiCall.id, AiCall.status)).all()) == {

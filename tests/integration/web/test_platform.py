@@ -131,8 +131,28 @@ def test_a_providers_key_goes_in_and_never_comes_out(api: Api) -> None:
         kept = session.scalars(select(IntegrationProvider.api_key).where(IntegrationProvider.name == "openai")).one()
         details = session.scalars(select(AuditEvent.details).where(AuditEvent.action == "provider.set")).all()
     assert decrypted(kept or b"", home=config().home) == PLANTED
-    assert [entry["key_given"] for entry in details] == [True, False]
+    assert [(entry["key_given"], entry["has_key"]) for entry in details] == [(True, True), (False, True)]
     assert PLANTED not in str(details)
+
+
+def test_the_audit_trail_names_all_that_was_set_of_a_provider(api: Api) -> None:
+    headers = _admin(api)
+    for change in (
+        {"requests_per_minute": 60, "tokens_per_minute": 9_000},
+        {"requests_per_minute": 0, "is_enabled": False},
+        {"api_key": ""},
+    ):
+        api.client.put(PROVIDERS, json={"name": "openai", **change}, headers=headers)
+
+    with api.database.reading() as session:
+        query = select(AuditEvent.details).where(AuditEvent.action == "provider.set").order_by(AuditEvent.id)
+        first, second, third = session.scalars(query).all()
+    assert first == {
+        "name": "openai", "base_url": None, "is_sandbox": False, "is_enabled": True, "requests_per_minute": 60,
+        "tokens_per_minute": 9_000, "key_given": False, "has_key": False,
+    }  # fmt: skip
+    assert second == first | {"requests_per_minute": None, "is_enabled": False}
+    assert third == second
 
 
 def test_a_pace_is_kept_and_models_that_fail_are_told(api: Api) -> None:

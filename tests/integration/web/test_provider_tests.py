@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pytest
 from sqlalchemy import func, select
 
+from pipeline.config import config
+from pipeline.core.catalog import ModelType
+from pipeline.core.providers import ProviderName
 from pipeline.core.roles import Role
-from pipeline.models import AiCall
+from pipeline.models import AiCall, ProviderBreaker
+from pipeline.services import model_registry, providers
+from pipeline.services.model_changes import ModelChange
+from pipeline.services.providers import ProviderChange
 from tests.support.api import Api
 
 PATH = "/api/v1/providers/offline/test"
@@ -47,6 +55,27 @@ def test_what_cannot_be_tested_is_refused(sqlite_api: Api, name: str, body: obje
     assert answer.status_code == status
     with sqlite_api.database.reading() as session:
         assert session.scalar(select(func.count()).where(AiCall.step == "test")) == 0
+
+
+def test_a_pace_without_room_is_a_conflict_that_says_when_and_a_model_left_alone_is_asked(sqlite_api: Api) -> None:
+    headers, now = sqlite_api.key(Role.PLATFORM_ADMIN), sqlite_api.database.now()
+    nobody, path = "http://127.0.0.1:9/v1", "/api/v1/providers/openai/test"
+    with sqlite_api.database.transaction() as session:
+        text = ModelChange(provider="openai", model_type=ModelType.TEXT, tokens_per_credit=100)
+        model_registry.set_model(session, "gpt", text, now=now)
+        change = ProviderChange(base_url=nobody, requests_per_minute=1)
+        providers.set_provider(session, ProviderName.OPENAI, change, home=config().home, now=now)
+        until = now + timedelta(minutes=5)
+        session.add(ProviderBreaker(provider="openai", model="gpt", failures=5, openings=1, open_until=until))
+
+    first = sqlite_api.client.post(path, headers=headers)
+    second = sqlite_api.client.post(path, headers=headers)
+
+    assert (first.status_code, first.json()["works"], first.json()["status"]) == (200, False, "voided")
+    assert datetime.fromisoformat(first.json()["alone_until"]) == until
+    assert f"Runs leave the model alone until {until:%H:%M:%S} UTC." in first.json()["error"]
+    assert second.status_code == 409
+    assert "no room for a test before" in second.json()["detail"]
 
 
 def test_an_owner_may_neither_test_nor_add(sqlite_api: Api) -> None:

@@ -31,6 +31,8 @@ def test_what_is_done_or_skipped_takes_no_more_time() -> None:
     assert seconds_left([done, _stage("skipped")]) == 0
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (7.4, "0:07"), (59.6, "1:00"), (750, "12:30")])
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (7.4, "0:07"), (59.6, "1:00"), (750, "12:30"), (93_900, "26:05:00")]
+)
 def test_seconds_are_shown_as_minutes(seconds: float, text: str) -> None:
     assert clock(seconds) == text

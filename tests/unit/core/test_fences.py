@@ -14,6 +14,8 @@ from pipeline.core.fences import bare_document, unfenced
         '\n\n ```JSON \r\n{"a": 1}\r\n```  \n',
         '\ufeff{"a": 1}\u200b',
         '\ufeff```json\n\u200b{"a": 1}\n```\u2060',
+        '<think>{"b": 2}</think>{"a": 1}',
+        '\n<think>\n\n</think>\n\n```json\n{"a": 1}\n```',
     ],
 )
 def test_a_document_is_taken_out_of_what_is_around_it(text: str) -> None:
@@ -26,6 +28,11 @@ def test_a_document_is_taken_out_of_what_is_around_it(text: str) -> None:
 )
 def test_any_other_text_stays_as_it_is(text: str) -> None:
     assert unfenced(text) == text
+
+
+@pytest.mark.parametrize("text", ["<think>{}", '{"a": "<think>b</think>"}', "</think>{}", "Yes. <think></think>{}"])
+def test_only_whole_thoughts_at_the_beginning_are_left_out(text: str) -> None:
+    assert bare_document(text) == text
 
 
 @pytest.mark.timeout(5)
