@@ -22,16 +22,28 @@ from tests.support.seven_stages import the_seven_stages
 BACKENDS = ("sqlite", "postgresql")
 #: As the product knows them, before any test.
 _PROVIDERS = dict(ADAPTERS)
+_HOME = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
-def pytest_configure() -> None:
-    """Loggers forget: one that remembered its first configuration would keep it in later tests, which look at it."""
+def pytest_configure(config: pytest.Config) -> None:
+    """No test touches the state of the person who runs it: the home is another before anything is collected.
+
+    Loggers forget: one that remembered its first configuration would keep it in later tests, which look at it.
+    """
+    config.stash[_HOME] = tempfile.TemporaryDirectory()
+    os.environ["IGNY8_HOME"] = config.stash[_HOME].name
     configure = structlog.configure
 
     def forgetful(**given: Any) -> None:
         configure(**{**given, "cache_logger_on_first_use": False})
 
     vars(structlog)["configure"] = forgetful
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The home is gone with the session."""
+    os.environ.pop("IGNY8_HOME", None)
+    config.stash[_HOME].cleanup()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -110,15 +122,6 @@ def _stages_and_providers_as_before() -> Iterator[None]:
         contract._DEFINED.update(stages)
     ADAPTERS.clear()
     ADAPTERS.update(providers)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _home_of_its_own() -> Iterator[None]:
-    """No test touches the state of the person who runs it."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["IGNY8_HOME"] = folder
-        yield
-        del os.environ["IGNY8_HOME"]
 
 
 @pytest.fixture
