@@ -14,7 +14,7 @@ import structlog
 from pipeline.ai.port import ImageRequest, OutcomeUnknownError, Provider, ProviderError
 from pipeline.config import config
 from pipeline.db.session import Database
-from pipeline.engine import gates
+from pipeline.engine import call_traces, gates
 from pipeline.engine.breaker import BreakerOpenError
 from pipeline.engine.calls import Answered, CallFailed, Dispatched
 from pipeline.engine.media import ImageRejectedError, MediaStore
@@ -37,7 +37,7 @@ def attempt(database: Database, dispatched: Dispatched) -> Answered:
     gate, tokens = dispatched.gate, _likely_tokens(dispatched.prepared)
     probing = _enter(database, dispatched, tokens)
     try:
-        answered = _send(dispatched)
+        answered = call_traces.told(dispatched, _send)
     except CallFailed as problem:
         problem.not_before = gates.note_error(database, gate, problem.error, probing=probing, taken=tokens)
         raise

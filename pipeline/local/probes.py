@@ -15,15 +15,13 @@ from contextlib import closing
 from datetime import UTC, datetime
 from enum import StrEnum
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, Final
 
-from pipeline.config import Config
+from pipeline.config import WEB_URL_FILE, Config
 from pipeline.core.liveness import Finding, Patience, Sign, Verdict, judge_beat, judge_worker, worst
+from pipeline.private import written_address
 
 _PATIENCE_SECONDS: Final = 4.0
-#: Below the home: where the API listens.
-_WEB_URL_FILE: Final = "web.url"
 
 
 class Kind(StrEnum):
@@ -57,7 +55,7 @@ def probe(config: Config, kind: Kind, name: str | None) -> Finding:
     `name` is that of its host, `<host>:<pid>`, a worker's name on the broker, or the API's address.
     """
     if kind is Kind.WEB:
-        return _web(name or _web_url(config.home))
+        return _web(name or written_address(config.home / WEB_URL_FILE))
     try:
         signs, now = _read(config, kind)
     except Exception as error:  # noqa: BLE001 - whatever keeps it from being read, nothing is known of the process
@@ -128,13 +126,6 @@ def _postgresql(config: Config) -> tuple[list[tuple[str, datetime, Any]], dateti
         rows = connection.execute(f"{_ROWS} UNION ALL SELECT '', clock_timestamp(), NULL").fetchall()
     now = next(at for name, at, _ in rows if not name)
     return [row for row in rows if row[0]], now
-
-
-def _web_url(home: Path) -> str | None:
-    try:
-        return (home / _WEB_URL_FILE).read_text(encoding="utf-8").strip() or None
-    except OSError:
-        return None
 
 
 def _web(url: str | None) -> Finding:
