@@ -16,10 +16,11 @@ from typing import Final
 import uvicorn
 
 from pipeline import logs
-from pipeline.config import config
+from pipeline.config import WEB_URL_FILE, config
 from pipeline.core.errors import NotReadyError
+from pipeline.engine.task_contexts import start_traces
 from pipeline.local.ports import LOOPBACK
-from pipeline.local.web import URL_FILE, url_of
+from pipeline.local.web import url_of
 from pipeline.web.app import create_app
 
 _ANY_PORT: Final = 0
@@ -27,6 +28,7 @@ _BACKLOG: Final = 1_024
 #: What is under way when a signal comes may end within this.
 _GRACE_SECONDS: Final = 5
 
+start_traces("web")
 app = create_app()
 
 
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(error.message)
     with listening:
         url = url_of(given.host, listening.getsockname()[1])
-        (config().home / URL_FILE).write_text(f"{url}\n", encoding="utf-8")
+        (config().home / WEB_URL_FILE).write_text(f"{url}\n", encoding="utf-8")
         _server().run(sockets=[listening])
 
 

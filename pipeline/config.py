@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -22,9 +21,11 @@ from pydantic import (
     model_validator,
 )
 
+from pipeline.core.addresses import BrokerUrl, CollectorUrl, DatabaseUrl, PagesUrl, Sender, SmtpUrl
 from pipeline.core.errors import Fault, InvalidValueError
 from pipeline.core.shapes import refusal
 from pipeline.core.values import Count, Days, Minutes, Port, Proxies, Seconds
+from pipeline.private import written_address
 
 PREFIX: Final = "IGNY8_"
 #: Names that only the test suites read.
@@ -35,6 +36,9 @@ SOCKET_RECORD: Final = Path("broker", "socket")
 SOCKET: Final = Path("broker", "broker.sock")
 #: Beat makes this file when it has started.
 BEAT_MARK: Final = Path("beat.started")
+#: Where Flower and the API listen, or did last.
+FLOWER_URL_FILE: Final = Path("flower.url")
+WEB_URL_FILE: Final = Path("web.url")
 
 _OTHER_NAMES: Final = {"stages_module": "IGNY8_STAGES"}
 
@@ -47,19 +51,29 @@ class Config(BaseModel):
     #: All state of this installation; absolute (IGNY8_HOME).
     home: Path = Field(default=Path(".igny8"), validate_default=True)
     #: SQLAlchemy address: `sqlite:///…` or `postgresql+psycopg://…`.
-    database_url: str = Field(default_factory=lambda data: f"sqlite:///{data['home'] / 'igny8.db'}")
+    database_url: DatabaseUrl = Field(default_factory=lambda data: f"sqlite:///{data['home'] / 'igny8.db'}")
     #: Address of the broker; None means the embedded one.
-    broker_url: str | None = None
+    broker_url: BrokerUrl | None = None
     #: The module that registers the stages (IGNY8_STAGES).
     stages_module: str = "stages"
     #: How log lines look: for people or for machines.
     log_format: Literal["console", "json"] = "console"
     #: The least serious line that is written.
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    #: Where traces are told, OTLP over HTTP; None: nowhere.
+    traces_url: CollectorUrl | None = None
+    #: Whether AI providers are told which trace a call belongs to.
+    traces_to_providers: bool = False
     #: Threads of the worker that `up` starts.
     worker_threads: Annotated[int, Field(ge=1, le=256)] = 8
     #: Where Flower is tried first.
     flower_port: Port = 5555
+    #: Whether Flower only shows, and neither stops workers nor revokes tasks.
+    flower_read_only: bool = False
+    #: Where operators reach Flower, for links that lead there; None: where it listens.
+    flower_url: PagesUrl | None = None
+    #: Where people reach the console, for links that lead there; None: where it listens.
+    console_url: PagesUrl | None = None
     #: Where the web process is tried first.
     web_port: Port = 8000
     #: Requests a minute that one key or person is answered by a web process; 0: any number.
@@ -105,6 +119,8 @@ class Config(BaseModel):
     visibility_timeout_seconds: Seconds = 900
     #: How long a worker that is asked to stop may finish what runs.
     soft_shutdown_seconds: Seconds = 25
+    #: After how long of executing nothing a worker sends itself a task that does nothing.
+    canary_seconds: Seconds = 15
     #: How late an hourly run may still start.
     catchup_hourly_seconds: Seconds = 1800
     #: How late a daily run may still start.
@@ -135,9 +151,9 @@ class Config(BaseModel):
     #: Whether addresses that customers set may lie in private networks: for a laboratory.
     allow_private_sites: bool = False
     #: Server that e-mail goes out by; None: none does.
-    smtp_url: str | None = None
+    smtp_url: SmtpUrl | None = None
     #: Whom e-mail is from.
-    mail_from: str = "igny8@localhost"
+    mail_from: Sender = "igny8@localhost"
     #: Available credits at the end of a run below which an account is told; 0: never.
     credits_low: Annotated[int, Field(ge=0, le=1_000_000_000)] = 500
 
@@ -161,34 +177,6 @@ class Config(BaseModel):
             raise ValueError("give the dotted name of a Python module")
         return value
 
-    @field_validator("database_url")
-    @classmethod
-    def _check_database(cls, value: str) -> str:
-        if not value.startswith(("sqlite:///", "postgresql+psycopg://")):
-            raise ValueError("give sqlite:///<path> or postgresql+psycopg://<user>:<password>@<host>/<database>")
-        return value
-
-    @field_validator("broker_url")
-    @classmethod
-    def _check_broker(cls, value: str | None) -> str | None:
-        if value is not None and not re.match(r"[a-z][a-z0-9+]*://", value):
-            raise ValueError("give an address like redis://<host>:6379/0, or remove it to use the embedded broker")
-        return value
-
-    @field_validator("smtp_url")
-    @classmethod
-    def _check_smtp(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"smtps?://([^@/\s]+@)?[^@/:\s]+(:\d{1,5})?/?", value):
-            raise ValueError("give smtp://<user>:<password>@<host>:587 or smtps://…, or remove it to send no e-mail")
-        return value
-
-    @field_validator("mail_from")
-    @classmethod
-    def _check_sender(cls, value: str) -> str:
-        if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", value):
-            raise ValueError("give an address like igny8@example.com")
-        return value
-
     @model_validator(mode="after")
     def _check_pairs(self) -> Config:
         for smaller, larger in _ORDERED:
@@ -200,6 +188,16 @@ class Config(BaseModel):
     def embedded(self) -> bool:
         """Whether the broker is a child of this installation."""
         return self.broker_url is None
+
+    @property
+    def flower_address(self) -> str | None:
+        """Where links to Flower lead; None: it never ran here."""
+        return self.flower_url or written_address(self.home / FLOWER_URL_FILE)
+
+    @property
+    def console_address(self) -> str | None:
+        """Where links to the console lead; None: it never ran here."""
+        return self.console_url or written_address(self.home / WEB_URL_FILE)
 
     @property
     def broker_address(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import MutableMapping
+from contextlib import AbstractContextManager
 from typing import Any, Final, Literal
 
 import structlog
@@ -93,10 +94,16 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     return logger
 
 
-def bind_task(*, task_id: str, task_name: str) -> None:
-    """Start a Celery task's context: every line until `unbind` carries its id and name."""
+def bind_task(*, task_id: str, task_name: str, **named: Any) -> None:
+    """Start a Celery task's context: every line until `unbind` carries its id, its name, and what it works on."""
     structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(task_id=task_id, task=task_name)
+    structlog.contextvars.bind_contextvars(task_id=task_id, task=task_name, **named)
+
+
+def bound(**named: Any) -> AbstractContextManager[None]:
+    """Let every line inside carry these too."""
+    context: AbstractContextManager[None] = structlog.contextvars.bound_contextvars(**named)
+    return context
 
 
 def unbind() -> None:

@@ -39,3 +39,10 @@ def close_to_others(file: Path) -> None:
 def private(path: str, flags: int) -> int:
     """Open what `open(…, opener=private)` makes for its owner alone."""
     return os.open(path, flags, _FILE)
+
+
+def written_address(file: Path) -> str | None:
+    """What a process wrote of where it listens; None where none did."""
+    with suppress(OSError):
+        return file.read_text(encoding="utf-8").strip() or None
+    return None

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.db.collisions import CollisionError
 from pipeline.db.session import DATABASE_AWAY, Database, database
-from pipeline.logs import get_logger
+from pipeline.logs import bound, get_logger
 from scheduler.calendar import CalendarDuty
 from scheduler.deliveries import deliver_due
 from scheduler.dispatch import DispatchDuty
@@ -110,7 +110,8 @@ class PipelineScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no typ
     def _perform(self, name: str, duty: Duty, context: Context) -> float:
         """In how many seconds the duty wants to be called. One that fails waits, and keeps no other from its work."""
         try:
-            following = duty(context)
+            with bound(duty=name):
+                following = duty(context)
         except CollisionError as error:
             # The database is there, and what is due is due still.
             _log.warning("duty_met_another_change", duty=name, error=str(error.orig).partition("\n")[0])

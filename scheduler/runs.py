@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 from pipeline.db.collisions import CollisionError
 from pipeline.db.session import DATABASE_AWAY
 from pipeline.engine.dispatch import Chain
+from pipeline.engine.origins import Origin
 from pipeline.logs import get_logger
-from pipeline.models import StageRun
+from pipeline.models import Run, StageRun
 from pipeline.models.selecting import is_one_of
 from pipeline.services import schedules
 from pipeline.services.schedules import Due
@@ -44,7 +45,7 @@ def start_due_runs(context: Context) -> datetime | None:
 def message_of(chain: Chain) -> Message:
     """A stage run's chain as one message, its later links beside it."""
     first, *rest = chain.links()
-    return Message(first.task, first.args, options={"chain": list(reversed(rest))})
+    return Message(first.task, first.args, options={"chain": list(reversed(rest)), **first.options})
 
 
 def _start_due(context: Context, *, queued: bool) -> list[Chain]:
@@ -94,6 +95,12 @@ def _set_aside(context: Context, entry: Due, fault: Exception) -> None:
 
 def _chains(session: Session, stage_run_ids: Sequence[int]) -> list[Chain]:
     query = (
-        select(StageRun.id, StageRun.key).where(is_one_of(session, StageRun.id, stage_run_ids)).order_by(StageRun.id)
+        select(StageRun.id, StageRun.key, StageRun.run_id, Run.traceparent)
+        .join(Run, Run.id == StageRun.run_id)
+        .where(is_one_of(session, StageRun.id, stage_run_ids))
+        .order_by(StageRun.id)
     )
-    return [Chain(stage_run_id, key, admitted=False) for stage_run_id, key in session.execute(query)]
+    return [
+        Chain(row.id, row.key, admitted=False, origin=Origin(row.run_id, row.traceparent))
+        for row in session.execute(query)
+    ]

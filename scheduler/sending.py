@@ -14,7 +14,7 @@ from typing import Any
 from celery import Celery
 from kombu.connection import Connection
 
-from pipeline.engine.sending import BOUND_SECONDS, bounded_connection, broker_errors
+from pipeline.engine.sending import BOUND_SECONDS, bounded_connection, broker_errors, told
 from scheduler.outage import Outage
 
 
@@ -80,14 +80,15 @@ class Sender:
         if self._connection is None:
             self._connection = self._connect()
             self._producer = self._app.amqp.Producer(self._connection, auto_declare=False)
-        self._app.send_task(
-            message.task,
-            args=list(message.arguments),
-            kwargs=dict(message.keywords),
-            producer=self._producer,
-            retry=False,
-            **message.options,
-        )
+        with told(message.task, message.arguments, message.options):
+            self._app.send_task(
+                message.task,
+                args=list(message.arguments),
+                kwargs=dict(message.keywords),
+                producer=self._producer,
+                retry=False,
+                **message.options,
+            )
 
     def _lost(self, error: BaseException) -> None:
         self.close()

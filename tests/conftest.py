@@ -15,6 +15,7 @@ from pipeline import contract
 from pipeline.ai import ADAPTERS
 from pipeline.db.session import Database
 from pipeline.models import Base
+from tests.support.container_nodes import docker_answers
 from tests.support.emptying import empty
 from tests.support.postgres import PostgresServer, postgres_server
 from tests.support.seven_stages import the_seven_stages
@@ -32,6 +33,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     config.stash[_HOME] = tempfile.TemporaryDirectory()
     os.environ["IGNY8_HOME"] = config.stash[_HOME].name
+    if config.getoption("--nodes") == "containers" and not docker_answers():
+        told = "no Docker answers here. Leave the option out: the same tests run with processes of this machine."
+        raise pytest.UsageError(f"--nodes containers: {told}")
     configure = structlog.configure
 
     def forgetful(**given: Any) -> None:
@@ -48,6 +52,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="also run what needs more than PyPI or more than ten minutes")
+    parser.addoption(
+        "--nodes", choices=("processes", "containers"), default="processes", help="what the nodes of smoke tests are"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

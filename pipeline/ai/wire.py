@@ -20,6 +20,8 @@ from typing import Any, Final
 import httpcore2
 import httpx2
 
+from pipeline import tracing
+
 #: To reach a provider; the answer has all the time of the question.
 _CONNECT_SECONDS: Final = 5.0
 _LEAST_SECONDS: Final = 0.001
@@ -111,6 +113,11 @@ def _trust() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
+def _of_trace() -> list[tuple[bytes, bytes]]:
+    """The header that says which span asks, where providers are told."""
+    return [(name.encode(), value.encode()) for name, value in tracing.header_for_others().items()]
+
+
 class _Transport(httpx2.BaseTransport):
     """What httpx2's own does, over connections that know the exchange they work for."""
 
@@ -129,7 +136,7 @@ class _Transport(httpx2.BaseTransport):
         asked = httpcore2.Request(
             method=request.method,
             url=httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-            headers=request.headers.raw,
+            headers=[*request.headers.raw, *_of_trace()],
             content=request.stream,
             extensions=request.extensions,
         )

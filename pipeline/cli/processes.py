@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 
@@ -27,6 +27,9 @@ WebPortOption = Annotated[
     int | None, typer.Option("--port", min=1, max=65_535, help="Where the API listens.", show_default=False)
 ]
 HostOption = Annotated[str, typer.Option("--host", help="The address it listens on; by default only this machine's.")]
+
+#: Quiet: its banner is no log line.
+_CELERY: Final = ("-m", "celery", "-A", "pipeline.worker", "--quiet")
 
 
 def up(*, with_flower: FlowerOption = True, with_web: WebOption = True, as_json: JsonOption = False) -> None:
@@ -68,14 +71,24 @@ def worker(*, threads: ThreadsOption = None, queues: QueuesOption = None, as_jso
     options = ("-P", "threads", "-c", str(threads or config().worker_threads), "-Q", queues or QUEUES)
     _become(
         "worker",
-        ("-m", "celery", "-A", "pipeline.worker", "worker", *options, "--without-mingle", "--without-gossip"),
+        (
+            "-m",
+            "celery",
+            "-A",
+            "pipeline.worker",
+            "--quiet",
+            "worker",
+            *options,
+            "--without-mingle",
+            "--without-gossip",
+        ),
         as_json=as_json,
     )
 
 
 def beat(*, as_json: JsonOption = False) -> None:
     """Run one beat: it keeps delays, fills calendars, sends what is due on them. Several do no harm."""
-    _become("beat", ("-m", "celery", "-A", "pipeline.worker", "beat"), as_json=as_json)
+    _become("beat", (*_CELERY, "beat"), as_json=as_json)
 
 
 def flower(*, port: PortOption = None, as_json: JsonOption = False) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 from sqlalchemy.orm import Session
 
+from pipeline import tracing
 from pipeline.cli.edge import account_of, load_stages, ready_database
 from pipeline.cli.failures import INTERRUPTED
 from pipeline.cli.forecast import tell_forecast
@@ -115,12 +116,15 @@ def _taken_up(database: Database, live: LiveRunError) -> Accepted:
 def accept(database: Database, start: Callable[[Session, datetime], Started], *, send: bool = True) -> Accepted:
     """Start a run in one transaction and, after its commit, send its first stage."""
     from pipeline.engine.dispatch import publish_stage
+    from pipeline.engine.task_contexts import start_traces
 
-    with database.transaction() as session:
-        started = start(session, database.now())
-    if not send or started.stage_run_id is None:
-        return Accepted(started, sent=False)
-    return Accepted(started, sent=publish_stage(database, started.stage_run_id))
+    start_traces("cli")
+    with tracing.span("igny8 run"):
+        with database.transaction() as session:
+            started = start(session, database.now())
+        if not send or started.stage_run_id is None:
+            return Accepted(started, sent=False)
+        return Accepted(started, sent=publish_stage(database, started.stage_run_id))
 
 
 def tell_accepted(accepted: Accepted, *, as_json: bool) -> None:

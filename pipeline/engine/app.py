@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from celery import Celery
 from celery.exceptions import CPendingDeprecationWarning
-from celery.signals import beat_init, setup_logging, task_postrun, task_prerun, worker_ready
+from celery.signals import beat_init, setup_logging, worker_ready
 from kombu import pools
 from kombu.exceptions import OperationalError
 
@@ -41,19 +41,9 @@ def _decided(**_: Any) -> None:
     warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 
 
-def _bind(task_id: str, task: Any, **_: Any) -> None:
-    logs.bind_task(task_id=task_id, task_name=task.name)
-
-
-def _unbind(**_: Any) -> None:
-    logs.unbind()
-
-
 setup_logging.connect(_log_our_way)
 beat_init.connect(_mark_beat)
 worker_ready.connect(_decided)
-task_prerun.connect(_bind)
-task_postrun.connect(_unbind)
 
 
 def connect_to(address: str) -> None:

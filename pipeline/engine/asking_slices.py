@@ -12,6 +12,7 @@ from functools import partial
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from pipeline import logs
 from pipeline.config import config
 from pipeline.contract import AnswerRejected, ImageQuestion, Question
 from pipeline.core.catalog import Calls
@@ -39,7 +40,8 @@ class AskingSlice(Slice):
         try:
             turn = self._turn(None)
             while isinstance(turn, Work):
-                turn = self._ask_and_turn(turn)
+                with logs.bound(items=[item.subject_id for item in turn.items]):
+                    turn = self._ask_and_turn(turn)
         except LaneTaken:
             return GoOn()
         return turn

@@ -6,7 +6,7 @@ Publishing comes after the commit; a message that is lost is sent again, later e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
@@ -18,7 +18,8 @@ from pipeline.core.states import LaneStatus, StageRunStatus
 from pipeline.db.session import Database
 from pipeline.engine import due, generation, sending
 from pipeline.engine.app import app
-from pipeline.models import Lane, StageRun
+from pipeline.engine.origins import Origin
+from pipeline.models import Lane, Run, StageRun
 from pipeline.models.base import table_of
 
 MOST_A_TICK = 300
@@ -29,10 +30,16 @@ _stage_runs, _lanes = table_of(StageRun), table_of(Lane)
 class Link(dict[str, Any]):
     """A link of a chain: an immutable signature as it stands in a message, made at a tenth of the cost."""
 
-    def __init__(self, task: str, *ids: int) -> None:
-        """Ids only."""
-        rest: dict[str, Any] = {"kwargs": {}, "options": {}, "subtask_type": None, "immutable": True}
+    def __init__(self, task: str, *ids: int, origin: Origin | None = None) -> None:
+        """Ids only; what it says of its origin no work needs."""
+        options = {} if origin is None else origin.options(task, ids)
+        rest: dict[str, Any] = {"kwargs": {}, "options": options, "subtask_type": None, "immutable": True}
         super().__init__(task=task, args=ids, **rest)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What its message says of its origin."""
+        return cast("dict[str, Any]", self["options"])
 
     @property
     def task(self) -> str:
@@ -54,15 +61,20 @@ class Chain:
     admitted: bool
     lane: int | None = None
     ticket: int = 0
+    #: The run it works for, for people; None: nobody looked.
+    origin: Origin | None = field(default=None, compare=False)
 
     def links(self) -> tuple[Link, ...]:
         """The chain's links in order: immutable, ids only."""
-        finish = _link(self.key, "finish", self.stage_run_id)
+        finish = self._link("finish", self.stage_run_id)
         if self.lane is not None:
-            return _link(self.key, "batch", self.stage_run_id, self.lane, self.ticket), finish
+            return self._link("batch", self.stage_run_id, self.lane, self.ticket), finish
         if self.admitted:
             return (finish,)
-        return _link(self.key, "admit", self.stage_run_id), _link(self.key, "batch", self.stage_run_id, 1, 0), finish
+        return self._link("admit", self.stage_run_id), self._link("batch", self.stage_run_id, 1, 0), finish
+
+    def _link(self, name: str, *ids: int) -> Link:
+        return Link(f"stages.{self.key}.{name}", *ids, origin=self.origin)
 
 
 def publish_stage(database: Database, stage_run_id: int) -> bool:
@@ -70,18 +82,21 @@ def publish_stage(database: Database, stage_run_id: int) -> bool:
 
     False: the broker was not reached; beat sends it later.
     """
+    columns = (StageRun.key, StageRun.status, StageRun.run_id, Run.traceparent)
     with database.reading() as session:
-        row = session.execute(select(StageRun.key, StageRun.status).where(StageRun.id == stage_run_id)).one()
-    return publish([Chain(stage_run_id, row.key, admitted=row.status is not StageRunStatus.PENDING)]) == 1
+        query = select(*columns).join(Run, Run.id == StageRun.run_id).where(StageRun.id == stage_run_id)
+        row = session.execute(query).one()
+    admitted, origin = row.status is not StageRunStatus.PENDING, Origin(row.run_id, row.traceparent)
+    return publish([Chain(stage_run_id, row.key, admitted=admitted, origin=origin)]) == 1
 
 
-def publish_lanes(stage_run_id: int, key: str, count: int) -> int:
+def publish_lanes(stage_run_id: int, key: str, count: int, *, origin: Origin | None = None) -> int:
     """Send so many new lanes beside the first now, after the commit that opened them: they are due, and beat need not.
 
     How many were sent. A lane that beat sends too is taken once.
     """
     numbers = range(2, count + 2)
-    return publish([Chain(stage_run_id, key, admitted=True, lane=number) for number in numbers])
+    return publish([Chain(stage_run_id, key, admitted=True, lane=number, origin=origin) for number in numbers])
 
 
 def publish(chains: Sequence[Chain]) -> int:
@@ -139,10 +154,17 @@ def claim_due(session: Session, *, now: datetime) -> list[Chain]:
     """Claim due stage runs and lanes: each is due again later, unless it moves on before."""
     stage_rows = due.claim_stage_runs(session, now=now, most=MOST_A_TICK)
     lane_rows = due.claim_lanes(session, now=now, most=MOST_A_TICK - len(stage_rows))
-    return [
-        *(Chain(row.id, row.key, admitted=row.status is not StageRunStatus.PENDING) for row in stage_rows),
-        *(Chain(row.stage_run_id, row.key, admitted=True, lane=row.number, ticket=row.ticket) for row in lane_rows),
-    ]
+    return [*map(_of_stage_run, stage_rows), *map(_of_lane, lane_rows)]
+
+
+def _of_stage_run(row: Any) -> Chain:
+    admitted, origin = row.status is not StageRunStatus.PENDING, Origin(row.run_id, row.traceparent)
+    return Chain(row.id, row.key, admitted=admitted, origin=origin)
+
+
+def _of_lane(row: Any) -> Chain:
+    origin = Origin(row.run_id, row.traceparent)
+    return Chain(row.stage_run_id, row.key, admitted=True, lane=row.number, ticket=row.ticket, origin=origin)
 
 
 def next_due(session: Session, *, now: datetime) -> datetime | None:
@@ -164,8 +186,6 @@ def _take_back(session: Session, chains: Sequence[Chain], *, now: datetime) -> N
 
 def _send(producer: Any, first: Link, *rest: Link) -> None:
     """Send a chain over this producer. Celery's own `chain` takes none: it would open connections without bounds."""
-    app.send_task(first.task, args=first.args, producer=producer, retry=False, chain=list(reversed(rest)) or None)
-
-
-def _link(key: str, name: str, *ids: int) -> Link:
-    return Link(f"stages.{key}.{name}", *ids)
+    chain = list(reversed(rest)) or None
+    with sending.told(first.task, first.args, first.options):
+        app.send_task(first.task, args=first.args, producer=producer, retry=False, chain=chain, **first.options)

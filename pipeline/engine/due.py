@@ -26,6 +26,7 @@ _GOING_ON = (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.CANCELLING)
 _runs, _stage_runs, _lanes = table_of(Run), table_of(StageRun), table_of(Lane)
 _IS_CANCELLING = _runs.c.status == written_out(RunStatus.CANCELLING)
 _GOES_ON = _runs.c.status.in_([written_out(status) for status in _GOING_ON])
+_OF_RUN = (_stage_runs.c.run_id, _runs.c.traceparent)
 _NOW = bindparam("now", type_=UtcDateTime())
 _OF_RUNS = {
     _stage_runs: _stage_runs.join(_runs, _runs.c.id == _stage_runs.c.run_id),
@@ -57,14 +58,20 @@ def outlook(session: Session, *, now: datetime) -> Outlook:
 
 
 def claim_stage_runs(session: Session, *, now: datetime, most: int) -> Sequence[Row[Any]]:
-    """Claim what is due of stage runs, the longest waiting first, as it was: id, key, status."""
-    columns = (_stage_runs.c.id, _stage_runs.c.key, _stage_runs.c.status)
+    """Claim what is due of stage runs, the longest waiting first, as it was.
+
+    id, key, status; run_id and traceparent of its run.
+    """
+    columns = (_stage_runs.c.id, _stage_runs.c.key, _stage_runs.c.status, *_OF_RUN)
     return _claim(session, _stage_runs, columns, now=now, most=most)
 
 
 def claim_lanes(session: Session, *, now: datetime, most: int) -> Sequence[Row[Any]]:
-    """Claim what is due of lanes, the longest waiting first, as it was: stage_run_id, number, ticket, key."""
-    columns = (_lanes.c.stage_run_id, _lanes.c.number, _lanes.c.ticket, _stage_runs.c.key)
+    """Claim what is due of lanes, the longest waiting first, as it was.
+
+    stage_run_id, number, ticket, key; run_id and traceparent of its run.
+    """
+    columns = (_lanes.c.stage_run_id, _lanes.c.number, _lanes.c.ticket, _stage_runs.c.key, *_OF_RUN)
     return _claim(session, _lanes, columns, now=now, most=most)
 
 

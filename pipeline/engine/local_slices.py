@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from pipeline import logs
 from pipeline.config import config
 from pipeline.core.states import ItemStatus
 from pipeline.db.session import Database
@@ -67,7 +68,8 @@ class LocalSlice(Slice):
         items = self.next_items(session)
         if not items:
             return self.close_lane(session, now=now)
-        self._keep(session, items)
+        with logs.bound(items=[item.subject_id for item in items]):
+            self._keep(session, items)
         return self._after(session, items, asked=asked, now=now)
 
     def room(self, batch_done: int) -> int:

@@ -6,7 +6,7 @@ Never: retries (a row that is due again does).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final, cast
@@ -15,7 +15,10 @@ from celery import Celery
 from kombu.connection import Connection
 from kombu.exceptions import KombuError
 
+from pipeline import tracing
 from pipeline.engine.app import app
+from pipeline.engine.origins import TRACE_HEADER
+from pipeline.tracing import Span
 
 #: Within this long a message is with the broker, or the broker is away.
 BOUND_SECONDS: Final = 2
@@ -59,6 +62,12 @@ def producing() -> Iterator[Any]:
     """A producer on such a connection."""
     with connected() as connection:
         yield app.amqp.Producer(connection, auto_declare=False)
+
+
+def told(task: str, ids: Sequence[Any], options: Mapping[str, Any]) -> Span:
+    """The span of a send: below the stage run that the message is for; none where it is for no run."""
+    parent = tracing.of_stage_run(options.get("headers", {}).get(TRACE_HEADER), ids[0]) if ids else None
+    return tracing.span(f"send {task}", parent=parent, kind="producer") if parent else Span()
 
 
 @cache

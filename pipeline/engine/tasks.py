@@ -12,13 +12,14 @@ from celery.signals import worker_shutting_down
 
 from pipeline.core.catalog import STAGES
 from pipeline.db.session import database
-from pipeline.engine import dispatch, executor, liveness, publication_tasks, slices, upkeep_tasks
+from pipeline.engine import dispatch, executor, liveness, publication_tasks, slices, task_contexts, upkeep_tasks
 from pipeline.engine.app import app
-from pipeline.engine.dispatch import Chain
+from pipeline.engine.dispatch import Chain, Link
+from pipeline.engine.origins import origin_of
 from pipeline.engine.outcomes import Again, Cut, GoOn, Outcome
 
-# Imported for what they register: the tasks of publishing and of upkeep, the worker's sign of life.
-__all__ = ["liveness", "publication_tasks", "upkeep_tasks"]
+# Imported for what they register: the tasks of publishing and of upkeep, a worker's sign of life, what surrounds tasks.
+__all__ = ["liveness", "publication_tasks", "task_contexts", "upkeep_tasks"]
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]  # celery ships no types
@@ -31,11 +32,13 @@ def _follow(task: Task, key: str, outcome: Outcome) -> None:
     """Do with the chain what the outcome says."""
     if isinstance(outcome, Again):
         ids = (outcome.stage_run_id, outcome.lane, outcome.ticket)
-        raise task.replace(app.signature(f"stages.{key}.batch", args=ids, immutable=True))
+        again = Link(f"stages.{key}.batch", *ids, origin=origin_of(task.request))
+        raise task.replace(app.signature(dict(again)))
     if isinstance(outcome, Cut):
         task.request.chain = None
         if outcome.send is not None:
-            dispatch.publish([Chain(outcome.send.stage_run_id, outcome.send.key, admitted=False)])
+            opened, origin = outcome.send, origin_of(task.request)
+            dispatch.publish([Chain(opened.stage_run_id, opened.key, admitted=False, origin=origin)])
 
 
 def _define(key: str) -> None:
@@ -43,7 +46,7 @@ def _define(key: str) -> None:
     def admit(self: Task, stage_run_id: int) -> None:
         outcome = executor.admit(database(), stage_run_id)
         if isinstance(outcome, GoOn):
-            dispatch.publish_lanes(stage_run_id, key, outcome.lanes)
+            dispatch.publish_lanes(stage_run_id, key, outcome.lanes, origin=origin_of(self.request))
         _follow(self, key, outcome)
 
     @app.task(name=f"stages.{key}.batch", bind=True)  # type: ignore[untyped-decorator]  # celery ships no types

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ import structlog
 from pipeline.ai.port import ImageReply, ImageRequest, OutcomeUnknownError, Provider, ProviderError
 from pipeline.config import config
 from pipeline.db.session import Database
-from pipeline.engine import gates, media_space
+from pipeline.engine import call_traces, gates, media_space
 from pipeline.engine.breaker import BreakerOpenError
 from pipeline.engine.calls import Answered, CallFailed, Dispatched
 from pipeline.engine.media import ImageRejectedError, MediaStore
@@ -56,7 +57,7 @@ def _attempt(database: Database, dispatched: Dispatched, space: Space | None) ->
     gate, tokens = dispatched.gate, likely_tokens(dispatched.prepared)
     probing = _enter(database, dispatched, tokens)
     try:
-        answered = _send(dispatched, space)
+        answered = call_traces.told(dispatched, partial(_send, space=space))
     except CallFailed as problem:
         problem.not_before = gates.note_error(database, gate, problem.error, probing=probing, taken=tokens)
         raise

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import errno
+import os
 import signal
 import sys
 import urllib.request
@@ -22,15 +23,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline import logs
-from pipeline.config import Config, child_environ, config
+from pipeline.config import FLOWER_URL_FILE, Config, child_environ, config
 from pipeline.core.errors import NotReadyError
 from pipeline.local.child import ChildSpec
 from pipeline.local.ports import LOOPBACK
+from pipeline.private import written_address
 from pipeline.secrets import FLOWER_PASSWORD, ensure_secrets
 
 USER: Final = "igny8"
-#: Below the home: where Flower listens.
-URL_FILE: Final = "flower.url"
+#: Below the home: what Flower knew when it last wrote it down.
+STATE_FILE: Final = Path("flower", "state")
+_SAVE_MILLISECONDS: Final = 10_000
 _ANY_PORT: Final = 0
 _ANSWER_SECONDS: Final = 1.0
 _TASKS_SHOWN: Final = 10_000
@@ -38,7 +41,7 @@ _TASKS_SHOWN: Final = 10_000
 
 def flower_child(settings: Config) -> ChildSpec:
     """Flower as a child of the supervisor: on loopback, at its usual port, or at any free one where that is taken."""
-    (settings.home / URL_FILE).unlink(missing_ok=True)
+    (settings.home / FLOWER_URL_FILE).unlink(missing_ok=True)
 
     def ready() -> bool:
         url = flower_url(settings.home)
@@ -54,9 +57,7 @@ def flower_child(settings: Config) -> ChildSpec:
 
 def flower_url(home: Path) -> str | None:
     """Where the Flower of this home listens, or did last; None before its first start."""
-    with suppress(OSError):
-        return (home / URL_FILE).read_text(encoding="utf-8").strip() or None
-    return None
+    return written_address(home / FLOWER_URL_FILE)
 
 
 def answers(url: str) -> bool:
@@ -94,19 +95,33 @@ def _serve(address: str, ports: Sequence[int]) -> None:
     from flower.urls import settings
 
     from pipeline.engine.app import app
+    from pipeline.local import flower_links
 
     _close_all_but_health()
     options.address = address
     options.basic_auth = [f"{USER}:{ensure_secrets(config().home)[FLOWER_PASSWORD]}"]
     options.max_tasks = _TASKS_SHOWN
+    options.read_only = config().flower_read_only
+    _keep_state(options)
     asyncio.set_event_loop(asyncio.new_event_loop())
-    flower = Flower(capp=app, options=options, **settings)
+    flower = Flower(capp=app, options=options, template_loader=flower_links.loader(), **settings)
+    flower.add_handlers(".*$", flower_links.handlers())
     port = _listen(flower, ports)
-    (config().home / URL_FILE).write_text(f"http://{address}:{port}\n", encoding="utf-8")
+    (config().home / FLOWER_URL_FILE).write_text(f"http://{address}:{port}\n", encoding="utf-8")
     try:
         flower.start()
     finally:
         flower.stop()
+
+
+def _keep_state(options: Any) -> None:
+    """What it knows is written down every few seconds, by a file that takes the place of the last, and at its end."""
+    file = config().home / STATE_FILE
+    os.umask(0o077)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    options.persistent = True
+    options.db = str(file)
+    options.state_save_interval = _SAVE_MILLISECONDS
 
 
 def _listen(flower: Any, ports: Sequence[int]) -> int:

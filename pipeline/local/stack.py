@@ -29,7 +29,8 @@ from pipeline.secrets import ensure_secrets
 if TYPE_CHECKING:
     from types import TracebackType
 
-_CELERY: Final = (sys.executable, "-m", "celery", "-A", "pipeline.worker")
+#: Quiet: its banner is no log line.
+_CELERY: Final = (sys.executable, "-m", "celery", "-A", "pipeline.worker", "--quiet")
 QUEUES: Final = "control,local,text,image,publish,canary"
 #: What a worker needs beyond its soft shutdown to close its connections.
 _SHUTDOWN_MARGIN_SECONDS: Final = 10.0

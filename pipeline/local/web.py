@@ -12,17 +12,16 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
-from pipeline.config import Config, child_environ
+from pipeline.config import WEB_URL_FILE, Config, child_environ
 from pipeline.local.child import ChildSpec
+from pipeline.private import written_address
 
-#: Below the home: where the API listens.
-URL_FILE: Final = "web.url"
 _ANSWER_SECONDS: Final = 1.0
 
 
 def web_child(settings: Config) -> ChildSpec:
     """The API as a child of the supervisor."""
-    (settings.home / URL_FILE).unlink(missing_ok=True)
+    (settings.home / WEB_URL_FILE).unlink(missing_ok=True)
 
     def ready() -> bool:
         url = web_url(settings.home)
@@ -39,9 +38,7 @@ def web_child(settings: Config) -> ChildSpec:
 
 def web_url(home: Path) -> str | None:
     """Where the API of this home listens, or did last; None before its first start."""
-    with suppress(OSError):
-        return (home / URL_FILE).read_text(encoding="utf-8").strip() or None
-    return None
+    return written_address(home / WEB_URL_FILE)
 
 
 def url_of(host: str, port: int) -> str:

@@ -55,6 +55,8 @@ class Run(Base):
     created_at: Mapped[Instant] = mapped_column(default=utc_now)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    #: The span that began it, as the header of the same name carries one; NULL: it is not traced.
+    traceparent: Mapped[str | None] = mapped_column(String(55))
 
     @cached_property
     def site_settings(self) -> SiteSettings:

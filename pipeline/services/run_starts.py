@@ -25,7 +25,7 @@ from pipeline.models import Account, Run, Site, SiteAutomationSettings, StageRun
 from pipeline.models.base import table_of
 from pipeline.models.inserting import insert_rows
 from pipeline.models.selecting import is_one_of, written_out
-from pipeline.services import decisions
+from pipeline.services import decisions, run_traces
 from pipeline.services import settings as site_settings
 from pipeline.services.preflight import Preflight
 from pipeline.services.settings import Frozen
@@ -107,6 +107,8 @@ def insert_runs(
     """
     if not runs:
         return {}
+    for run in runs:
+        run_traces.begin(run)
     try:
         with session.begin_nested():
             session.add_all(runs)

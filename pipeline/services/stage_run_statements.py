@@ -61,6 +61,8 @@ class Locked:
     retry_of: int | None
     available: int
     prices: Mapping[str, Any]
+    admitted_at: datetime | None
+    traceparent: str | None
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ _LOCK = (
         _run.retry_of,
         _run.available,
         _run.prices,
+        _stage_run.admitted_at,
+        _run.traceparent,
         FROZEN_SETTINGS,
     )
     .join_from(_stage_runs, _runs, _run.id == _stage_run.run_id)

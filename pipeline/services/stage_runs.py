@@ -16,7 +16,7 @@ from pipeline.contract import Stage, stage
 from pipeline.core.catalog import BY_KEY, Calls, StageDefinition
 from pipeline.core.states import ItemStatus, RunStatus, StageRunStatus, move, worst
 from pipeline.models import Account, Run, Site, StageRun
-from pipeline.services import alerts, schedule_pauses
+from pipeline.services import alerts, run_traces, schedule_pauses
 from pipeline.services import stage_run_statements as statements
 from pipeline.services.stage_run_statements import Locked, Opened, item_counts, of_run, subject_table, waiting
 
@@ -87,6 +87,7 @@ def close(
     Returns the stage run whose chain is to be sent after the commit: the next one, where no delay lies between.
     """
     statements.end(session, found.id, status=move(found.status, status), reason=reason, now=now)
+    run_traces.stage_ended(session, found, status=status.value, reason=reason, now=now)
     if found.run_status is RunStatus.CANCELLING:
         end_cancelled(session, session.get_one(Run, found.run_id), now=now)
         return None
@@ -109,6 +110,7 @@ def end_cancelled(session: Session, run: Run, *, now: datetime) -> None:
         )
     )
     run.status, run.finished_at, run.reason = move(run.status, RunStatus.CANCELLED), now, "cancelled by a person"
+    run_traces.run_ended(session, run, now=now)
 
 
 def _begin_run(session: Session, found: Locked, *, now: datetime) -> None:
@@ -185,5 +187,6 @@ def _end(session: Session, run: Run, *, now: datetime) -> None:
     status = worst([row.status for row in stages])
     told = [f"{BY_KEY[row.key].name}: {row.reason}" for row in stages if row.status not in _DONE_WELL]
     run.status, run.finished_at, run.reason = move(run.status, status), now, "; ".join(told) or None
+    run_traces.run_ended(session, run, now=now)
     schedule_pauses.run_ended(session, run, now=now)
     alerts.run_ended(session, run, now=now)

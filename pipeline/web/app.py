@@ -25,6 +25,7 @@ from pipeline.web.pages import add_pages
 from pipeline.web.pages.errors import tell_people
 from pipeline.web.pages.run_stream import PageWatch
 from pipeline.web.rates import Rates
+from pipeline.web.request_contexts import RequestContexts
 from pipeline.web.run_watch import RunWatch
 from pipeline.web.strangers import Strangers
 
@@ -62,6 +63,7 @@ def create_app(backend: Backend | None = None) -> FastAPI:
     app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES, larger={IMPORT_PATH_END: MAX_FILE_BYTES})
     app.state.backend = backend or Installation()
     app.add_middleware(Gate)
+    app.add_middleware(RequestContexts)
     app.state.strangers = Strangers(config().strangers_a_minute)
     app.state.rates = Rates(config().requests_a_minute)
     for watch in (RunWatch, PageWatch):

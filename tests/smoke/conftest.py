@@ -1,24 +1,24 @@
-"""Fixtures of pytest-celery with local processes in place of containers: the embedded broker and one worker."""
+"""Fixtures of pytest-celery: the embedded broker, workers and a beat, as local processes or as containers."""
 
 from __future__ import annotations
 
-import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pytest_celery import CeleryTestBroker
+from pytest_celery import CeleryTestBroker, CeleryTestWorker
 
 from pipeline.local.broker import server_command
-from tests.support.local_nodes import ProcessNode, ProcessWorker
-
-ROOT = Path(__file__).parents[2]
+from tests.support.cluster import Installation, Nodes
+from tests.support.local_nodes import ProcessNode
 
 
 @pytest.fixture
-def celery_broker() -> Iterator[CeleryTestBroker]:
+def celery_broker(request: pytest.FixtureRequest) -> Iterator[CeleryTestBroker]:
+    if request.config.getoption("--nodes") == "containers":
+        yield request.getfixturevalue("celery_redis_broker")
+        return
     with tempfile.TemporaryDirectory(prefix="igny8-", dir="/tmp") as name:  # a socket's path must be short.
         folder = Path(name)
         socket = folder / "broker.sock"
@@ -49,18 +49,14 @@ def celery_backend_cluster_config() -> None:
 
 
 @pytest.fixture
-def celery_worker(celery_broker: CeleryTestBroker, tmp_path: Path) -> Iterator[ProcessWorker]:
-    url = celery_broker.config()["url"]
-    options = ("-P", "threads", "-c", "4", "-n", "smoke@localhost", "--without-mingle", "--without-gossip")
-    container = ProcessNode(
-        "smoke",
-        (sys.executable, "-m", "celery", "-A", "tests.support.smoke_app", "worker", *options, "-l", "INFO"),
-        environ={**os.environ, "IGNY8_BROKER_URL": url, "PYTHONPATH": str(ROOT)},
-        log=tmp_path / "worker.log",
-        prompt="ready.",
-        url=url,
-    )
-    worker = ProcessWorker(container, None)  # the setup hands its own app to every node.
+def nodes(request: pytest.FixtureRequest, celery_broker: CeleryTestBroker, tmp_path: Path) -> Nodes:
+    """How nodes of this test are made."""
+    return Nodes(request.config.getoption("--nodes"), tmp_path, celery_broker.config()["host_url"])
+
+
+@pytest.fixture
+def celery_worker(nodes: Nodes) -> Iterator[CeleryTestWorker]:
+    worker = nodes.worker("smoke", "tests.support.smoke_app")  # the setup hands its own app to every node.
     try:
         worker.ready()
         yield worker
@@ -71,3 +67,15 @@ def celery_worker(celery_broker: CeleryTestBroker, tmp_path: Path) -> Iterator[P
 @pytest.fixture
 def celery_setup_name() -> str:
     return "smoke"
+
+
+@pytest.fixture
+def installation(nodes: Nodes, tmp_path: Path) -> Installation:
+    """A home with one site, whose leases and resends run in seconds."""
+    home = tmp_path / "home"
+    quick = {"IGNY8_HOME": str(home), "IGNY8_LEASE_SECONDS": "3", "IGNY8_LEASE_RENEW_SECONDS": "1"}
+    quick |= {"IGNY8_RESEND_SECONDS": "1", "IGNY8_RESEND_MAX_SECONDS": "2"}
+    found = Installation(Nodes(nodes.kind, tmp_path, nodes.url, quick), home)
+    found.igny8("init")
+    found.igny8("site", "add", "--name", "Desks", "--timezone", "UTC")
+    return found

@@ -6,8 +6,9 @@ from typing import Final
 
 from fastapi import APIRouter
 
+from pipeline.config import config
 from pipeline.core.errors import PipelineError, PreflightError
-from pipeline.core.roles import Scope
+from pipeline.core.roles import Role, Scope, includes
 from pipeline.models import Run, Site
 from pipeline.services import calendar, decisions, forecasts, runs, settings
 from pipeline.web.pages.parameters import Before, RunId
@@ -80,7 +81,14 @@ def history(view: View, before: Before = None, every: bool = False) -> Page:  # 
 def show(view: View, run_id: RunId) -> Page:
     """Show a run; it is watched while it lives."""
     run, site = _found(view, run_id)
-    return Page("run.html", {"site": site, "run": run, **parts_of(view.session, run, site, now=view.now)}, site=site)
+    values = {"site": site, "run": run, "in_flower": _in_flower(view, run)}
+    return Page("run.html", {**values, **parts_of(view.session, run, site, now=view.now)}, site=site)
+
+
+def _in_flower(view: View, run: Run) -> str | None:
+    """Where whoever runs the installation sees the run's tasks; None for all others."""
+    address = config().flower_address if includes(view.unit.caller.role, Role.PLATFORM_ADMIN) else None
+    return None if address is None else f"{address}/runs/{run.id}/tasks"
 
 
 def _found(view: View, run_id: int) -> tuple[Run, Site]:
