@@ -19,6 +19,8 @@ ALLOWED = {
     "pipeline/local/broker.py": "this machine's broker",
     "pipeline/local/flower.py": "this machine's Flower",
     "pipeline/local/stack.py": "none: it looks for its sockets",
+    "pipeline/engine/keepalive.py": "none: the numbers of options",
+    "pipeline/local/workers.py": "none: the name of this machine",
     "pipeline/local/ports.py": "none: it looks whether a port is free",
     "pipeline/local/web.py": "this machine's API",
 }
