@@ -105,6 +105,8 @@ class Config(BaseModel):
     visibility_timeout_seconds: Seconds = 900
     #: How long a worker that is asked to stop may finish what runs.
     soft_shutdown_seconds: Seconds = 25
+    #: After how long of executing nothing a worker sends itself a task that does nothing.
+    canary_seconds: Seconds = 15
     #: How late an hourly run may still start.
     catchup_hourly_seconds: Seconds = 1800
     #: How late a daily run may still start.

@@ -1,6 +1,7 @@
 """Owns the duty of housekeeping: a sweep an hour and a canary every few minutes, each sent by one of the beats.
 
-The canary is a task that does nothing: where workers live but have executed none of late, that is said.
+The canary is a task that does nothing: where workers live but have executed none of late, that is said. So is a worker
+that leaves the canaries lie which it sends itself.
 Never: sweeps; a worker does.
 """
 
@@ -12,6 +13,8 @@ from typing import Any, Final
 from celery import Celery
 from sqlalchemy.orm import Session
 
+from pipeline.config import config
+from pipeline.core.liveness import Patience, takes_nothing
 from pipeline.logs import get_logger
 from pipeline.services import heartbeats
 from scheduler.duty import Context
@@ -51,7 +54,12 @@ class HousekeepingDuty:
 
 
 def workers_that_execute_nothing(session: Session, *, now: datetime) -> list[str]:
-    """The workers that live, where none of them has executed anything of late; empty where one has."""
+    """The workers that live and take nothing: each that leaves its own canary, or all where none executed of late."""
+    patience = Patience.of(config().canary_seconds, config().visibility_timeout_seconds)
+    signs = heartbeats.signs(session, "worker")
+    stuck = [sign.name for sign in signs if not sign.is_silent(now=now) and takes_nothing(sign, patience, now=now)]
+    if stuck:
+        return stuck
     living = heartbeats.executions(session, now=now, within=2 * heartbeats.EVERY)
     # One that began a moment ago may not have had its turn.
     if any(since is None or since > now - SILENT_AFTER for since in living.values()):

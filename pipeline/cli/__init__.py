@@ -13,7 +13,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     import io
     import sys
 
+    given = sys.argv[1:] if arguments is None else arguments
     try:
+        from pipeline.cli import probe
+
+        if probe.is_probe(given):
+            return probe.main(given)
         from typer.main import get_command
 
         from pipeline.cli.app import app

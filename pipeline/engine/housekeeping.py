@@ -14,7 +14,8 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from pipeline.config import config
-from pipeline.db.session import Database
+from pipeline.db.session import Database, after_commit
+from pipeline.engine.own_canaries import forget_queues
 from pipeline.logs import get_logger
 from pipeline.models import Base
 from pipeline.services import alerts, author_profiles, clearing, housekeeping, invariants
@@ -53,12 +54,18 @@ def _steps(now: datetime) -> dict[str, Step]:
         "answers": lambda session: housekeeping.forget_answers(session, before=answers, size=PORTION),
         **forgotten,
         "notifications": lambda session: housekeeping.forget_notifications(session, before=events, size=PORTION),
-        "dead": lambda session: housekeeping.forget_the_dead(session, now=now),
+        "dead": lambda session: _forget_the_dead(session, now=now),
         "sites": lambda session: clearing.clear_sites(session, now=now, size=PORTION),
         "keywords": lambda session: clearing.forget_keywords(session, now=now, size=PORTION),
         "author_profiles": lambda session: author_profiles.forget_deleted(session, now=now, size=PORTION),
         "reviews": lambda session: housekeeping.remind_of_reviews(session, size=SITES_A_PORTION, now=now),
     }
+
+
+def _forget_the_dead(session: Session, *, now: datetime) -> None:
+    names = housekeeping.forget_the_dead(session, now=now)
+    workers = [name for name in names if name.startswith("worker:")]
+    after_commit(session, lambda: forget_queues(workers))
 
 
 def _check_books(database: Database) -> None:

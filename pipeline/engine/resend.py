@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, case, literal
 
 from pipeline.config import config
+from pipeline.core.resends import pause_seconds
 from pipeline.models.types import UtcDateTime
 
 
@@ -22,7 +23,8 @@ def values_when_sent(sends: Any, *, now: datetime) -> dict[str, Any]:
 
 def _next_send(sends: Any, *, now: datetime) -> ColumnElement[datetime]:
     most = config().resend_max_seconds
-    growing = takewhile(lambda seconds: seconds < most, (config().resend_seconds * 2**sent for sent in count()))
+    pauses = (pause_seconds(sent, first=config().resend_seconds, most=most) for sent in count())
+    growing = takewhile(lambda seconds: seconds < most, pauses)
     instants = {sent: literal(now + timedelta(seconds=seconds), UtcDateTime()) for sent, seconds in enumerate(growing)}
     last = literal(now + timedelta(seconds=most), UtcDateTime())
     return case(instants, value=sends, else_=last) if instants else last

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipeline.config import Config
+from pipeline.core.liveness import SENDS_WITHIN, Patience, takes_nothing
 from pipeline.db.migrate import require_current
 from pipeline.engine.waiting import oldest_due
 from pipeline.local.findings import Check, is_missing, opened
@@ -23,9 +24,9 @@ from pipeline.services import heartbeats
 _SILENCE: Final = timedelta(seconds=120)
 #: Beat sends a task that does nothing every five minutes: a worker that took none of three takes nothing.
 _NO_CANARY: Final = timedelta(minutes=15)
+_SENT_AGAIN: Final = "but takes nothing. What it did not take is sent again."
 _AT_ONCE: Final = timedelta(seconds=1)
-#: Beat sends what is due within seconds, and moves it on: what has been due for so long, nobody sends.
-DUE_AT_MOST: Final = timedelta(minutes=10)
+DUE_AT_MOST: Final = SENDS_WITHIN
 
 
 def check_heartbeats(config: Config) -> Check:
@@ -39,18 +40,29 @@ def check_heartbeats(config: Config) -> Check:
     with opened(config) as database, database.reading() as session:
         beats = session.execute(select(Heartbeat.name, Heartbeat.at)).all()
         executed = heartbeats.executions(session, now=now, within=_SILENCE)
+        stuck = _stuck_workers(session, config, now)
     ages = {
         kind: min((now - at for name, at in beats if name.startswith(f"{kind}:")), default=None)
         for kind in ("worker", "beat")
     }
     words = [f"{kind} {f'{age.total_seconds():.0f} s ago' if age else 'never'}" for kind, age in ages.items()]
+    if stuck:
+        detail = f"{', '.join(stuck)} takes nothing of what is sent to it"
+        return Check(name="heartbeats", ok=False, detail=detail, remedy=f"Restart it: it lives, {_SENT_AGAIN}")
     if all(age is not None and age < _SILENCE for age in ages.values()):
         if all(at is not None and now - at > _NO_CANARY for at in executed.values()):
-            remedy = "Restart the worker: it lives, but takes nothing. What it did not take is sent again."
+            remedy = f"Restart the worker: it lives, {_SENT_AGAIN}"
             return Check(name="heartbeats", ok=False, detail="no worker executed anything of late", remedy=remedy)
         return Check(name="heartbeats", ok=True, detail=", ".join(words))
     remedy = "Start what is missing: `igny8 up`, or `igny8 worker` and `igny8 beat`."
     return Check(name="heartbeats", ok=False, detail=", ".join(words), remedy=remedy)
+
+
+def _stuck_workers(session: Session, config: Config, now: datetime) -> list[str]:
+    """Those that live and leave their own canary lie."""
+    patience = Patience.of(config.canary_seconds, config.visibility_timeout_seconds)
+    living = [sign for sign in heartbeats.signs(session, "worker") if not sign.is_silent(now=now)]
+    return [sign.name for sign in living if takes_nothing(sign, patience, now=now)]
 
 
 def check_due_work(config: Config) -> Check:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from pipeline.core.liveness import Sign
 from pipeline.models import Heartbeat
 from pipeline.models.base import table_of
 from pipeline.models.inserting import insert_into
@@ -52,3 +53,9 @@ def executions(session: Session, *, now: datetime, within: timedelta) -> dict[st
     )
     found = {name: details.get("executed_at") or details.get("began_at") for name, details in rows}
     return {name: None if text is None else datetime.fromisoformat(text) for name, text in found.items()}
+
+
+def signs(session: Session, kind: str) -> list[Sign]:
+    """The last signs of life of a kind of process, also of those that are gone."""
+    query = select(Heartbeat.name, Heartbeat.at, Heartbeat.details).where(Heartbeat.name.startswith(f"{kind}:"))
+    return [Sign(name, at, details) for name, at, details in session.execute(query.order_by(Heartbeat.name))]

@@ -108,13 +108,18 @@ def forget_notifications(session: Session, *, before: datetime, size: int) -> bo
     return _deleted(session, table, table.c.id.in_(old)) == size
 
 
-def forget_the_dead(session: Session, *, now: datetime) -> None:
-    """Delete signs of life of processes that are gone, claims of instants long past, log-ins that are over."""
+def forget_the_dead(session: Session, *, now: datetime) -> list[str]:
+    """Delete signs of life of processes that are gone, claims of instants long past, log-ins that are over.
+
+    The names of those that are gone.
+    """
     heartbeats, claims = table_of(Heartbeat), table_of(BeatClaim)
-    session.execute(delete(heartbeats).where(heartbeats.c.at < now - DEAD_AFTER))
+    gone = delete(heartbeats).where(heartbeats.c.at < now - DEAD_AFTER).returning(heartbeats.c.name)
+    names = list(session.execute(gone).scalars())
     session.execute(delete(claims).where(claims.c.due_at < now - DEAD_AFTER))
     log_ins.forget_old(session, now=now)
     log_in_attempts.forget_old(session, now=now)
+    return names
 
 
 def remind_of_reviews(session: Session, *, size: int, now: datetime) -> bool:

@@ -28,7 +28,7 @@ from pipeline.models import (
     StageRun,
 )
 from pipeline.models.base import table_of
-from pipeline.services import provider_health
+from pipeline.services import provider_health, queues
 from pipeline.services.credits import OPEN_CALLS
 from pipeline.services.provider_health import Trouble
 
@@ -75,6 +75,8 @@ class Metrics:
     balance_ucr: int
     held_ucr: int
     due: Mapping[str, DueWork]
+    #: Queue -> for how many seconds its oldest work has waited to be taken.
+    queues: Mapping[str, float]
     processes: Mapping[str, Living]
     #: Models of providers whose last calls failed.
     troubles: Sequence[Trouble]
@@ -93,6 +95,7 @@ def read_metrics(session: Session, *, now: datetime) -> Metrics:
         balance_ucr=int(balance),
         held_ucr=int(held),
         due=_due(session, now),
+        queues=queues.oldest_seconds(session, now=now),
         processes=_processes(session, now),
         troubles=provider_health.failing_models(session, now=now),
     )
@@ -127,13 +130,13 @@ def _due(session: Session, now: datetime) -> dict[str, DueWork]:
 
 
 def _processes(session: Session, now: datetime) -> dict[str, Living]:
+    signs = session.execute(select(Heartbeat.name, Heartbeat.at)).all()
     found: dict[str, Living] = {}
     for kind in PROCESSES:
-        is_kind = Heartbeat.name.startswith(f"{kind}:")
-        signs = session.scalars(select(Heartbeat.at).where(is_kind)).all()
-        latest = max(signs, default=None)
+        instants = [at for name, at in signs if name.startswith(f"{kind}:")]
+        latest = max(instants, default=None)
         age = None if latest is None else _age(latest, now)
-        found[kind] = Living(sum(at > now - LIVING for at in signs), age)
+        found[kind] = Living(sum(at > now - LIVING for at in instants), age)
     return found
 
 

@@ -78,6 +78,12 @@ class _Collector(Collector):
         yield _family("igny8_due", "Rows that are due and were not sent yet.", "work", numbers.items())
         ages = {work: due.age_seconds for work, due in found.due.items()}
         yield _family("igny8_due_age_seconds", "Since when the first of them is due; 0: none is.", "work", ages.items())
+        yield _family(
+            "igny8_queue_oldest_seconds",
+            "For how long the oldest work of a queue has waited to be taken; 0: none waits.",
+            "queue",
+            found.queues.items(),
+        )
         living = {kind: each.number for kind, each in found.processes.items()}
         yield _family(
             "igny8_processes", "Processes that showed a sign of life within two minutes.", "kind", living.items()

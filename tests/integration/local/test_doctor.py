@@ -145,6 +145,23 @@ def test_worker_that_lives_and_executes_nothing_is_told(
     assert ("no worker executed anything of late" in check.detail) is not ok
 
 
+@pytest.mark.usefixtures("old_stack")
+@pytest.mark.parametrize(("running", "ok"), [(7, False), (8, True)])
+def test_worker_that_leaves_its_own_canary_is_told_unless_its_hands_are_full(
+    settings: Config, installed: Database, *, running: int, ok: bool
+) -> None:
+    now = datetime.now(UTC)
+    told = {"executed_at": now.isoformat(), "asked_at": (now - timedelta(seconds=61)).isoformat(), "at_once": 8}
+    with installed.transaction() as session:
+        session.add(Heartbeat(name="beat:host:1", at=now))
+        session.add(Heartbeat(name="worker:host:2", at=now, details={"executed_at": now.isoformat()}))
+        session.add(Heartbeat(name="worker:host:3", at=now, details=told | {"running": running}))
+
+    check = by_name(run_checks(settings))["heartbeats"]
+
+    assert (check.ok, "worker:host:3 takes nothing" in check.detail) == (ok, not ok)
+
+
 def _add_due_work(database: Database, *, age: timedelta) -> None:
     with database.transaction() as session:
         make_site(session).next_check_at = datetime.now(UTC) - age

@@ -22,7 +22,7 @@ from scheduler.deliveries import deliver_due
 from scheduler.duty import Duty
 from scheduler.glance import Glancing
 from scheduler.heartbeat import HeartbeatDuty
-from scheduler.housekeeping import HousekeepingDuty
+from scheduler.housekeeping import HousekeepingDuty, workers_that_execute_nothing
 from scheduler.sites import check_due_sites
 from tests.integration.scheduler.conftest import RecordingSender
 from tests.support.builders import make_account, make_site
@@ -294,6 +294,17 @@ def test_workers_that_live_and_execute_nothing_are_named(stage: Stage) -> None:
     _worker(stage, "two", executed_at=None)
 
     assert _said(stage) == ["workers_execute_nothing"]
+
+
+def test_a_worker_that_leaves_its_own_canary_is_named_though_another_executes(stage: Stage) -> None:
+    _worker(stage, "one", executed_at=NOW)
+    with stage.database.transaction() as session:
+        asked = {"asked_at": (NOW - timedelta(seconds=61)).isoformat(), "running": 0, "at_once": 8}
+        session.add(Heartbeat(name="worker:two:1", at=NOW, details=asked))
+    with stage.database.reading() as session:
+        found = [workers_that_execute_nothing(session, now=now) for now in (NOW - timedelta(seconds=2), NOW)]
+
+    assert found == [[], ["worker:two:1"]]
 
 
 @pytest.mark.parametrize("how", ["one executed", "one began", "none lives"])
