@@ -11,6 +11,7 @@ from benchmarks import (
     beat,
     calendar_slots,
     concurrency,
+    connections,
     demo,
     engine_loop,
     keyword_import,
@@ -27,6 +28,7 @@ BENCHMARKS: dict[str, Callable[..., Iterator[Figure]]] = {
     "api": api.figures,
     "concurrency": concurrency.figures,
     "providers": providers.figures,
+    "connections": connections.figures,
     "demo": demo.figures,
 }
 

@@ -42,7 +42,7 @@ class Commands:
         with (folder / f"{name}.log").open("ab") as log:
             self._started[name] = subprocess.Popen(
                 [*below, sys.executable, "-m", "pipeline.cli", *arguments],
-                env={**self._environ, "PYTHONPATH": str(code), **(environ or {})},
+                env={**self._environ, **_finding(code), **(environ or {})},
                 cwd=self._folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -56,7 +56,7 @@ class Commands:
         """Run `igny8 ARGUMENTS` to its end."""
         return subprocess.run(
             [*below, sys.executable, "-m", "pipeline.cli", *arguments],
-            env={**self._environ, "PYTHONPATH": str(code)},
+            env={**self._environ, **_finding(code)},
             cwd=self._folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -108,6 +108,11 @@ class Commands:
         """Kill -9 whatever is left, the last started first."""
         for name in reversed(list(self._started)):
             self.kill(name)
+
+
+def _finding(code: Path) -> dict[str, str]:
+    """The packages of that code before those of this tree, which has the tests."""
+    return {"PYTHONPATH": os.pathsep.join(dict.fromkeys((str(code), str(ROOT))))}
 
 
 @contextmanager

@@ -4,131 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
-from pipeline.config import load_config, use_config
+from pipeline.config import load_config
 from pipeline.core.errors import InvalidValueError
-from pipeline.core.states import CallStatus, RunStatus
-from pipeline.db.migrate import upgrade
-from pipeline.db.session import Database
-from pipeline.engine.app import app, connect_to, workers_answering
-from pipeline.local.broker import broker_child, forget_socket
-from pipeline.local.child import Child
+from pipeline.core.states import CallStatus
 from pipeline.local.workers import QUEUES, Pool, chosen_queues, worker_arguments
-from pipeline.models import AiCall, Lane, Run, StageItem
-from pipeline.services import accounts
-from pipeline.services.invariants import violations
-from tests.faults.harness.sites import RunningSite, at_rest, describe, start_site
-from tests.support.commands import Commands, commands, node_of, plain_environ
+from pipeline.models import Lane, StageItem
+from tests.faults.harness.sites import start_site
+from tests.support.installations import Installation, installed
 from tests.support.postgres import PostgresServer
 from tests.support.processes import wait_until
-from tests.support.seven_stages import the_seven_stages
-
-_ALL = ",".join(QUEUES)
-_SHORT = {
-    "IGNY8_LEASE_SECONDS": "2",
-    "IGNY8_LEASE_RENEW_SECONDS": "0.5",
-    "IGNY8_RESEND_SECONDS": "1",
-    "IGNY8_RESEND_MAX_SECONDS": "2",
-    "IGNY8_HELD_WAIT_SECONDS": "0.2",
-    "IGNY8_DRAFT_AHEAD_SECONDS": "1",
-    "IGNY8_STAGES": "tests.support.slow_stages",
-}
-
-
-@dataclass
-class Installation:
-    """A database, a broker and beat; the test starts the workers."""
-
-    database: Database
-    home: Path
-    started: Commands
-
-    @property
-    def requests(self) -> list[tuple[str, int]]:
-        """The key of each request that the provider got, and the process that sent it."""
-        journal = self.home / "journal"
-        lines = journal.read_text("ascii").splitlines() if journal.exists() else []
-        return [(key, int(pid)) for key, _, pid in (line.rpartition(" ") for line in lines)]
-
-    def worker(
-        self,
-        name: str,
-        *,
-        queues: str = _ALL,
-        pool: str = "prefork",
-        at_once: int = 2,
-        environ: dict[str, str] | None = None,
-    ) -> int:
-        """Start a worker; it answers on the broker. Its process id."""
-        given = ("--pool", pool, "--concurrency", str(at_once), "--queues", queues)
-        pid = self.started.start(name, "worker", *given, environ=environ)
-        node = node_of("all" if queues == _ALL else queues, pid)
-        wait_until(lambda: node in workers_answering(node=node) or self._fail_where_ended(), seconds=60)
-        return pid
-
-    def _fail_where_ended(self) -> None:
-        assert not self.started.ended(), self.started.tails()
-
-    def wait_at_rest(self, sites: Sequence[RunningSite]) -> None:
-        """Every run has ended, each article has its slot, and the books are right."""
-
-        def resting() -> bool:
-            self._fail_where_ended()
-            with self.database.reading() as session:
-                return len(at_rest(session, sites)) == len(sites)
-
-        try:
-            wait_until(resting, seconds=90)
-        except AssertionError as error:
-            with self.database.reading() as session:
-                told = "\n".join(describe(session, site) for site in sites)
-            raise AssertionError(f"{error}\n{told}\n{self.started.tails()}") from None
-        with self.database.reading() as session:
-            ended = set(session.scalars(select(Run.status).where(Run.id.in_([site.run_id for site in sites]))))
-            assert ended == {RunStatus.COMPLETED}
-            assert violations(session) == []
-
-    def count(self, status: CallStatus) -> int:
-        """How many calls are so."""
-        with self.database.reading() as session:
-            return session.scalar(select(func.count()).where(AiCall.status == status)) or 0
-
-
-@contextmanager
-def _installation(url: str | None, extra: dict[str, str]) -> Iterator[Installation]:
-    with tempfile.TemporaryDirectory(prefix="igny8-", dir="/tmp") as name, the_seven_stages():
-        home = Path(name)
-        own = {"IGNY8_HOME": name, "IGNY8_DATABASE_URL": url or f"sqlite:///{home}/igny8.db", **_SHORT, **extra}
-        config = load_config(own)
-        database = Database(config.database_url)
-        upgrade(database)
-        with database.transaction() as session:
-            accounts.init_installation(session, now=database.now())
-        before = app.conf.broker_url
-        use_config(config)
-        broker = Child(broker_child(config), logs=home / "logs")
-        environ = {**plain_environ(), **own, "IGNY8_TEST_JOURNAL": str(home / "journal"), **extra}
-        try:
-            broker.wait_ready()
-            connect_to(config.broker_address)
-            with commands(home, environ) as started:
-                started.start("beat", "beat")
-                yield Installation(database, home, started)
-        finally:
-            broker.kill()
-            forget_socket(home)
-            connect_to(before)
-            use_config(None)
-            database.dispose()
 
 
 @pytest.fixture(params=("sqlite", pytest.param("postgresql", marks=pytest.mark.extended)))
@@ -138,7 +29,7 @@ def installation(request: pytest.FixtureRequest) -> Iterator[Installation]:
     if request.param == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgres")
         url = server.create_database(f"igny8_pools_{os.getpid()}")
-    with _installation(url, {}) as found:
+    with installed(url) as found:
         yield found
 
 
@@ -174,7 +65,7 @@ def test_calls_of_several_processes_and_one_of_them_killed(installation: Install
 def test_a_worker_that_is_asked_to_stop_tells_its_processes() -> None:
     # A slice of ten minutes: only what they are told ends it sooner.
     extra = {"IGNY8_SLICE_SECONDS": "600", "IGNY8_TEST_LATENCY_SECONDS": "2", "IGNY8_LEASE_SECONDS": "10"}
-    with _installation(None, extra) as installation:
+    with installed(None, extra) as installation:
         installation.worker("first")
         site = start_site(installation.database, "one lane")  # three questions, or more, in its first stage.
         wait_until(lambda: installation.requests)
@@ -199,7 +90,7 @@ def test_a_worker_that_is_asked_to_stop_tells_its_processes() -> None:
 @pytest.mark.extended
 def test_a_process_that_hangs_is_ended_in_time(tmp_path: Path) -> None:
     extra = {"IGNY8_VISIBILITY_TIMEOUT_SECONDS": "4", "IGNY8_TEST_HANG": str(tmp_path / "hung")}
-    with _installation(None, extra) as installation:
+    with installed(None, extra) as installation:
         installation.worker("worker")
         site = start_site(installation.database, "one lane")
         hung = wait_until(lambda: installation.requests)[0]
