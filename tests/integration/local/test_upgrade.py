@@ -48,7 +48,7 @@ def installation(request: pytest.FixtureRequest) -> Iterator[Installation]:
     if request.param == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgres")
         url = server.create_database(f"igny8_upgrade_{os.getpid()}")
-    with installed(url, {"IGNY8_TEST_LATENCY_SECONDS": "0.4"}) as found:
+    with installed(url, {"IGNY8_TEST_LATENCY_SECONDS": "1"}) as found:
         yield found
 
 
@@ -68,7 +68,7 @@ def test_old_workers_finish_while_the_database_is_brought_up_and_are_replaced(
     code = _next_version(tmp_path / "next", breaks=False)
     started = installation.started
     installation.worker("old", pool="threads", at_once=4)
-    sites = [start_site(installation.database, "three lanes") for _ in range(2)]
+    sites = [start_site(installation.database, "three lanes") for _ in range(3)]
     wait_until(lambda: len(installation.requests) > 3)
 
     done = started.call("db", "upgrade", code=code)
@@ -76,10 +76,12 @@ def test_old_workers_finish_while_the_database_is_brought_up_and_are_replaced(
     assert done.returncode == 0, done.stderr
     assert schema_state(installation.database) is SchemaState.AHEAD
     asked = len(installation.requests)
-    wait_until(lambda: len(installation.requests) > asked + 2)
+    sites.append(start_site(installation.database, "one lane"))
+    wait_until(lambda: len(installation.requests) > asked + 2, seconds=60)
     # One of the old version that is started now finds what it needs.
     installation.worker("old again", pool="threads", at_once=2)
-    installation.worker("new", pool="threads", at_once=4, code=code)
+    quick = {"IGNY8_TEST_LATENCY_SECONDS": "0.05"}
+    installation.worker("new", pool="threads", at_once=4, code=code, environ=quick)
     started.start("new beat", "beat", code=code)
     for name in ("old", "old again", "beat"):
         started.ask_to_stop(name)
