@@ -27,6 +27,7 @@ from tests.support.postgres import programs
 #: The hosts that work, each with the number of its network.
 WORKING: Final = {"one": 1, "two": 2}
 _KEEPING: Final = "data"
+_PACKAGES: Final = ("iproute2", "util-linux")
 _START_SECONDS: Final = 60
 
 
@@ -66,10 +67,7 @@ class Hosts:
 @contextmanager
 def hosts() -> Iterator[Hosts]:
     """The three, with PostgreSQL and a broker; RuntimeError with a sentence where this machine cannot have them."""
-    if os.geteuid() != 0 or shutil.which("ip") is None or shutil.which("nsenter") is None:
-        raise RuntimeError(
-            "Two hosts are network namespaces: run as root, with Debian's packages iproute2 and util-linux installed."
-        )
+    _have_programs()
     folder = Path(tempfile.mkdtemp(prefix="igny8-hosts-", dir="/tmp"))
     made = Hosts(f"igny8-{os.getpid()}", folder)
     try:
@@ -81,6 +79,21 @@ def hosts() -> Iterator[Hosts]:
             with suppress(RuntimeError):
                 _ip("netns", "delete", f"{made.mark}-{host}")
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _have_programs() -> None:
+    """`ip` and `nsenter`, from Debian where the machine has none."""
+    if os.geteuid() == 0 and not _are_there():
+        for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *_PACKAGES]):
+            subprocess.run(["/usr/bin/apt-get", *arguments], check=False, capture_output=True)
+    if os.geteuid() != 0 or not _are_there():
+        raise RuntimeError(
+            f"Two hosts are network namespaces: run as root, with {' and '.join(_PACKAGES)} of Debian's."
+        )
+
+
+def _are_there() -> bool:
+    return all(shutil.which(program) for program in ("ip", "nsenter"))
 
 
 def _lay_cables(made: Hosts) -> None:
