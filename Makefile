@@ -44,6 +44,7 @@ bench: setup
 year: setup
 	$(BIN)/python -m tests.year
 
-# Rewrites the hashed lock from pyproject.toml; needs uv. No index address is recorded.
+# Rewrites the hashed locks from pyproject.toml; needs uv. No index address is recorded. The image's is a part of the other.
 lock:
 	uv pip compile --all-extras --generate-hashes --no-emit-index-url --universal --python-version 3.11 --quiet pyproject.toml -o requirements.lock
+	uv pip compile --extra build --constraints requirements.lock --generate-hashes --no-emit-index-url --universal --python-version 3.11 --quiet pyproject.toml -o deploy/requirements.lock

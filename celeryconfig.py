@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from pipeline.config import config
+from pipeline.engine.keepalive import SOCKET_KEEPALIVE_OPTIONS
 
 _config = config()
 
@@ -18,6 +19,7 @@ broker_transport_options = {
     "socket_timeout": 15,
     "socket_connect_timeout": 5,
     "socket_keepalive": True,
+    "socket_keepalive_options": SOCKET_KEEPALIVE_OPTIONS,
     "health_check_interval": 10,
 }
 # A dropped connection must not cut work that runs: its message comes again anyway, and a lane's ticket refuses it.

@@ -11,6 +11,7 @@ from benchmarks import (
     beat,
     calendar_slots,
     concurrency,
+    connections,
     console_pages,
     console_watchers,
     demo,
@@ -31,6 +32,7 @@ BENCHMARKS: dict[str, Callable[..., Iterator[Figure]]] = {
     "console": console_pages.figures,
     "watchers": console_watchers.figures,
     "providers": providers.figures,
+    "connections": connections.figures,
     "demo": demo.figures,
 }
 

@@ -18,7 +18,8 @@ from benchmarks.processes import Processes, processes
 from pipeline.config import Config, child_environ, use_config
 from pipeline.local.broker import answers, prepare_socket, server_command
 from pipeline.local.child import ChildSpec
-from pipeline.local.stack import QUEUES, beat_child, use_broker, worker_child
+from pipeline.local.stack import beat_child, use_broker, worker_child
+from pipeline.local.workers import QUEUES
 
 #: As many as `igny8 up` has, for both.
 THREADS = 8
@@ -63,7 +64,7 @@ def floor_stack(home: Path) -> Iterator[Processes]:
     with processes(home / "logs") as started:
         _connect_to(empty_chains.app, start_broker(started, config))
         environ = child_environ(config)
-        _start_worker(started, empty_chains.app, "benchmarks.empty_chains", "-Q", QUEUES, environ=environ)
+        _start_worker(started, empty_chains.app, "benchmarks.empty_chains", "-Q", ",".join(QUEUES), environ=environ)
         yield started
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -14,11 +14,25 @@ from pipeline.cli.first_log_in import make_first_log_in
 from pipeline.cli.options import JsonOption
 from pipeline.cli.output import document, say, table
 from pipeline.config import child_environ, config
+from pipeline.local.workers import CELERY, Pool, chosen_queues, own_node, worker_arguments
 from pipeline.logs import configure_logs
 
 FlowerOption = Annotated[bool, typer.Option("--flower/--no-flower", help="Watch the queue in a browser.")]
 WebOption = Annotated[bool, typer.Option("--web/--no-web", help="Serve the console and the HTTP API.")]
-ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, max=256, help="Tasks at once.")]
+PoolOption = Annotated[
+    Pool, typer.Option("--pool", help="Threads for work that waits (AI, sites), prefork for work that computes.")
+]
+AtOnceOption = Annotated[
+    int | None,
+    typer.Option(
+        "--concurrency",
+        "--threads",
+        min=1,
+        max=256,
+        help="Tasks at once. Without it: IGNY8_WORKER_THREADS threads, or a process a processor.",
+        show_default=False,
+    ),
+]
 QueuesOption = Annotated[str | None, typer.Option("--queues", help="Only these queues, separated by commas.")]
 PortOption = Annotated[
     int | None, typer.Option("--port", min=1, max=65_535, help="Where Flower listens, on this machine only.")
@@ -27,9 +41,6 @@ WebPortOption = Annotated[
     int | None, typer.Option("--port", min=1, max=65_535, help="Where the API listens.", show_default=False)
 ]
 HostOption = Annotated[str, typer.Option("--host", help="The address it listens on; by default only this machine's.")]
-
-#: Quiet: its banner is no log line.
-_CELERY: Final = ("-m", "celery", "-A", "pipeline.worker", "--quiet")
 
 
 def up(*, with_flower: FlowerOption = True, with_web: WebOption = True, as_json: JsonOption = False) -> None:
@@ -64,31 +75,22 @@ def up(*, with_flower: FlowerOption = True, with_web: WebOption = True, as_json:
         stack.wait()
 
 
-def worker(*, threads: ThreadsOption = None, queues: QueuesOption = None, as_json: JsonOption = False) -> None:
+def worker(
+    *,
+    pool: PoolOption = Pool.THREADS,
+    at_once: AtOnceOption = None,
+    queues: QueuesOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Run one worker, for installations that start their processes one by one."""
-    from pipeline.local.stack import QUEUES
-
-    options = ("-P", "threads", "-c", str(threads or config().worker_threads), "-Q", queues or QUEUES)
-    _become(
-        "worker",
-        (
-            "-m",
-            "celery",
-            "-A",
-            "pipeline.worker",
-            "--quiet",
-            "worker",
-            *options,
-            "--without-mingle",
-            "--without-gossip",
-        ),
-        as_json=as_json,
-    )
+    names = chosen_queues(queues)
+    arguments = worker_arguments(config(), node=own_node(names), queues=names, pool=pool, at_once=at_once)
+    _become("worker", arguments, as_json=as_json)
 
 
 def beat(*, as_json: JsonOption = False) -> None:
     """Run one beat: it keeps delays, fills calendars, sends what is due on them. Several do no harm."""
-    _become("beat", (*_CELERY, "beat"), as_json=as_json)
+    _become("beat", (*CELERY, "beat"), as_json=as_json)
 
 
 def flower(*, port: PortOption = None, as_json: JsonOption = False) -> None:

@@ -1,7 +1,8 @@
 """Owns telling two transactions that met from a database that is away: drivers raise the same for both.
 
-A deadlock, a serialization failure, a lock that did not come in time: nothing of the transaction that is told of it
-stands, the database is there, and the same will do at the next try. Never: tries again.
+A deadlock, a serialization failure, a lock that did not come in time, a transaction that slept for so long that the
+server gave its locks to others: nothing of the transaction that is told of it stands, the database is there, and the
+same will do at the next try. Never: tries again.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import OperationalError
 
-#: SQLSTATE: serialization_failure, deadlock_detected, lock_not_available.
-_STATES: Final = frozenset({"40001", "40P01", "55P03"})
+#: SQLSTATE: serialization_failure, deadlock_detected, lock_not_available, idle_in_transaction_session_timeout.
+_STATES: Final = frozenset({"40001", "40P01", "55P03", "25P03"})
 #: SQLite's result codes; what refines them stands in the higher bits.
 _CODES: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _PRIMARY: Final = 0xFF

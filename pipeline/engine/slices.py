@@ -5,7 +5,6 @@ A slice goes on, transaction by transaction, until its time is over, a delay is 
 
 from __future__ import annotations
 
-import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -28,12 +27,13 @@ from pipeline.engine.contexts import StageContext
 from pipeline.engine.items import Item
 from pipeline.engine.lanes import Grip, LaneTaken, Renewal
 from pipeline.engine.outcomes import Again, Cut, GoOn, Outcome
+from pipeline.engine.shared import SharedFlag
 from pipeline.services.stage_runs import subject_table
 
 T = TypeVar("T")
 
 #: Set when the process is asked to stop: lanes are let go at the next boundary, without an attempt.
-stopping = threading.Event()
+stopping = SharedFlag()
 
 _LEFT_WAITING = "the answer left it waiting"
 

@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.config import SOCKET_RECORD, Config, unknown_names
 from pipeline.core.errors import PipelineError
-from pipeline.db.migrate import require_current
+from pipeline.db.migrate import SchemaState, require_current, schema_state
 from pipeline.local.broker import answers, server_binary
 from pipeline.local.findings import Check, Probe, is_missing, opened
 from pipeline.local.kept_secrets import check_secrets
@@ -165,7 +165,13 @@ def check_migrations(config: Config) -> Check:
         return Check(name="migrations", ok=False, detail="there is no database yet", remedy="Run `igny8 init`.")
     with opened(config) as database:
         require_current(database)
-    return Check(name="migrations", ok=True, detail="the tables are this version's")
+        is_ahead = schema_state(database) is SchemaState.AHEAD
+    detail = (
+        "the tables are a newer version's, with all that this one needs"
+        if is_ahead
+        else "the tables are this version's"
+    )
+    return Check(name="migrations", ok=True, detail=detail)
 
 
 def check_books(config: Config) -> Check:

@@ -24,14 +24,12 @@ from pipeline.local.flower import flower_child, flower_url
 from pipeline.local.locks import StackLock
 from pipeline.local.supervisor import Backoff, ChildStatus, Supervisor, signals_interrupt
 from pipeline.local.web import web_child, web_url
+from pipeline.local.workers import CELERY, worker_arguments
 from pipeline.secrets import ensure_secrets
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-#: Quiet: its banner is no log line.
-_CELERY: Final = (sys.executable, "-m", "celery", "-A", "pipeline.worker", "--quiet")
-QUEUES: Final = "control,local,text,image,publish,canary"
 #: What a worker needs beyond its soft shutdown to close its connections.
 _SHUTDOWN_MARGIN_SECONDS: Final = 10.0
 
@@ -150,7 +148,6 @@ def worker_node(config: Config) -> str:
 def worker_child(config: Config) -> ChildSpec:
     """The worker: threads, since its work waits for providers; ready when it answers a ping through the broker."""
     node = worker_node(config)
-    options = ("-P", "threads", "-c", str(config.worker_threads), "-Q", QUEUES, "-n", node)
 
     def ready() -> bool:
         from pipeline.engine.app import workers_answering
@@ -159,8 +156,7 @@ def worker_child(config: Config) -> ChildSpec:
 
     return ChildSpec(
         name="worker",
-        # Without mingle and gossip: a worker that lost its broker was seen to hang in them.
-        command=(*_CELERY, "worker", *options, "--without-mingle", "--without-gossip"),
+        command=(sys.executable, *worker_arguments(config, node=node)),
         environ=child_environ(config),
         ready=ready,
         ready_seconds=60,
@@ -175,5 +171,9 @@ def beat_child(config: Config) -> ChildSpec:
     mark = config.home / BEAT_MARK
     mark.unlink(missing_ok=True)
     return ChildSpec(
-        name="beat", command=(*_CELERY, "beat"), environ=child_environ(config), ready=mark.is_file, ready_seconds=60
+        name="beat",
+        command=(sys.executable, *CELERY, "beat"),
+        environ=child_environ(config),
+        ready=mark.is_file,
+        ready_seconds=60,
     )

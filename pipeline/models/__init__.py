@@ -18,6 +18,7 @@ from pipeline.models.preferences import UserSetting
 from pipeline.models.prompts import Prompt
 from pipeline.models.publishing import Publication
 from pipeline.models.runs import Decision, Lane, Run, StageItem, StageRun
+from pipeline.models.schema_floor import SchemaFloor
 from pipeline.models.settings import AccountSetting, SiteAutomationSettings, SystemAiSettings
 from pipeline.models.site_access import SiteAccess
 from pipeline.models.sites import Site, SiteNote, SiteTitle, SyncEvent
@@ -62,6 +63,7 @@ __all__ = [
     "ProviderBreaker",
     "Publication",
     "Run",
+    "SchemaFloor",
     "Site",
     "SiteAccess",
     "SiteAutomationSettings",

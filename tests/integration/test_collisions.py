@@ -45,6 +45,26 @@ def test_a_deadlock_or_a_database_that_another_one_holds_is_a_collision(database
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_transaction_that_sleeps_for_too_long_gives_its_locks_away(database: Database) -> None:
+    with database.transaction() as session:
+        account_id = make_account(session).id
+
+    def sleep() -> None:
+        with database.transaction() as session:
+            assert session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "1min"
+            session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '50ms'"))
+            session.execute(update(Account).where(Account.id == account_id).values(name="mine"))
+            # Another one waits for the row, and gets it.
+            with database.transaction() as other:
+                other.execute(update(Account).where(Account.id == account_id).values(name="theirs"))
+
+    with pytest.raises(CollisionError):
+        sleep()
+    with database.reading() as session:
+        assert session.scalar(select(Account.name).where(Account.id == account_id)) == "theirs"
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_a_serialization_failure_is_a_collision(database: Database) -> None:
     with database.transaction() as session:
         account_id = make_account(session).id

@@ -97,6 +97,7 @@ def migrated(empty: Database) -> Database:
 def _set_revision(database: Database, revision: str) -> None:
     with database.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+        connection.execute(text("UPDATE schema_floor SET revision = :revision"), {"revision": revision})
 
 
 def _checks_of_the_models() -> dict[str, set[str]]:

@@ -20,6 +20,8 @@ ALLOWED = {
     "pipeline/local/flower.py": "this machine's Flower",
     "pipeline/local/stack.py": "none: it looks for its sockets",
     "pipeline/tracing/engine.py": "the operator's collector (IGNY8_TRACES_URL)",
+    "pipeline/engine/keepalive.py": "none: the numbers of options",
+    "pipeline/local/workers.py": "none: the name of this machine",
     "pipeline/local/probes.py": "the API that the operator names, or this home's",
     "pipeline/local/ports.py": "none: it looks whether a port is free",
     "pipeline/local/web.py": "this machine's API",
