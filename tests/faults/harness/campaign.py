@@ -6,6 +6,7 @@ struck again with it. Every run is published as soon as it has ended, under faul
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,13 +23,15 @@ from tests.faults.harness.processes import Processes, running_processes
 from tests.faults.harness.rows import Rows
 from tests.faults.harness.sampler import Sampler
 from tests.faults.harness.sites import (
+    MadeSite,
     RunningSite,
     at_rest,
     describe,
+    make_site,
     past_first_stage,
     publish_all,
     published,
-    start_site,
+    start_run,
 )
 from tests.support.rest_site import RestSite
 from tests.support.seven_stages import the_seven_stages
@@ -79,14 +82,27 @@ class Campaign:
             self._finish(site, began)
         return self
 
-    def start(self, variant: str, **given: Any) -> RunningSite:
-        """A new site with its run; `given` as `start_site` takes it."""
+    def learn_once(self, variant: str) -> None:
+        """The same for one variant, where it did not run yet."""
+        if variant not in self.expected:
+            self.learn(variant)
+
+    def make(self, variant: str, **given: Any) -> MadeSite:
+        """A new site that does not run yet; `given` as `make_site` takes it."""
         there = self.posts.add() if variant in OVER_THE_NETWORK else None
         url = None if there is None else there.url
-        site = start_site(self.database, variant, url=url, home=self.processes.config.home, **given)
+        made = make_site(self.database, variant, url=url, home=self.processes.config.home, **given)
         if there is not None:
-            self.of_site[site.site_id] = there
-        return site
+            self.of_site[made.site_id] = there
+        return made
+
+    def start(self, variant: str, **given: Any) -> RunningSite:
+        """A new site with its run; `given` as `make` takes it."""
+        return start_run(self.database, self.make(variant, **given))
+
+    def forget_images(self) -> None:
+        """Take away the files of images: those that are drawn again would be there already."""
+        shutil.rmtree(self.processes.config.home / "media", ignore_errors=True)
 
     def _finish(self, site: RunningSite, began: float) -> None:
         self.wait_at_rest([site])
@@ -137,9 +153,18 @@ class Campaign:
         self.wait_for(lambda: self._is_all_published(sites), sites, what="not all is published", seconds=seconds)
 
     def wait_for(
-        self, ask: Callable[[], bool], sites: Sequence[RunningSite], *, what: str, seconds: float = HEAL_SECONDS
+        self,
+        ask: Callable[[], bool],
+        sites: Sequence[RunningSite],
+        *,
+        what: str,
+        seconds: float = HEAL_SECONDS,
+        may_die: Sequence[str] = (),
     ) -> None:
-        """Publish what has ended until `ask` says yes; fails with `what`, and where all stands, where it does not."""
+        """Publish what has ended until `ask` says yes; fails with `what`, and where all stands, where it does not.
+
+        It fails at once where a process ends by itself, but for those that `may_die`.
+        """
         deadline = time.monotonic() + seconds
         while True:
             self._publish_ended(sites)
@@ -148,7 +173,7 @@ class Campaign:
                     return
             except DATABASE_AWAY:
                 pass
-            died = self.processes.died()
+            died = set(self.processes.died()) - set(may_die)
             assert not died, f"{died} ended by itself\n{self.processes.tails()}"
             assert time.monotonic() < deadline, f"{what}\n{self._described(sites)}\n{self.processes.tails()}"
             time.sleep(_POLL_SECONDS)
@@ -209,13 +234,18 @@ class Campaign:
 
 @contextmanager
 def running_campaign(
-    home: Path, *, on: str, times: Mapping[str, str] | None = None, variants: Sequence[str] = ()
+    home: Path,
+    *,
+    on: str,
+    times: Mapping[str, str] | None = None,
+    variants: Sequence[str] = (),
+    pool: str = "threads",
 ) -> Iterator[Campaign]:
     """A campaign on the backend `on`, its processes ready, having learnt `variants`."""
     with (
         the_seven_stages(),
         Posts() as posts,
-        running_processes(home, on=on, times=times) as processes,
+        running_processes(home, on=on, times=times, pool=pool) as processes,
         Sampler(processes.config.database_url) as sampler,
     ):
         yield Campaign(processes, posts, sampler).learn(*variants)

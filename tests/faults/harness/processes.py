@@ -115,6 +115,11 @@ class Processes:
         """Whether it was started and has not ended."""
         return name in self._children and self._children[name].exit_code() is None
 
+    def forget(self, name: str) -> None:
+        """What ended is not missed from now on."""
+        assert not self.is_running(name)
+        del self._children[name]
+
     def stop_child(self, name: str) -> None:
         """Ask one to stop, as a service manager does, and wait for its end."""
         self._children[name].stop()
@@ -174,10 +179,12 @@ def running_processes(
     on: str = "embedded",
     times: Mapping[str, str] | None = None,
     names: tuple[str, ...] = ("worker", "beat"),
+    pool: str = "threads",
 ) -> Iterator[Processes]:
     """The servers of the backend `on` and these, all ready; this process is configured as they are.
 
-    `times`: settings beside SHORT_TIMES. The database is a new installation's.
+    `times`: settings beside SHORT_TIMES. `pool`: how the worker runs its tasks, `threads` or `prefork`. The database
+    is a new installation's.
     """
     home.mkdir(exist_ok=True)
     standing_on = backend(on, home)
@@ -188,6 +195,7 @@ def running_processes(
     before = app.conf.broker_url
     use_config(config)
     processes = Processes(config, standing_on)
+    processes.pool = pool
     try:
         processes.restart(*standing_on.servers)
         connect_to(config.broker_address)

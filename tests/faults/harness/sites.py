@@ -16,7 +16,7 @@ from pipeline.core.money import ucr
 from pipeline.core.states import LIVE_RUNS, ContentStatus, StageRunStatus
 from pipeline.db.session import Database
 from pipeline.engine import dispatch
-from pipeline.models import Account, CalendarSlot, Content, Lane, Publication, Run, StageItem, StageRun
+from pipeline.models import Account, CalendarSlot, Content, Lane, Publication, Run, Site, StageItem, StageRun
 from pipeline.services import credits as ledger
 from pipeline.services import keywords, publications, runs, settings, site_edits, sites
 from pipeline.services.calendar import Follow
@@ -59,7 +59,16 @@ class RunningSite:
     run_id: int
 
 
-def start_site(
+@dataclass(frozen=True)
+class MadeSite:
+    """A site that was set up and did not run yet."""
+
+    variant: str
+    site_id: int
+    account_id: int
+
+
+def make_site(
     database: Database,
     variant: str,
     *,
@@ -67,12 +76,11 @@ def start_site(
     home: Path | None = None,
     changes: Mapping[str, str] | None = None,
     credits_ucr: int = _CREDITS,
-    publishes: bool = True,
-) -> RunningSite:
-    """Make a site, import the keywords, press Run Now. The broker may be away: beat sends it then.
+    words: Sequence[str] = KEYWORDS,
+) -> MadeSite:
+    """Make a site in an account of its own and import the keywords.
 
     `url`: where its articles go; None: to a folder of the home. `changes`: settings beside those of the variant.
-    `publishes`: whether its first stage is sent from here, or left to beat.
     """
     now = database.now()
     with database.transaction() as session:
@@ -87,13 +95,27 @@ def start_site(
             assert home is not None
             connection = {"target": "site", "url": url, "username": USER, "credentials": PASSWORD}
             site_edits.edit(session, site, connection, follow=Follow.REFLOW, home=home, actor="test", now=now)
-        keywords.add(session, site, KEYWORDS, now=now)
-        started = runs.start(session, site=site, now=now)
+        if words:
+            keywords.add(session, site, words, now=now)
+    return MadeSite(variant, site.id, account.id)
+
+
+def start_run(database: Database, made: MadeSite, *, sends: bool = True) -> RunningSite:
+    """Press Run Now. The broker may be away: beat sends it then. `sends`: whether it is sent from here at all."""
+    with database.transaction() as session:
+        site = session.get_one(Site, made.site_id)
+        started = runs.start(session, site=site, now=database.now())
     assert started.run_id is not None, started.reason
     assert started.stage_run_id is not None
-    if publishes:
+    if sends:
         dispatch.publish_stage(database, started.stage_run_id)
-    return RunningSite(variant, site.id, account.id, started.run_id)
+    return RunningSite(made.variant, made.site_id, made.account_id, started.run_id)
+
+
+def run_of(session: Session, made: MadeSite) -> RunningSite:
+    """The one run of a site that somebody else started; fails where there is another number of them."""
+    run_id = session.scalars(select(Run.id).where(Run.site_id == made.site_id)).one()
+    return RunningSite(made.variant, made.site_id, made.account_id, run_id)
 
 
 def publish_all(database: Database, site: RunningSite) -> None:
