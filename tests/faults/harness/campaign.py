@@ -40,7 +40,7 @@ from tests.support.seven_stages import the_seven_stages
 HEAL_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.05
 #: Those whose articles go to a site over the network; the others are published to a folder.
-OVER_THE_NETWORK: Final = frozenset({"one lane", "one by one", "delays"})
+OVER_THE_NETWORK: Final = frozenset({"one lane", "one by one", "delays", "one by one, three lanes"})
 
 Fault = Callable[[Processes], None]
 
@@ -150,7 +150,9 @@ class Campaign:
 
     def wait_at_rest(self, sites: Sequence[RunningSite], *, seconds: float = HEAL_SECONDS) -> None:
         """Return when every run has ended and every article is on its site."""
-        self.wait_for(lambda: self._is_all_published(sites), sites, what="not all is published", seconds=seconds)
+        self.wait_for(
+            lambda: len(self.resting(sites)) == len(sites), sites, what="not all is published", seconds=seconds
+        )
 
     def wait_for(
         self,
@@ -180,17 +182,30 @@ class Campaign:
 
     def complaints(self, sites: Sequence[RunningSite]) -> list[str]:
         """Every way in which these sites, or the database as a whole, are not as they should be, or ever were."""
-        found = []
-        for site in sites:
-            lines = rows.differences(self.expected[site.variant], self._rows(site))
-            found += [f"site {site.site_id} ({site.variant}): {line}" for line in lines]
+        found = [line for site in sites for line in (*self.row_complaints(site), *self.post_complaints(site))]
         seen = self.processes.journal.read()
         with self.database.reading() as session:
             found += laws.broken_laws(session) + laws.unwitnessed_calls(session, seen)
-            for site in sites:
-                if site.site_id in self.of_site:
-                    found += laws.wrong_posts(session, self.of_site[site.site_id], site)
         return [*found, *self.sampler.complaints()]
+
+    def row_complaints(self, site: RunningSite) -> list[str]:
+        """How a site's rows differ from those of an undisturbed run."""
+        lines = rows.differences(self.expected[site.variant], self._rows(site))
+        return [f"site {site.site_id} ({site.variant}): {line}" for line in lines]
+
+    def post_complaints(self, site: RunningSite) -> list[str]:
+        """What visitors of a site see once too often, or do not see."""
+        if site.site_id not in self.of_site:
+            return []
+        with self.database.reading() as session:
+            lines = laws.wrong_posts(session, self.of_site[site.site_id], site)
+        return [f"site {site.site_id} ({site.variant}): {line}" for line in lines]
+
+    def resting(self, sites: Sequence[RunningSite]) -> list[RunningSite]:
+        """Those whose run has ended and whose articles are on their site."""
+        asked = [site for site in sites if site.site_id in self._calendars]
+        with self.database.reading() as session:
+            return published(session, asked)
 
     def count_lost(self, sites: Sequence[RunningSite]) -> int:
         """How many of their calls a fault made lost."""
@@ -220,12 +235,6 @@ class Campaign:
         with self.database.reading() as session:
             found: Mapping[str, Counter[tuple[Any, ...]]] = rows.rows_of(session, site.site_id)
             return {**found, "calendar": self._calendars[site.site_id]}
-
-    def _is_all_published(self, sites: Sequence[RunningSite]) -> bool:
-        if any(site.site_id not in self._calendars for site in sites):
-            return False
-        with self.database.reading() as session:
-            return len(published(session, sites)) == len(sites)
 
     def _past_first_stage(self, sites: Sequence[RunningSite]) -> bool:
         with self.database.reading() as session:

@@ -45,6 +45,12 @@ VARIANTS: Final[Mapping[str, Mapping[str, str]]] = {
     "three lanes": {**_SHARED, **_THREE_LANES, "stages.4.per_run_limit": "4"},
     # Each keyword is alone in its batch: a death of it is an attempt, and splits nothing.
     "one by one": {**_SHARED, "stages.1.batch_size": "1"},
+    "one by one, three lanes": {
+        **_SHARED,
+        **_THREE_LANES,
+        "stages.1.batch_size": "1",
+        "stages.4.per_run_limit": "4",
+    },
 }
 _numbers = count(1)
 

@@ -88,6 +88,9 @@ OF_BEAT: Final = [
     Step("rows.sent"),
 ]
 
+#: All of the worker's, for whoever wants any of them.
+OF_WORKER: Final = [*(step for stage in STAGES for step in of_stage(stage)), *elsewhere(), *OF_PUBLISHER]
+
 
 def walk(
     campaign: Campaign, steps: Iterable[Step], *, process: str = "worker", variant: str = "one by one"
