@@ -5,23 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from pipeline.config import config
-from pipeline.engine.keepalive import SOCKET_KEEPALIVE_OPTIONS
+from pipeline.engine import brokers
 
 _config = config()
 
 # The broker. Plain queue names on the default exchange: they route even after the broker lost all its data.
 broker_url = _config.broker_address
 broker_connection_retry_on_startup = True
-broker_transport_options = {
-    "visibility_timeout": _config.visibility_timeout_seconds,
-    "unacked_restore_interval": 1,
-    "unacked_restore_throttle": 1,
-    "socket_timeout": 15,
-    "socket_connect_timeout": 5,
-    "socket_keepalive": True,
-    "socket_keepalive_options": SOCKET_KEEPALIVE_OPTIONS,
-    "health_check_interval": 10,
-}
+# How it is waited for, and what kind its queues are, depends on what stands at its address.
+globals().update(brokers.settings_of(broker_url, visibility_timeout_seconds=_config.visibility_timeout_seconds))
 # A dropped connection must not cut work that runs: its message comes again anyway, and a lane's ticket refuses it.
 worker_cancel_long_running_tasks_on_connection_loss = False
 

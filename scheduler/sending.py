@@ -87,6 +87,7 @@ class Sender:
                 kwargs=dict(message.keywords),
                 producer=self._producer,
                 retry=False,
+                ignore_result=True,
                 **message.options,
             )
 

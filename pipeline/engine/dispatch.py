@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from pipeline import failpoints
 from pipeline.core.states import LaneStatus, StageRunStatus
 from pipeline.db.session import Database
 from pipeline.engine import due, generation, sending
@@ -82,6 +83,7 @@ def publish_stage(database: Database, stage_run_id: int) -> bool:
 
     False: the broker was not reached; beat sends it later.
     """
+    failpoints.hit("run.committed")
     columns = (StageRun.key, StageRun.status, StageRun.run_id, Run.traceparent)
     with database.reading() as session:
         query = select(*columns).join(Run, Run.id == StageRun.run_id).where(StageRun.id == stage_run_id)
@@ -111,6 +113,7 @@ def publish(chains: Sequence[Chain]) -> int:
                 sent += 1
     except sending.BrokerAwayError as error:
         _log.warning("dispatch.broker_not_reached", unsent=len(chains) - sent, error=str(error))
+    failpoints.hit("chains.published")
     return sent
 
 
@@ -141,6 +144,7 @@ def dispatch_due(database: Database) -> datetime | None:
         return outlook.earliest
     with database.transaction() as session:
         chains = claim_due(session, now=now)
+    failpoints.hit("due.committed")
     sent = publish(chains)
     if sent < len(chains):
         with database.transaction() as session:
@@ -154,6 +158,7 @@ def claim_due(session: Session, *, now: datetime) -> list[Chain]:
     """Claim due stage runs and lanes: each is due again later, unless it moves on before."""
     stage_rows = due.claim_stage_runs(session, now=now, most=MOST_A_TICK)
     lane_rows = due.claim_lanes(session, now=now, most=MOST_A_TICK - len(stage_rows))
+    failpoints.hit("due.selected")
     return [*map(_of_stage_run, stage_rows), *map(_of_lane, lane_rows)]
 
 
@@ -186,6 +191,15 @@ def _take_back(session: Session, chains: Sequence[Chain], *, now: datetime) -> N
 
 def _send(producer: Any, first: Link, *rest: Link) -> None:
     """Send a chain over this producer. Celery's own `chain` takes none: it would open connections without bounds."""
-    chain = list(reversed(rest)) or None
+    later = list(reversed(rest)) or None
     with sending.told(first.task, first.args, first.options):
-        app.send_task(first.task, args=first.args, producer=producer, retry=False, chain=chain, **first.options)
+        # Without `ignore_result` Celery would store the error of a failed link, for links without an id, and raise over it.
+        app.send_task(
+            first.task,
+            args=first.args,
+            producer=producer,
+            retry=False,
+            chain=later,
+            ignore_result=True,
+            **first.options,
+        )

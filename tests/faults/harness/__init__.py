@@ -4,5 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-#: Where the worker's provider writes each request it gets: the path of a file.
+#: Where the worker's provider writes each request it gets and each answer it gives: the path of a file.
 JOURNAL_VARIABLE: Final = "IGNY8_TEST_JOURNAL"
+#: How many seconds the worker's provider takes for an answer.
+LATENCY_VARIABLE: Final = "IGNY8_TEST_LATENCY"
+#: The title of an article whose question the worker's provider cannot think about without all memory there is.
+EATING_VARIABLE: Final = "IGNY8_TEST_EATING"
