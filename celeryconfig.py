@@ -11,6 +11,8 @@ _config = config()
 # The broker. Plain queue names on the default exchange: they route even after the broker lost all its data.
 broker_url = _config.broker_address
 broker_connection_retry_on_startup = True
+# A broker that refuses a command (its disk is full, it is a replica now) is come back to, like one that is away.
+broker_channel_error_retry = True
 broker_transport_options = {
     "visibility_timeout": _config.visibility_timeout_seconds,
     "unacked_restore_interval": 1,

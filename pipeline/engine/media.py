@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shutil
 import struct
 import tempfile
 import warnings
@@ -37,8 +38,18 @@ _UNREADABLE = (
 )
 
 
+#: Room that a disk has before an image is asked for: the largest image, and a little more for whoever else writes.
+_LEAST_ROOM_BYTES = 32_000_000
+#: What is written to see whether anything can be.
+_PROBE_BYTES = 65_536
+
+
 class ImageRejectedError(PipelineError):
     """These bytes are no usable image."""
+
+
+class NoRoomError(PipelineError):
+    """No image can be kept here."""
 
 
 class MediaStore:
@@ -51,6 +62,17 @@ class MediaStore:
     def path(self, sha256: str, mime: str) -> Path:
         """Where the bytes of that hash are kept."""
         return self.root / sha256[:2] / f"{sha256}{_EXTENSIONS[mime]}"
+
+    def require_room(self) -> None:
+        """See that an image could be kept, before one is paid for. NoRoomError says what is missing."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            if shutil.disk_usage(self.root).free < _LEAST_ROOM_BYTES:
+                raise NoRoomError(f"there is no room for images: less than {_LEAST_ROOM_BYTES:,} bytes are free")
+            with tempfile.TemporaryFile(dir=self.root) as file:
+                file.write(bytes(_PROBE_BYTES))
+        except OSError as error:
+            raise NoRoomError(f"there is no room for images: {error.strerror}") from None
 
     def store(self, data: bytes) -> StoredImage:
         """Verify and keep the bytes; storing the same twice is one file. ImageRejectedError says what is wrong."""

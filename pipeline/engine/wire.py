@@ -17,7 +17,7 @@ from pipeline.db.session import Database
 from pipeline.engine import gates
 from pipeline.engine.breaker import BreakerOpenError
 from pipeline.engine.calls import Answered, CallFailed, Dispatched
-from pipeline.engine.media import ImageRejectedError, MediaStore
+from pipeline.engine.media import ImageRejectedError, MediaStore, NoRoomError
 from pipeline.engine.pace import OverPaceError
 from pipeline.engine.questions import Prepared
 from pipeline.engine.settlements import image_settlement, settlement_of
@@ -35,6 +35,7 @@ def nap(seconds: float) -> None:
 def attempt(database: Database, dispatched: Dispatched) -> Answered:
     """One wire attempt, by the gate. CallFailed says of the breaker too."""
     gate, tokens = dispatched.gate, _likely_tokens(dispatched.prepared)
+    _require_room(dispatched)
     probing = _enter(database, dispatched, tokens)
     try:
         answered = _send(dispatched)
@@ -44,6 +45,15 @@ def attempt(database: Database, dispatched: Dispatched) -> Answered:
     used = None if answered.tokens is None else min(answered.tokens, _most_tokens(dispatched.prepared))
     gates.note_answer(database, gate, taken=tokens, used=used)
     return answered
+
+
+def _require_room(dispatched: Dispatched) -> None:
+    """No image is paid for that could not be kept. CallFailed: it is not sent."""
+    if isinstance(dispatched.prepared.request, ImageRequest):
+        try:
+            MediaStore(config().home / "media").require_room()
+        except NoRoomError as error:
+            raise CallFailed(dispatched.call, error) from None
 
 
 def _enter(database: Database, dispatched: Dispatched, tokens: int) -> bool:

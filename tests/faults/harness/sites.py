@@ -15,7 +15,7 @@ from pipeline.core.money import ucr
 from pipeline.core.states import LIVE_RUNS, ContentStatus, StageRunStatus
 from pipeline.db.session import Database
 from pipeline.engine import dispatch
-from pipeline.models import Account, CalendarSlot, Content, Lane, Run, StageItem, StageRun
+from pipeline.models import Account, CalendarSlot, Content, Lane, Run, Site, StageItem, StageRun
 from pipeline.services import credits as ledger
 from pipeline.services import keywords, runs, settings, sites
 
@@ -54,8 +54,22 @@ class RunningSite:
     run_id: int
 
 
-def start_site(database: Database, variant: str) -> RunningSite:
+def start_site(database: Database, variant: str, *, send: bool = True) -> RunningSite:
     """Make a site, import the keywords, press Run Now. The broker may be away: beat sends it then."""
+    site_id = make_site(database, variant)
+    now = database.now()
+    with database.transaction() as session:
+        site = session.get_one(Site, site_id)
+        started = runs.start(session, site=site, now=now)
+    assert started.run_id is not None, started.reason
+    assert started.stage_run_id is not None
+    if send:
+        dispatch.publish_stage(database, started.stage_run_id)
+    return RunningSite(variant, site_id, site.account_id, started.run_id)
+
+
+def make_site(database: Database, variant: str) -> int:
+    """Make a site, in an account of its own, with the keywords: its id."""
     now = database.now()
     with database.transaction() as session:
         account = Account(name=f"account {next(_numbers)}", created_at=now)
@@ -65,11 +79,14 @@ def start_site(database: Database, variant: str) -> RunningSite:
         site = sites.add_site(session, account_id=account.id, name="site", timezone="UTC", now=now)
         settings.apply(session, site, {**VARIANTS[variant], "publishing.publish_days": _far_day(now)}, now=now)
         keywords.add(session, site, KEYWORDS, now=now)
-        started = runs.start(session, site=site, now=now)
-    assert started.run_id is not None, started.reason
-    assert started.stage_run_id is not None
-    dispatch.publish_stage(database, started.stage_run_id)
-    return RunningSite(variant, site.id, account.id, started.run_id)
+    return site.id
+
+
+def running_site(database: Database, variant: str, run_id: int) -> RunningSite:
+    """A site whose run somebody else started."""
+    with database.reading() as session:
+        run = session.get_one(Run, run_id)
+        return RunningSite(variant, run.site_id, run.account_id, run_id)
 
 
 def _far_day(now: datetime) -> str:

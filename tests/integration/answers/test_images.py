@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from pipeline.ai.port import ImageReply
 from pipeline.db.session import Database
+from pipeline.engine import media
 from pipeline.engine.media import MediaStore
 from pipeline.models import Content, Image
 from tests.integration.answers.conftest import Made
@@ -106,4 +107,50 @@ def test_the_providers_own_cost_of_an_image_is_ours_and_changes_no_charge(world_
     calls = calls_of(world, run_id, 6)
     assert [call.cost_picodollars for call in calls] == list(costs.values())
     assert {(call.charged_amount, *call.flags) for call in calls} == {(IMAGE_CHARGE,)}
+    world.assert_sound()
+
+
+def test_nothing_is_asked_while_there_is_no_room_for_images_and_then_all_is(
+    world_of: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, script = world_of(6)
+    subjects(world, 6, ["scene"])
+    script.write("scene", ImageReply(picture()))
+
+    with monkeypatch.context() as full:
+        full.setattr(media, "_LEAST_ROOM_BYTES", 10**18)
+        run_id = world.start()
+        world.driver.drain()
+
+        assert (world.stages(run_id)[6].reason or "").startswith("waiting: there is no room for images")
+        assert script.images == []
+        assert world.balance().held_ucr == 0
+
+    world.driver.run_to_end(run_id)
+    assert told(calls_of(world, run_id, 6)) == [("ask", "voided", [], 0), ("ask", "settled", [], IMAGE_CHARGE)]
+    (item,) = world.items(run_id, 6)
+    assert (item.status.value, item.attempts) == ("done", 0)
+    world.assert_sound()
+
+
+def test_a_disk_that_stays_full_for_too_long_ends_the_stage_with_the_remedy(
+    world_of: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refused)
+    world, script = world_of(6)
+    subjects(world, 6, ["scene"])
+    script.write("scene", ImageReply(picture()))
+
+    run_id = world.run()
+
+    row = world.stages(run_id)[6]
+    assert (row.status.value, row.reason) == (
+        "failed",
+        "there is no room for images: Read-only file system. Give the folder of images more room, then run again.",
+    )
+    assert script.images == []
+    assert statuses(world, 6) == ["new"]
     world.assert_sound()
