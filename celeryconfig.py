@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from pipeline.config import config
+from pipeline.engine import brokers
 
 _config = config()
 
@@ -13,15 +14,8 @@ broker_url = _config.broker_address
 broker_connection_retry_on_startup = True
 # A broker that refuses a command (its disk is full, it is a replica now) is come back to, like one that is away.
 broker_channel_error_retry = True
-broker_transport_options = {
-    "visibility_timeout": _config.visibility_timeout_seconds,
-    "unacked_restore_interval": 1,
-    "unacked_restore_throttle": 1,
-    "socket_timeout": 15,
-    "socket_connect_timeout": 5,
-    "socket_keepalive": True,
-    "health_check_interval": 10,
-}
+# How it is waited for, and what kind its queues are, depends on what stands at its address.
+globals().update(brokers.settings_of(broker_url, visibility_timeout_seconds=_config.visibility_timeout_seconds))
 # A dropped connection must not cut work that runs: its message comes again anyway, and a lane's ticket refuses it.
 worker_cancel_long_running_tasks_on_connection_loss = False
 

@@ -15,7 +15,7 @@ from typing import Final
 
 import uvicorn
 
-from pipeline import logs
+from pipeline import failpoints, logs
 from pipeline.config import config
 from pipeline.core.errors import NotReadyError
 from pipeline.local.ports import LOOPBACK
@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=config().web_port)
     parser.add_argument("--elsewhere", action="store_true", help="take any free port where this one is taken")
     given = parser.parse_args(arguments)
+    failpoints.arm(config().failpoint)
     logs.configure_logs(log_format=config().log_format, log_level=config().log_level)
     try:
         listening = _listen(given.host, [given.port, _ANY_PORT] if given.elsewhere else [given.port])

@@ -24,7 +24,7 @@ from pydantic import (
 
 from pipeline.core.errors import Fault, InvalidValueError
 from pipeline.core.shapes import refusal
-from pipeline.core.values import Count, Days, Minutes, Port, Proxies, Seconds
+from pipeline.core.values import Count, Days, Instant, Minutes, Port, Proxies, Seconds
 
 PREFIX: Final = "IGNY8_"
 #: Names that only the test suites read.
@@ -140,6 +140,8 @@ class Config(BaseModel):
     mail_from: str = "igny8@localhost"
     #: Available credits at the end of a run below which an account is told; 0: never.
     credits_low: Annotated[int, Field(ge=0, le=1_000_000_000)] = 500
+    #: Where this process fails on purpose: for tests.
+    failpoint: Instant | None = None
 
     @field_validator("home")
     @classmethod

@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Table, func, select, update
 from sqlalchemy.orm import Session
 
+from pipeline import failpoints
 from pipeline.engine.resend import values_when_sent
 from pipeline.models.selecting import is_one_of
 from scheduler.duty import Context
@@ -49,7 +50,9 @@ def send_due(rows: Rows[_Row], context: Context) -> datetime | None:
         return following
     with context.database.transaction() as session:
         claimed = rows.claim(session, now=context.now)
+    failpoints.hit("rows.committed")
     sent = context.sender.send([rows.message(row) for row in claimed])
+    failpoints.hit("rows.sent")
     if sent < len(claimed):
         with context.database.transaction() as session:
             rows.give_back(session, claimed[sent:], now=context.now)
@@ -97,6 +100,7 @@ class DueRows:
         if claimed:
             these = is_one_of(session, columns.id, [due.id for due in claimed])
             session.execute(update(self.table).where(these).values(values_when_sent(columns.sends, now=now)))
+            failpoints.hit("rows.selected")
         return claimed
 
     def message(self, row: Due) -> Message:

@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from pipeline import failpoints
 from pipeline.db.collisions import CollisionError
 from pipeline.db.session import DATABASE_AWAY
 from pipeline.engine.dispatch import Chain
@@ -35,6 +36,7 @@ def start_due_runs(context: Context) -> datetime | None:
     if following is None or following > context.now:
         return following
     chains = [chain for queued in (False, True) for chain in _start_due(context, queued=queued)]
+    failpoints.hit("runs.committed")
     if chains and context.sender.may_send:
         context.sender.send([message_of(chain) for chain in chains])
     with context.database.reading() as session:

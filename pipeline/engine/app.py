@@ -15,8 +15,9 @@ from celery.signals import beat_init, setup_logging, task_postrun, task_prerun, 
 from kombu import pools
 from kombu.exceptions import OperationalError
 
-from pipeline import logs
+from pipeline import failpoints, logs
 from pipeline.config import BEAT_MARK, config
+from pipeline.engine import brokers
 from pipeline.engine.transport import use_transport
 
 use_transport()
@@ -27,6 +28,7 @@ app.config_from_object("celeryconfig")
 def _log_our_way(**_: Any) -> None:
     """A receiver of this signal keeps Celery from setting up logging of its own."""
     settings = config()
+    failpoints.arm(settings.failpoint)
     logs.configure_logs(log_format=settings.log_format, log_level=settings.log_level)
 
 
@@ -61,10 +63,12 @@ def connect_to(address: str) -> None:
     if app.conf.broker_url == address:
         return
     app.conf.broker_url = address
+    timeout = config().visibility_timeout_seconds
+    app.conf.update(brokers.settings_of(address, visibility_timeout_seconds=timeout))
     pools.reset()  # type: ignore[no-untyped-call]  # kombu leaves it untyped.
     # Celery has no public way from the pool of one address to that of another.
     app._pool = None  # noqa: SLF001  # the connections.
-    app.amqp._producer_pool = None  # noqa: SLF001  # what publishes.
+    vars(app).pop("amqp", None)  # what publishes, and how its queues are.
 
 
 def broker_answers(*, timeout_seconds: float = 5.0) -> bool:

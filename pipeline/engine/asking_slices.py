@@ -12,6 +12,7 @@ from functools import partial
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from pipeline import failpoints
 from pipeline.config import config
 from pipeline.contract import AnswerRejected, ImageQuestion, Question
 from pipeline.core.catalog import Calls
@@ -60,6 +61,7 @@ class AskingSlice(Slice):
     def _answer(self, work: Work) -> Answered:
         if isinstance(work.asked, Stored):
             return Answered(work.asked.answer, None, None)
+        failpoints.hit("call.held")
         with keeper(self.database).holding(self.grip) as follow:
 
             def again(failed: Dispatched, error: PipelineError) -> Dispatched | None:

@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from pipeline import failpoints
 from pipeline.core.states import LaneStatus, StageRunStatus
 from pipeline.db.session import Database
 from pipeline.engine import due, generation, sending
@@ -70,6 +71,7 @@ def publish_stage(database: Database, stage_run_id: int) -> bool:
 
     False: the broker was not reached; beat sends it later.
     """
+    failpoints.hit("run.committed")
     with database.reading() as session:
         row = session.execute(select(StageRun.key, StageRun.status).where(StageRun.id == stage_run_id)).one()
     return publish([Chain(stage_run_id, row.key, admitted=row.status is not StageRunStatus.PENDING)]) == 1
@@ -96,6 +98,7 @@ def publish(chains: Sequence[Chain]) -> int:
                 sent += 1
     except sending.BrokerAwayError as error:
         _log.warning("dispatch.broker_not_reached", unsent=len(chains) - sent, error=str(error))
+    failpoints.hit("chains.published")
     return sent
 
 
@@ -126,6 +129,7 @@ def dispatch_due(database: Database) -> datetime | None:
         return outlook.earliest
     with database.transaction() as session:
         chains = claim_due(session, now=now)
+    failpoints.hit("due.committed")
     sent = publish(chains)
     if sent < len(chains):
         with database.transaction() as session:
@@ -139,6 +143,7 @@ def claim_due(session: Session, *, now: datetime) -> list[Chain]:
     """Claim due stage runs and lanes: each is due again later, unless it moves on before."""
     stage_rows = due.claim_stage_runs(session, now=now, most=MOST_A_TICK)
     lane_rows = due.claim_lanes(session, now=now, most=MOST_A_TICK - len(stage_rows))
+    failpoints.hit("due.selected")
     return [
         *(Chain(row.id, row.key, admitted=row.status is not StageRunStatus.PENDING) for row in stage_rows),
         *(Chain(row.stage_run_id, row.key, admitted=True, lane=row.number, ticket=row.ticket) for row in lane_rows),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy.exc import OperationalError
 
+from pipeline import failpoints
 from pipeline.config import config
 from pipeline.core.catalog import Calls
 from pipeline.db.session import Database
@@ -24,6 +25,8 @@ def admit(database: Database, stage_run_id: int) -> Outcome:
     now = database.now()
     with database.transaction() as session:
         admission = stage_runs.admit(session, stage_run_id, now=now, resend_seconds=config().resend_seconds)
+        failpoints.hit("admit.uncommitted")
+    failpoints.hit("admit.committed")
     return GoOn(lanes=max(0, admission.lanes - 1)) if admission.goes_on else Cut(send=admission.send)
 
 
@@ -36,7 +39,9 @@ def batch(database: Database, stage_run_id: int, number: int, ticket: int) -> Ou
         taken, outcome = _take(database, stage_run_id, number, ticket=ticket, begins=False)
     if taken is None:
         return GoOn()
-    return outcome or taken.run()
+    outcome = outcome or taken.run()
+    failpoints.hit("batch.committed")
+    return outcome
 
 
 def _take(
@@ -54,6 +59,8 @@ def _take(
         kind = LocalSlice if context.definition.calls is Calls.LOCAL else AskingSlice
         taken = kind(database, context, grip)
         outcome = taken.begin(session, now) if begins else None
+        failpoints.hit("take.uncommitted")
+    failpoints.hit("take.committed")
     taken.committed()
     return taken, outcome
 
@@ -63,4 +70,6 @@ def finish(database: Database, stage_run_id: int) -> Outcome:
     now = database.now()
     with database.transaction() as session:
         send = stage_runs.finish(session, stage_run_id, now=now, resend_seconds=config().resend_seconds)
+        failpoints.hit("finish.uncommitted")
+    failpoints.hit("finish.committed")
     return Cut(send=send)

@@ -13,6 +13,7 @@ from kombu.exceptions import KombuError
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from pipeline.engine import brokers
 from pipeline.engine.app import app
 from pipeline.models import Delivery, Lane, Publication, StageRun
 from pipeline.models.base import table_of
@@ -35,7 +36,8 @@ def is_marked(connection: Connection) -> bool:
 def mark(connection: Connection) -> None:
     """Leave the mark, to be kept by the broker as long as it keeps anything."""
     with connection.channel() as channel:  # type: ignore[no-untyped-call]  # kombu leaves it untyped.
-        channel.queue_declare(queue=QUEUE, durable=True, auto_delete=False)
+        arguments = brokers.queue_arguments(app.conf.broker_url)
+        channel.queue_declare(queue=QUEUE, durable=True, auto_delete=False, arguments=arguments)
         producer = app.amqp.Producer(channel, auto_declare=False)
         producer.publish(
             {"mark": "igny8"}, routing_key=QUEUE, exchange="", serializer="json", delivery_mode=2, retry=False

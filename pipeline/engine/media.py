@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
+from pipeline import failpoints
 from pipeline.contract import StoredImage
 from pipeline.core.errors import PipelineError
 from pipeline.core.image_ends import without_trailer
@@ -136,6 +137,7 @@ def _write(target: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        failpoints.hit("image.written")
         Path(temporary).replace(target)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
+from pipeline import failpoints
 from pipeline.config import Config, config
 from pipeline.db.session import DATABASE_AWAY, Database
 from pipeline.engine import articles, visits
@@ -49,6 +50,7 @@ def publish(
     claim = _claim(database, publication_id, limits)
     if claim is None:
         return
+    failpoints.hit("publication.claimed")
     visit = Visit(claim, sleep=sleep)
     try:
         _carry_out(database, visit, open_target, limits)
@@ -157,6 +159,8 @@ def _finalised(database: Database, claim: Claim, placed: Placed, *, version: int
             now=now,
         )
         is_second = not done and publications.disown(session, claim, remote_id=placed.remote_id, now=now)
+        failpoints.hit("publication.uncommitted")
+    failpoints.hit("publication.recorded")
     word = "drafted" if claim.work is Work.DRAFT else "published"
     _log.info(word if done else "publication_taken_over", publication_id=claim.publication_id, url=placed.url)
     return is_second

@@ -15,6 +15,7 @@ from celery import Celery
 from kombu.connection import Connection
 from kombu.exceptions import KombuError
 
+from pipeline.engine import brokers
 from pipeline.engine.app import app
 
 #: Within this long a message is with the broker, or the broker is away.
@@ -28,7 +29,7 @@ class BrokerAwayError(Exception):
 
 def bounded_connection(of: Celery = app) -> Connection:
     """An unopened connection that tries once and waits at most BOUND_SECONDS."""
-    bounds = {"socket_timeout": BOUND_SECONDS, "socket_connect_timeout": BOUND_SECONDS}
+    bounds = brokers.bounds_of(of.conf.broker_url, seconds=BOUND_SECONDS)
     at_once = {"max_retries": 1, "interval_start": 0}
     connection = of.connection_for_write(connect_timeout=BOUND_SECONDS, transport_options=bounds | at_once)
     return cast("Connection", connection)

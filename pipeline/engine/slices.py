@@ -18,6 +18,7 @@ from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from pipeline import failpoints
 from pipeline.config import config
 from pipeline.core.states import ItemStatus
 from pipeline.db.session import Database
@@ -99,6 +100,8 @@ class Slice(ABC):
                 self.next_after = self.after
                 with self.database.transaction() as session:
                     outcome.append(work(session, self.database.now()))
+                    failpoints.hit("turn.uncommitted")
+        failpoints.hit("turn.committed")
         self.committed()
         return outcome[0]
 

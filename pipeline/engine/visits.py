@@ -11,6 +11,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
+from pipeline import failpoints
 from pipeline.core.errors import PipelineError
 from pipeline.services.publications import Claim, Work
 from pipeline.sites.port import (
@@ -72,6 +73,7 @@ class Visit:
         if shown is None:
             raise SiteUnavailableError("The site took the article, but does not show it.")
         self.placed = shown
+        failpoints.hit("site.read_back")
         return shown
 
     def draft(self, site: SiteTarget, article: Article, *, look_until: datetime | None, now: datetime) -> Placed:
@@ -147,6 +149,7 @@ class Visit:
         except (SiteUnavailableError, SiteRefusedError):
             self.is_unseen = True
             raise
+        failpoints.hit("site.shown")
 
     def _updated(self, site: DraftingTarget, article: Article, remote_id: str) -> Placed:
         self.is_unseen = False
@@ -166,6 +169,7 @@ class Visit:
         except (SiteUnavailableError, SiteRefusedError):
             self.is_unknown = False
             raise
+        failpoints.hit("site.written")
         return placed
 
     def _asking(

@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from pipeline import failpoints
 from pipeline.ai.port import ImageRequest, OutcomeUnknownError, Provider, ProviderError
 from pipeline.config import config
 from pipeline.db.session import Database
@@ -42,6 +43,7 @@ def attempt(database: Database, dispatched: Dispatched) -> Answered:
     except CallFailed as problem:
         problem.not_before = gates.note_error(database, gate, problem.error, probing=probing, taken=tokens)
         raise
+    failpoints.hit("call.answered")
     used = None if answered.tokens is None else min(answered.tokens, _most_tokens(dispatched.prepared))
     gates.note_answer(database, gate, taken=tokens, used=used)
     return answered
@@ -97,6 +99,7 @@ def _send(dispatched: Dispatched) -> Answered:
     prepared, gate = dispatched.prepared, dispatched.gate
     try:
         adapter = gates.adapter(gate.target.provider, gate.record)
+        failpoints.hit("call.sending")
         if isinstance(prepared.request, ImageRequest):
             return _draw(dispatched, adapter, prepared.request)
         reply = adapter.complete_text(prepared.request)
@@ -115,6 +118,7 @@ def _draw(dispatched: Dispatched, adapter: Provider, request: ImageRequest) -> A
     not_kept = False
     try:
         kept = MediaStore(config().home / "media").store(reply.data)
+        failpoints.hit("image.stored")
         answer = json.dumps({"sha256": kept.sha256, "mime": kept.mime, "width": kept.width, "height": kept.height})
     except ImageRejectedError as error:
         answer = json.dumps({"rejected": error.message})

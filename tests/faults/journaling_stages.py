@@ -1,21 +1,30 @@
-"""Owns the worker's stages under fault: the seven, with an offline provider that writes down each request it gets.
+"""Owns the worker's stages under fault: the seven, with an offline provider that keeps a journal of its own.
 
-The journal is the provider's own witness: it is written before the answer and knows nothing of the database.
+The journal is the provider's own witness: what it was asked, what it answered, what it bills.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from functools import cache
 from typing import Final
 
 from pipeline.ai import ADAPTERS, Connection
 from pipeline.ai.offline import OfflineProvider
 from pipeline.ai.port import ImageReply, ImageRequest, TextReply, TextRequest
 from stages import *  # noqa: F403 - importing them is what registers them.
-from tests.faults.harness import JOURNAL_VARIABLE
+from tests.faults.harness import JOURNAL_VARIABLE, LATENCY_VARIABLE
+from tests.faults.harness.provider_journal import (
+    IMAGE_COST,
+    INPUT_TOKEN_COST,
+    OUTPUT_TOKEN_COST,
+    Billed,
+    JournalWriter,
+)
 
 #: Long enough that most of a run is calls under way: there a kill costs something.
-LATENCY_SECONDS: Final = 0.15
+LATENCY_SECONDS: Final = float(os.environ.get(LATENCY_VARIABLE, "0.15"))
 
 
 class JournalingProvider:
@@ -25,23 +34,29 @@ class JournalingProvider:
 
     def __init__(self) -> None:
         self._provider = OfflineProvider(latency_seconds=LATENCY_SECONDS)
-        self._journal = os.open(os.environ[JOURNAL_VARIABLE], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._journal = JournalWriter(os.environ[JOURNAL_VARIABLE])
 
     def complete_text(self, request: TextRequest) -> TextReply:
-        self._note(request.call_key)
-        return self._provider.complete_text(request)
+        self._journal.asked(request.call_key)
+        reply = self._provider.complete_text(request)
+        cost = (reply.input_tokens or 0) * INPUT_TOKEN_COST + (reply.output_tokens or 0) * OUTPUT_TOKEN_COST
+        self._journal.answered(request.call_key, Billed(reply.input_tokens, reply.output_tokens, cost))
+        return replace(reply, cost_picodollars=cost)
 
     def draw_image(self, request: ImageRequest) -> ImageReply:
-        self._note(request.call_key)
-        return self._provider.draw_image(request)
+        self._journal.asked(request.call_key)
+        reply = self._provider.draw_image(request)
+        self._journal.answered(request.call_key, Billed(None, None, IMAGE_COST))
+        return replace(reply, cost_picodollars=IMAGE_COST)
 
-    def _note(self, call_key: str) -> None:
-        # One write of one line: appends of several threads do not mix, and the page cache outlives a kill -9.
-        os.write(self._journal, f"{call_key}\n".encode())
+
+@cache
+def _provider(_process: int) -> JournalingProvider:
+    return JournalingProvider()
 
 
 def _journaling(_connection: Connection) -> JournalingProvider:
-    return JournalingProvider()
+    return _provider(os.getpid())
 
 
 ADAPTERS["offline"] = _journaling

@@ -1,6 +1,6 @@
 """Processes are killed with -9 at seeded instants of a run: it ends in the same rows and the same credit entries.
 
-`make test`: ten kills a kind on SQLite; `--all`: 25 on PostgreSQL. IGNY8_TEST_FAULT_SEED replays other instants.
+`make test`: a few on SQLite; `--all`: on every backend. IGNY8_TEST_FAULT_SEED replays other instants.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import pytest
 from pipeline.core.states import RunStatus
 from tests.faults.harness.campaign import Campaign, kill_and_restart
 from tests.faults.harness.processes import NAMES, Processes
-from tests.faults.harness.sites import VARIANTS, start_site
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(900)
 def test_undisturbed_runs_complete(campaign: Campaign) -> None:
     ended = {variant: list(rows["runs"]) for variant, rows in campaign.expected.items()}
 
-    assert ended == {variant: [(RunStatus.COMPLETED, None)] for variant in VARIANTS}
+    assert ended == {variant: [(RunStatus.COMPLETED, None)] for variant in ("delays", "one lane", "three lanes")}
     assert campaign.complaints([]) == []
 
 
@@ -64,14 +64,15 @@ def test_flushed_broker_changes_nothing(campaign: Campaign, seed: str) -> None:
 def test_killed_broker_still_has_what_it_was_given(campaign: Campaign) -> None:
     processes = campaign.processes
     processes.kill("worker", "beat")
-    site = start_site(campaign.database, "one lane")
+    site = campaign.start("one lane")
     before = processes.queued("control")
 
     processes.kill("broker")
     processes.restart("broker")
 
-    assert before
-    assert processes.queued("control") == before
+    assert before > 0
+    # A quorum queue has nothing to say until it has a leader again.
+    wait_until(lambda: processes.queued("control") == before)
     processes.restart("worker", "beat")
     campaign.wait_at_rest([site])
     assert campaign.complaints([site]) == []

@@ -10,6 +10,7 @@ import json
 import time
 import uuid
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -82,7 +83,7 @@ def test_people_who_pause_resume_and_cancel_without_end(
         time.sleep(random.random() / 4)  # the instant is what is tested.
     cancelled = start_site(siege.database, "three lanes")
     siege.wait_for_questions(6)
-    seen = siege.asked()
+    seen = siege.fleet.journal.read().asked
     assert _control(siege, cancelled, "cancel")
     for site in stormed:
         _control(siege, site, "resume")
@@ -97,7 +98,7 @@ def test_a_message_of_the_version_before_is_understood(siege: Siege) -> None:
     recorded = json.loads(_RECORDED.read_text("utf-8"))
     siege.fleet.terminate("beat")  # nobody but the message says that there is work.
     try:
-        site = start_site(siege.database, "one lane", send=False)
+        site = start_site(siege.database, "one lane", publishes=False)
         siege.sites.append(site)
         _send_as_recorded(siege, recorded["admit"], site)
         siege.wait_for_questions(1)
@@ -139,12 +140,12 @@ def _status(siege: Siege, site: RunningSite) -> RunStatus:
         return session.get_one(Run, site.run_id).status
 
 
-def _asked_since(siege: Siege, site: RunningSite, seen: int) -> int:
-    """How many questions of that run the provider saw beyond the first `seen` of all."""
+def _asked_since(siege: Siege, site: RunningSite, seen: Counter[str]) -> int:
+    """How many questions of that run the provider saw beyond those that it had `seen`."""
     with siege.database.reading() as session:
         query = select(AiCall.key).join(StageRun, StageRun.id == AiCall.stage_run_id)
         keys = set(session.scalars(query.where(StageRun.run_id == site.run_id)))
-    return sum(key in keys for key in siege.fleet.journal.read_text("ascii").split()[seen:])
+    return sum(number for key, number in (siege.fleet.journal.read().asked - seen).items() if key in keys)
 
 
 def _send_as_recorded(siege: Siege, recorded: Any, site: RunningSite) -> None:

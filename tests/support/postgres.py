@@ -10,11 +10,13 @@ import os
 import pwd
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
@@ -65,12 +67,9 @@ def _running(
     programs: Path, folder: Path, owner: pwd.struct_passwd | None, *, durable: bool
 ) -> Iterator[PostgresServer]:
     who = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
-    environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "HOME": str(folder)}
+    environment = _environment(folder)
     data = folder / "data"
-    subprocess.run(
-        [programs / "initdb", "-D", data, "-U", "igny8", "--auth=trust", "-E", "UTF8", "--no-sync"],
-        check=True, stdout=subprocess.DEVNULL, env=environment, cwd=folder, **who,
-    )  # fmt: skip
+    _initialise(programs, folder, who)
     settings = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={folder}", "-c", "max_connections=200"]
     if not durable:
         settings += ["-c", "fsync=off", "-c", "full_page_writes=off"]
@@ -90,6 +89,60 @@ def _running(
             process.kill()
             process.wait()
         log.close()
+
+
+def _initialise(programs: Path, folder: Path, who: Mapping[str, Any]) -> None:
+    subprocess.run(
+        [programs / "initdb", "-D", folder / "data", "-U", "igny8", "--auth=trust", "-E", "UTF8", "--no-sync"],
+        check=True, stdout=subprocess.DEVNULL, env=_environment(folder), cwd=folder, **who,
+    )  # fmt: skip
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "HOME": str(folder)}
+
+
+def make_cluster(folder: Path) -> None:
+    """Make what a server needs in an empty folder, for whoever starts one with `server_command`."""
+    owner = _unprivileged()
+    if owner is not None:
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+    _initialise(programs(), folder, {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {})
+
+
+def server_command(folder: Path) -> tuple[str, ...]:
+    """What starts a server there, on a socket in the folder. Nothing is synced: what is written outlives its kill."""
+    owner = _unprivileged()
+    settings = (
+        *("listen_addresses=", f"unix_socket_directories={folder}", "max_connections=200"),
+        *("fsync=off", "full_page_writes=off"),
+    )
+    options = [word for setting in settings for word in ("-c", setting)]
+    server = (str(programs() / "postgres"), "-D", str(folder / "data"), *options)
+    who = () if owner is None else (str(owner.pw_gid), str(owner.pw_uid))
+    return server if owner is None else (sys.executable, "-I", "-S", "-c", _BECOME, *who, *server)
+
+
+#: The server refuses root: whoever starts it becomes somebody else first, and then the server itself.
+_BECOME = """
+import os, sys
+os.setgroups([])
+os.setgid(int(sys.argv[1]))
+os.setuid(int(sys.argv[2]))
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
+def answers(url: str) -> bool:
+    """Whether a server takes statements at this address now."""
+    engine = create_engine(url)
+    try:
+        with engine.connect():
+            return True
+    except OperationalError:
+        return False
+    finally:
+        engine.dispose()
 
 
 def programs() -> Path:

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import redis
 
-_UNPACKED = Path(__file__).parents[2] / ".venv" / "debian"
+from tests.support.debian import unpacked
+
 _PACKAGE = "redis-server"
 #: The server, its tools (which hold its program), and the libraries that both need.
 _PACKAGES = ("redis-server", "redis-tools", "libjemalloc2", "liblzf1", "liblua5.1-0", "lua-cjson", "lua-bitop")
@@ -28,10 +29,9 @@ _START_SECONDS = 20
 def redis_server() -> Iterator[str]:
     """The address of a running server, for the length of the block. Fails where none can be had."""
     folder = Path(tempfile.mkdtemp(prefix="igny8-redis-"))
-    port = _free_port()
-    options = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--appendonly", "yes"]
+    port = free_port()
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([_program(), *options], stdout=log, stderr=log, env=_environment())
+        process = subprocess.Popen(redis_command(folder, port), stdout=log, stderr=log, env=redis_environment())
     try:
         _wait(port, process, folder / "log")
         yield f"redis://127.0.0.1:{port}/0"
@@ -41,41 +41,43 @@ def redis_server() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def redis_command(folder: Path, port: int) -> tuple[str, ...]:
+    """What starts a server with its data in `folder`, on loopback."""
+    return (_program(), "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--appendonly", "yes")
+
+
 @cache
 def _program() -> str:
-    found = shutil.which(_PACKAGE)
-    if found:
-        return found
-    server = _UNPACKED / "usr" / "bin" / _PACKAGE
-    if not server.exists():
-        _UNPACKED.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["/usr/bin/apt-get", "update", "-qq"], check=True)
-        subprocess.run(["/usr/bin/apt-get", "download", "-qq", *_PACKAGES], check=True, cwd=_UNPACKED)
-        for package in _UNPACKED.glob("*.deb"):
-            subprocess.run(["/usr/bin/dpkg", "-x", package, _UNPACKED], check=True)
-    return str(server)
+    return shutil.which(_PACKAGE) or str(unpacked(*_PACKAGES) / "usr" / "bin" / _PACKAGE)
 
 
-def _environment() -> dict[str, str]:
-    libraries = [str(path) for path in (_UNPACKED / "usr" / "lib").glob("*-linux-gnu")]
+def redis_environment() -> dict[str, str]:
+    """What the server's program needs to find its libraries."""
+    if shutil.which(_PACKAGE):
+        return {"LC_ALL": "C.UTF-8"}
+    libraries = [str(path) for path in (unpacked(*_PACKAGES) / "usr" / "lib").glob("*-linux-gnu")]
     return {"LD_LIBRARY_PATH": ":".join(libraries), "LC_ALL": "C.UTF-8"}
 
 
 def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
+    while not redis_answers(port):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"Redis did not start:\n{log.read_text()[-2000:]}")
+        time.sleep(0.05)
+
+
+def redis_answers(port: int) -> bool:
+    """Whether a server takes commands there now."""
     with redis.Redis(port=port) as client:
-        while True:
-            try:
-                client.ping()
-            except redis.RedisError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"Redis did not start:\n{log.read_text()[-2000:]}") from None
-                time.sleep(0.05)
-            else:
-                return
+        try:
+            return bool(client.ping())
+        except redis.RedisError:
+            return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

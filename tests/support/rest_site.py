@@ -108,7 +108,7 @@ class RestSite:
 def rest_site(**values: Any) -> Iterator[RestSite]:
     """The site, for the length of the block."""
     site = RestSite(**values)
-    handler = type("Handler", (_Handler,), {"site": site})
+    handler = type("Handler", (Handler,), {"site": site})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
@@ -120,7 +120,9 @@ def rest_site(**values: Any) -> Iterator[RestSite]:
     thread.join()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
+    """Answers for one site."""
+
     site: RestSite
 
     def do_GET(self) -> None:

@@ -4,5 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-#: Where the worker's provider writes each request it gets: the path of a file.
+#: Where the worker's provider writes each request it gets and each answer it gives: the path of a file.
 JOURNAL_VARIABLE: Final = "IGNY8_TEST_JOURNAL"
+#: How many seconds the worker's provider takes for an answer.
+LATENCY_VARIABLE: Final = "IGNY8_TEST_LATENCY"

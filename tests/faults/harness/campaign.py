@@ -1,32 +1,43 @@
-"""Owns a campaign of kills: sites started one after another, each struck at a seeded instant of its run, all compared.
+"""Owns a campaign of faults: sites started one after another, each struck at seeded instants of its run, all compared.
 
 A site is compared with an undisturbed run of the same input; sites still under way when the next is started are
-struck again with it.
+struck again with it. Every run is published as soon as it has ended, under fault as well.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import cycle
+from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final, Self
 
-from sqlalchemy import func, select
-
-from pipeline.core.states import CallStatus
-from pipeline.db.session import Database
-from pipeline.models import Account, AiCall, StageRun
-from pipeline.services.invariants import violations
-from tests.faults.harness import rows
-from tests.faults.harness.processes import Processes
+from pipeline.db.session import DATABASE_AWAY
+from tests.faults.harness import laws, rows
+from tests.faults.harness.posts import Posts
+from tests.faults.harness.processes import Processes, running_processes
 from tests.faults.harness.rows import Rows
-from tests.faults.harness.sites import RunningSite, at_rest, describe, past_first_stage, start_site
+from tests.faults.harness.sampler import Sampler
+from tests.faults.harness.sites import (
+    RunningSite,
+    at_rest,
+    describe,
+    past_first_stage,
+    publish_all,
+    published,
+    start_site,
+)
+from tests.support.rest_site import RestSite
+from tests.support.seven_stages import the_seven_stages
 
 #: How long all of it may take to come to rest after the last fault.
 HEAL_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.05
+#: Those whose articles go to a site over the network; the others are published to a folder.
+OVER_THE_NETWORK: Final = frozenset({"one lane", "one by one", "delays"})
 
 Fault = Callable[[Processes], None]
 
@@ -42,21 +53,40 @@ def kill_and_restart(*names: str) -> Fault:
 
 
 class Campaign:
-    """Processes under fault with their database, and what undisturbed runs left in it."""
+    """Processes under fault with their database and sites, and what undisturbed runs left in it."""
 
-    def __init__(self, processes: Processes, database: Database) -> None:
-        """Run each variant once undisturbed; a run's length is where instants are chosen from."""
+    def __init__(self, processes: Processes, posts: Posts, sampler: Sampler) -> None:
+        """Nothing ran yet: `learn` does."""
         self.processes = processes
-        self.database = database
+        self.database = processes.database
+        self.posts = posts
+        self.sampler = sampler
         self.lengths: dict[str, float] = {}
         self.expected: dict[str, Rows] = {}
-        delayed = self._started("delays")  # it mostly waits: the others run meanwhile, one after the other.
-        for variant in ("one lane", "three lanes"):
-            self._finish(*self._started(variant))
-        self._finish(*delayed)
+        #: What is behind each site that is reached over the network.
+        self.of_site: dict[int, RestSite] = {}
+        #: The calendar of each site as it was when its articles were published.
+        self._calendars: dict[int, Counter[tuple[Any, ...]]] = {}
 
-    def _started(self, variant: str) -> tuple[RunningSite, float]:
-        return start_site(self.database, variant), time.monotonic()
+    def learn(self, *variants: str) -> Self:
+        """Run each variant once undisturbed; a run's length is where instants are chosen from."""
+        # What mostly waits runs beside the others, which run one after the other.
+        delayed = [(self.start("delays"), time.monotonic())] if "delays" in variants else []
+        for variant in variants:
+            if variant != "delays":
+                self._finish(self.start(variant), time.monotonic())
+        for site, began in delayed:
+            self._finish(site, began)
+        return self
+
+    def start(self, variant: str, **given: Any) -> RunningSite:
+        """A new site with its run; `given` as `start_site` takes it."""
+        there = self.posts.add() if variant in OVER_THE_NETWORK else None
+        url = None if there is None else there.url
+        site = start_site(self.database, variant, url=url, home=self.processes.config.home, **given)
+        if there is not None:
+            self.of_site[site.site_id] = there
+        return site
 
     def _finish(self, site: RunningSite, began: float) -> None:
         self.wait_at_rest([site])
@@ -79,81 +109,118 @@ class Campaign:
         struck: list[RunningSite] = []
         left = times
         for variant in cycle(variants):
-            self._wait(lambda: self._past_first_stage(struck), struck, what="stage 1 is not over")
+            self.wait_for(lambda: self._past_first_stage(struck), struck, what="stage 1 is not over")
             length, number = self.lengths[variant], min(strikes_a_site, left)
             # One in each of as many equal parts: what was killed has a moment to come back.
             instants = [length * (part + random.random()) / number for part in range(number)]
-            _say(f"seed {seed!r}: {variant}, struck after {', '.join(f'{instant:.2f}' for instant in instants)} s")
+            say(f"seed {seed!r}: {variant}, struck after {', '.join(f'{instant:.2f}' for instant in instants)} s")
             began = time.monotonic()
-            struck.append(start_site(self.database, variant))
+            struck.append(self.start(variant))
             for instant in instants:
-                time.sleep(max(0.0, began + instant - time.monotonic()))  # the instant is what is tested.
+                self.pass_time(began + instant, struck)
                 fault(self.processes)
             left -= number
             if not left:
                 break
         self.wait_at_rest(struck)
-        _say(f"{times} strikes, {self.count_lost(struck)} calls lost")
+        say(f"{times} strikes, {self.count_lost(struck)} calls lost")
         return struck
 
-    def wait_at_rest(self, sites: Sequence[RunningSite]) -> None:
-        """Return when every run has ended and every article has its slot."""
-        self._wait(lambda: len(self._at_rest(sites)) == len(sites), sites, what="not all runs have ended")
+    def pass_time(self, until: float, sites: Sequence[RunningSite]) -> None:
+        """Wait until that instant of the monotonic clock, publishing what has ended: the instant is what is tested."""
+        while (left := until - time.monotonic()) > 0:
+            self._publish_ended(sites)
+            time.sleep(min(left, _POLL_SECONDS))
+
+    def wait_at_rest(self, sites: Sequence[RunningSite], *, seconds: float = HEAL_SECONDS) -> None:
+        """Return when every run has ended and every article is on its site."""
+        self.wait_for(lambda: self._is_all_published(sites), sites, what="not all is published", seconds=seconds)
+
+    def wait_for(
+        self, ask: Callable[[], bool], sites: Sequence[RunningSite], *, what: str, seconds: float = HEAL_SECONDS
+    ) -> None:
+        """Publish what has ended until `ask` says yes; fails with `what`, and where all stands, where it does not."""
+        deadline = time.monotonic() + seconds
+        while True:
+            self._publish_ended(sites)
+            try:
+                if ask():
+                    return
+            except DATABASE_AWAY:
+                pass
+            died = self.processes.died()
+            assert not died, f"{died} ended by itself\n{self.processes.tails()}"
+            assert time.monotonic() < deadline, f"{what}\n{self._described(sites)}\n{self.processes.tails()}"
+            time.sleep(_POLL_SECONDS)
 
     def complaints(self, sites: Sequence[RunningSite]) -> list[str]:
-        """Every way in which these sites, or the database as a whole, are not as they should be."""
+        """Every way in which these sites, or the database as a whole, are not as they should be, or ever were."""
         found = []
         for site in sites:
             lines = rows.differences(self.expected[site.variant], self._rows(site))
             found += [f"site {site.site_id} ({site.variant}): {line}" for line in lines]
-        return [*found, *self._broken_laws(), *self._unwitnessed_requests()]
+        seen = self.processes.journal.read()
+        with self.database.reading() as session:
+            found += laws.broken_laws(session) + laws.unwitnessed_calls(session, seen)
+            for site in sites:
+                if site.site_id in self.of_site:
+                    found += laws.wrong_posts(session, self.of_site[site.site_id], site)
+        return [*found, *self.sampler.complaints()]
 
     def count_lost(self, sites: Sequence[RunningSite]) -> int:
         """How many of their calls a fault made lost."""
         with self.database.reading() as session:
             return sum(rows.count_lost(session, site.site_id) for site in sites)
 
-    def _broken_laws(self) -> list[str]:
-        with self.database.reading() as session:
-            held = session.scalar(select(func.sum(Account.held))), session.scalar(select(func.sum(StageRun.held)))
-            return [*violations(session), *([f"at rest {held} is held"] if any(held) else [])]
-
-    def _unwitnessed_requests(self) -> list[str]:
-        """The provider saw no request that no call stands for, and answered each settled call."""
-        seen = Counter(self.processes.journal.read_text(encoding="ascii").split())
-        with self.database.reading() as session:
-            calls = dict(session.execute(select(AiCall.key, func.count()).group_by(AiCall.key)).all())
-            settled = session.scalars(select(AiCall.key).where(AiCall.status == CallStatus.SETTLED)).all()
-        beyond = [f"the provider saw {key} {seen[key]} times, {calls.get(key, 0)} calls" for key in seen
-                  if seen[key] > calls.get(key, 0)]  # fmt: skip
-        return [*beyond, *(f"a settled call {key} never reached the provider" for key in settled if key not in seen)]
-
-    def _wait(self, ask: Callable[[], bool], sites: Sequence[RunningSite], *, what: str) -> None:
-        deadline = time.monotonic() + HEAL_SECONDS
-        while not ask():
-            died = self.processes.died()
-            assert not died, f"{died} ended by itself\n{self.processes.tails()}"
-            assert time.monotonic() < deadline, f"{what}\n{self._described(sites)}\n{self.processes.tails()}"
-            time.sleep(_POLL_SECONDS)
+    def _publish_ended(self, sites: Sequence[RunningSite]) -> None:
+        """Each site whose run has ended, once. A database that is away is asked again later."""
+        left = [site for site in sites if site.site_id not in self._calendars]
+        if not left:
+            return
+        try:
+            with self.database.reading() as session:
+                calendars = {site: rows.calendar_of(session, site.site_id) for site in at_rest(session, left)}
+            for site, calendar in calendars.items():
+                publish_all(self.database, site)
+                self._calendars[site.site_id] = calendar
+        except DATABASE_AWAY:
+            return
 
     def _described(self, sites: Sequence[RunningSite]) -> str:
-        resting = self._at_rest(sites)
         with self.database.reading() as session:
+            resting = published(session, sites)
             return "\n".join(describe(session, site) for site in sites if site not in resting)
 
     def _rows(self, site: RunningSite) -> Rows:
         with self.database.reading() as session:
-            return rows.rows_of(session, site.site_id)
+            found: Mapping[str, Counter[tuple[Any, ...]]] = rows.rows_of(session, site.site_id)
+            return {**found, "calendar": self._calendars[site.site_id]}
 
-    def _at_rest(self, sites: Sequence[RunningSite]) -> list[RunningSite]:
+    def _is_all_published(self, sites: Sequence[RunningSite]) -> bool:
+        if any(site.site_id not in self._calendars for site in sites):
+            return False
         with self.database.reading() as session:
-            return at_rest(session, sites)
+            return len(published(session, sites)) == len(sites)
 
     def _past_first_stage(self, sites: Sequence[RunningSite]) -> bool:
         with self.database.reading() as session:
             return past_first_stage(session, sites)
 
 
-def _say(line: str) -> None:
+@contextmanager
+def running_campaign(
+    home: Path, *, on: str, times: Mapping[str, str] | None = None, variants: Sequence[str] = ()
+) -> Iterator[Campaign]:
+    """A campaign on the backend `on`, its processes ready, having learnt `variants`."""
+    with (
+        the_seven_stages(),
+        Posts() as posts,
+        running_processes(home, on=on, times=times) as processes,
+        Sampler(processes.config.database_url) as sampler,
+    ):
+        yield Campaign(processes, posts, sampler).learn(*variants)
+
+
+def say(line: str) -> None:
     """Shown by pytest where the test fails, or with -s."""
     print(line)  # noqa: T201 - it is meant for whoever replays the seed.

@@ -1,4 +1,4 @@
-"""Owns processes of any number under fault: brokers, workers, beats and APIs by name, each with its own surroundings.
+"""Owns processes of any number under fault: servers, workers, beats and APIs by name, each with its own surroundings.
 
 A name is a kind and, of a second one, a number: `worker`, `worker2`. Never: ends anything it did not start.
 """
@@ -18,29 +18,17 @@ import psutil
 
 from pipeline.config import Config, load_config, use_config
 from pipeline.engine.app import app, connect_to
-from pipeline.local.broker import broker_child, forget_socket
+from pipeline.local.broker import forget_socket
 from pipeline.local.child import Child, ChildSpec
 from pipeline.local.stack import beat_child, worker_child
 from pipeline.local.web import web_child
 from tests.faults.harness import JOURNAL_VARIABLE
+from tests.faults.harness.backends import Backend, backend
+from tests.faults.harness.processes import ROOT, SHORT_TIMES
+from tests.faults.harness.provider_journal import ProviderJournal
 from tests.support.processes import wait_until
 
-ROOT: Final = Path(__file__).parents[3]
-#: Leases and resends of a second or two, so that a death is noticed within the test.
-SHORT_TIMES: Final = {
-    "IGNY8_LEASE_SECONDS": "1.5",
-    "IGNY8_LEASE_RENEW_SECONDS": "0.5",
-    "IGNY8_RESEND_SECONDS": "1",
-    "IGNY8_RESEND_MAX_SECONDS": "2",
-    "IGNY8_HELD_WAIT_SECONDS": "0.2",
-    "IGNY8_DRAFT_AHEAD_SECONDS": "1",
-    # A death of an item alone costs an attempt: many deaths must not look like a bad item.
-    "IGNY8_ITEM_ATTEMPTS": "20",
-    "IGNY8_WORKER_THREADS": "8",
-    "IGNY8_STAGES": "tests.faults.journaling_stages",
-}
 _KINDS: Final[Mapping[str, Callable[[Config], ChildSpec]]] = {
-    "broker": broker_child,
     "worker": worker_child,
     "beat": beat_child,
     "web": web_child,
@@ -50,12 +38,13 @@ _KINDS: Final[Mapping[str, Callable[[Config], ChildSpec]]] = {
 class Fleet:
     """The processes. Use `fleet`."""
 
-    def __init__(self, config: Config, *, seen: Config | None = None) -> None:
-        """`config` is how the test reaches everything; `seen` is how its processes do (through a bad network)."""
+    def __init__(self, config: Config, standing_on: Backend) -> None:
+        """`config` is how the test reaches everything, its servers those of the backend."""
         self.config = config
-        self.seen = seen or config
-        self.journal = config.home / "journal"
-        self.journal.touch()
+        self.backend = standing_on
+        #: How its processes reach everything: through a bad network, perhaps.
+        self.seen = config
+        self.journal = ProviderJournal(config.home / "journal")
         self._children: dict[str, Child] = {}
         #: Variables of one process, by its name.
         self.environs: dict[str, dict[str, str]] = {}
@@ -121,19 +110,22 @@ class Fleet:
         return code[0]
 
     def _spec(self, name: str) -> ChildSpec:
+        own = self.environs.get(name, {})
+        if name in self.backend.servers:
+            spec = self.backend.spec(name, self.config)
+            return replace(spec, environ={**spec.environ, **own})
         kind = re.sub(r"\d+$", "", name)
-        # The broker is a server of the test's own: no bad network lies before it.
-        spec = _KINDS[kind](self.config if kind == "broker" else self.seen)
+        spec = _KINDS[kind](self.seen)
         root = self.roots.get(name, ROOT)
-        own = {"PYTHONPATH": str(root), JOURNAL_VARIABLE: str(self.journal), **self.environs.get(name, {})}
+        environ = {**spec.environ, "PYTHONPATH": str(root), JOURNAL_VARIABLE: str(self.journal.path), **own}
         command = spec.command
-        if root != ROOT:  # Celery looks for an app where it is started.
-            command = ("/bin/sh", "-c", 'cd "$0" && exec "$@"', str(root), *command)
         if kind == "worker":
             node = command[command.index("-n") + 1]
             command = tuple(word.replace("worker-", f"{name}-") if word == node else word for word in command)
             spec = replace(spec, ready=_answers_as(node.replace("worker-", f"{name}-")))
-        return replace(spec, name=name, command=command, environ={**spec.environ, **own})
+        if root != ROOT:  # Celery looks for an app where it is started.
+            command = ("/bin/sh", "-c", 'cd "$0" && exec "$@"', str(root), *command)
+        return replace(spec, name=name, command=command, environ=environ)
 
 
 def _answers_as(node: str) -> Callable[[], bool]:
@@ -146,19 +138,30 @@ def _answers_as(node: str) -> Callable[[], bool]:
 
 
 @contextmanager
-def fleet(home: Path, *, seen: Mapping[str, str] | None = None, **variables: str) -> Iterator[Fleet]:
-    """No process yet but the broker, where it is the embedded one; this process is configured as they are.
+def fleet(
+    home: Path,
+    *,
+    on: str = "embedded",
+    seen: Mapping[str, str] | None = None,
+    environs: Mapping[str, dict[str, str]] | None = None,
+    **variables: str,
+) -> Iterator[Fleet]:
+    """The servers of the backend `on`, and no other process yet; this process is configured as they are.
 
-    `seen`: variables that processes are given in the place of the test's own.
+    `seen`: variables that processes are given in the place of the test's own. `environs`: of one process or server.
     """
-    own = {"IGNY8_HOME": str(home), **SHORT_TIMES, **variables}
+    standing_on = backend(on, home)
+    own = {"IGNY8_HOME": str(home), "IGNY8_DATABASE_URL": standing_on.database_url, **SHORT_TIMES, **variables}
+    if standing_on.broker_url is not None:
+        own["IGNY8_BROKER_URL"] = standing_on.broker_url
     config = load_config(own)
-    found = Fleet(config)
+    found = Fleet(config, standing_on)
+    found.environs.update(environs or {})
     before = app.conf.broker_url
     use_config(config)
     try:
-        if config.embedded:
-            found.start("broker")
+        for server in standing_on.servers:
+            found.start(server)
         connect_to(config.broker_address)
         found.seen = load_config({**own, **(seen or {})})
         yield found

@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from tests.faults.harness.fleet import ROOT
+from tests.faults.harness.processes import ROOT
 
 _MIGRATIONS: Final = "pipeline/db/migrations/versions"
 _PRODUCT: Final = ("pipeline", "stages", "scheduler", "celeryconfig.py")

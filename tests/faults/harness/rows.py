@@ -25,6 +25,7 @@ from pipeline.models import (
     Image,
     ImagePrompt,
     Keyword,
+    Publication,
     Run,
     Site,
     StageItem,
@@ -49,10 +50,14 @@ def rows_of(session: Session, site_id: int) -> Rows:
     """Everything a site's runs wrote, and its account's entries."""
     found = {name: Counter(map(_plain, session.execute(query))) for name, query in _queries(site_id).items()}
     found["stage items"] = Counter(_items(session, site_id))
+    return found
+
+
+def calendar_of(session: Session, site_id: int) -> Counter[tuple[Any, ...]]:
+    """A site's articles on its calendar, in their order where that is the same in every run."""
     slugs = session.scalars(_in_calendar_order(site_id)).all()
     # Several lanes write side by side: which article is first is then nobody's promise.
-    found["calendar"] = Counter(enumerate(slugs) if _one_lane(session, site_id) else ((slug,) for slug in slugs))
-    return found
+    return Counter(enumerate(slugs) if _one_lane(session, site_id) else ((slug,) for slug in slugs))
 
 
 def differences(expected: Rows, found: Rows) -> list[str]:
@@ -81,6 +86,9 @@ def _queries(site_id: int) -> dict[str, Any]:
         .where(Idea.site_id == site_id),
         "tasks": select(*task).where(ContentTask.site_id == site_id),
         "contents": select(*_OF_CONTENT).where(Content.site_id == site_id),
+        "publications": select(Content.slug, Publication.status, Publication.placed_version, Publication.error)
+        .join(Content, Content.id == Publication.content_id)
+        .where(Publication.site_id == site_id),
         **_image_queries(site_id),
         **_run_queries(site_id),
     }

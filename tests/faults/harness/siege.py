@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from pipeline.ai import ADAPTERS
 from pipeline.ai.offline import OfflineProvider
@@ -22,12 +22,11 @@ from pipeline.core.states import CallStatus, RunStatus
 from pipeline.db.migrate import upgrade
 from pipeline.db.session import Database
 from pipeline.engine import gates
-from pipeline.models import Account, AiCall, Base, Run, StageRun
+from pipeline.models import AiCall, Base, Run, StageRun
 from pipeline.services import accounts
-from pipeline.services.invariants import violations
 from scheduler.calendar import CalendarDuty
 from scheduler.duty import Context
-from tests.faults.harness import rows
+from tests.faults.harness import laws, rows
 from tests.faults.harness.fleet import Fleet
 from tests.faults.harness.rows import Rows
 from tests.faults.harness.sites import RunningSite, at_rest, describe, start_site
@@ -68,7 +67,7 @@ class Siege:
 
     def asked(self) -> int:
         """How many questions the provider has seen."""
-        return len(self.fleet.journal.read_bytes().splitlines())
+        return self.fleet.journal.read().asked.total()
 
     def wait_for_questions(self, more: int, *, seconds: float = HEAL_SECONDS) -> float:
         """Return when the provider has seen so many more: after how many seconds."""
@@ -81,7 +80,7 @@ class Siege:
         for site in self.sites:
             with self.database.reading() as session:
                 status, reason = session.execute(select(Run.status, Run.reason).where(Run.id == site.run_id)).one()
-                left = rows.rows_of(session, site.site_id)
+                left = _rows(session, site.site_id)
             if status is not ended:
                 found.append(f"run {site.run_id} is {status}: {reason}")
             if ended is RunStatus.COMPLETED:
@@ -91,25 +90,14 @@ class Siege:
 
     def broken_laws(self) -> list[str]:
         """What must hold at rest, however the runs ended."""
+        seen = self.fleet.journal.read()
         with self.database.reading() as session:
-            held = session.scalar(select(func.sum(Account.held))), session.scalar(select(func.sum(StageRun.held)))
-            found = [*violations(session), *([f"at rest {held} is held"] if any(held) else [])]
-        return [*found, *self._unwitnessed()]
+            return [*laws.broken_laws(session), *laws.unwitnessed_calls(session, seen)]
 
     def count(self, status: CallStatus) -> int:
         """How many calls are so."""
         with self.database.reading() as session:
             return session.scalar(select(func.count()).where(AiCall.status == status)) or 0
-
-    def _unwitnessed(self) -> list[str]:
-        """The provider saw no request that no call stands for, and answered each settled call."""
-        seen = Counter(self.fleet.journal.read_text(encoding="ascii").split())
-        with self.database.reading() as session:
-            calls = dict(session.execute(select(AiCall.key, func.count()).group_by(AiCall.key)).all())
-            settled = session.scalars(select(AiCall.key).where(AiCall.status == CallStatus.SETTLED)).all()
-        beyond = [f"the provider saw {key} {seen[key]} times, {calls.get(key, 0)} calls" for key in seen
-                  if seen[key] > calls.get(key, 0)]  # fmt: skip
-        return [*beyond, *(f"a settled call {key} never reached the provider" for key in settled if key not in seen)]
 
     def _at_rest(self) -> list[RunningSite]:
         with self.database.reading() as session:
@@ -163,11 +151,16 @@ def undisturbed(variant: str) -> Rows:
 
 def _run_alone(database: Database, variant: str) -> Rows:
     driver = Driver(database)
-    site = start_site(database, variant, send=False)
+    site = start_site(database, variant, publishes=False)
     with database.reading() as session:
         first = select(StageRun.id).where(StageRun.run_id == site.run_id, StageRun.number == 1)
         driver.send_stage(session.scalars(first).one())
     assert driver.run_to_end(site.run_id) is RunStatus.COMPLETED
     CalendarDuty()(Context(database, None, database.now()))  # type: ignore[arg-type]  # it sends nothing.
     with database.reading() as session:
-        return rows.rows_of(session, site.site_id)
+        return _rows(session, site.site_id)
+
+
+def _rows(session: Session, site_id: int) -> Rows:
+    """All that two runs of the same words have in common."""
+    return {**rows.rows_of(session, site_id), "calendar": rows.calendar_of(session, site_id)}

@@ -1,4 +1,4 @@
-"""Owns the sites under fault: the same keywords each, an account of its own each, one run each through all stages."""
+"""Owns the sites under fault: the same keywords each, an account of its own each, one run each, and all published."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -15,9 +16,11 @@ from pipeline.core.money import ucr
 from pipeline.core.states import LIVE_RUNS, ContentStatus, StageRunStatus
 from pipeline.db.session import Database
 from pipeline.engine import dispatch
-from pipeline.models import Account, CalendarSlot, Content, Lane, Run, Site, StageItem, StageRun
+from pipeline.models import Account, CalendarSlot, Content, Lane, Publication, Run, Site, StageItem, StageRun
 from pipeline.services import credits as ledger
-from pipeline.services import keywords, runs, settings, sites
+from pipeline.services import keywords, publications, runs, settings, site_edits, sites
+from pipeline.services.calendar import Follow
+from tests.support.rest_site import PASSWORD, USER
 
 #: Two heads, so that stage 1 has something to tell apart, and titles enough for stage 2.
 KEYWORDS: Final = tuple(
@@ -40,6 +43,8 @@ VARIANTS: Final[Mapping[str, Mapping[str, str]]] = {
     "delays": {**_SHARED, "delays.between_stage": "1"},
     "one lane": {**_SHARED, "stages.1.batch_size": "5"},
     "three lanes": {**_SHARED, **_THREE_LANES, "stages.4.per_run_limit": "4"},
+    # Each keyword is alone in its batch: a death of it is an attempt, and splits nothing.
+    "one by one": {**_SHARED, "stages.1.batch_size": "1"},
 }
 _numbers = count(1)
 
@@ -54,30 +59,49 @@ class RunningSite:
     run_id: int
 
 
-def start_site(database: Database, variant: str, *, send: bool = True) -> RunningSite:
-    """Make a site, import the keywords, press Run Now. The broker may be away: beat sends it then."""
-    site_id = make_site(database, variant)
+def start_site(database: Database, variant: str, *, publishes: bool = True, **given: Any) -> RunningSite:
+    """Make a site, import the keywords, press Run Now. The broker may be away: beat sends it then.
+
+    `publishes`: whether its first stage is sent from here, or left to beat. `given` as `make_site` takes it.
+    """
+    site_id = make_site(database, variant, **given)
     now = database.now()
     with database.transaction() as session:
         site = session.get_one(Site, site_id)
         started = runs.start(session, site=site, now=now)
     assert started.run_id is not None, started.reason
     assert started.stage_run_id is not None
-    if send:
+    if publishes:
         dispatch.publish_stage(database, started.stage_run_id)
     return RunningSite(variant, site_id, site.account_id, started.run_id)
 
 
-def make_site(database: Database, variant: str) -> int:
-    """Make a site, in an account of its own, with the keywords: its id."""
+def make_site(
+    database: Database,
+    variant: str,
+    *,
+    url: str | None = None,
+    home: Path | None = None,
+    changes: Mapping[str, str] | None = None,
+    credits_ucr: int = _CREDITS,
+) -> int:
+    """Make a site, in an account of its own, with the keywords: its id.
+
+    `url`: where its articles go; None: to a folder of the home. `changes`: settings beside those of the variant.
+    """
     now = database.now()
     with database.transaction() as session:
         account = Account(name=f"account {next(_numbers)}", created_at=now)
         session.add(account)
         session.flush()
-        ledger.grant(session, account_id=account.id, amount_ucr=_CREDITS, key=f"grant:{account.id}", now=now)
+        ledger.grant(session, account_id=account.id, amount_ucr=credits_ucr, key=f"grant:{account.id}", now=now)
         site = sites.add_site(session, account_id=account.id, name="site", timezone="UTC", now=now)
-        settings.apply(session, site, {**VARIANTS[variant], "publishing.publish_days": _far_day(now)}, now=now)
+        chosen = {**VARIANTS[variant], "publishing.publish_days": _far_day(now), **(changes or {})}
+        settings.apply(session, site, chosen, now=now)
+        if url is not None:
+            assert home is not None
+            connection = {"target": "site", "url": url, "username": USER, "credentials": PASSWORD}
+            site_edits.edit(session, site, connection, follow=Follow.REFLOW, home=home, actor="test", now=now)
         keywords.add(session, site, KEYWORDS, now=now)
     return site.id
 
@@ -89,8 +113,18 @@ def running_site(database: Database, variant: str, run_id: int) -> RunningSite:
         return RunningSite(variant, run.site_id, run.account_id, run_id)
 
 
+def publish_all(database: Database, site: RunningSite) -> None:
+    """Publish all of its articles at once, as a person does who does not wait for their slots."""
+    now = database.now()
+    with database.transaction() as session:
+        waiting = (ContentStatus.APPROVED, ContentStatus.SCHEDULED)
+        mine = (Content.site_id == site.site_id, Content.status.in_(waiting))
+        for content in session.scalars(select(Content).where(*mine).order_by(Content.id)).all():
+            publications.publish_now(session, content, now=now)
+
+
 def _far_day(now: datetime) -> str:
-    """A weekday that is days away: nothing comes due for publishing while the test runs."""
+    """A weekday that is days away: nothing comes due for publishing by itself while the test runs."""
     return (now + timedelta(days=3)).strftime("%a").lower()
 
 
@@ -99,6 +133,14 @@ def at_rest(session: Session, found: Sequence[RunningSite]) -> list[RunningSite]
     live = set(session.scalars(select(Run.id).where(Run.status.in_(LIVE_RUNS))))
     unscheduled = set(session.scalars(select(Content.site_id).where(Content.status == ContentStatus.APPROVED)))
     return [site for site in found if site.run_id not in live and site.site_id not in unscheduled]
+
+
+def published(session: Session, found: Sequence[RunningSite]) -> list[RunningSite]:
+    """Those of which nothing is to be done any more at their site."""
+    due = set(session.scalars(select(Publication.site_id).where(Publication.due_at.is_not(None))))
+    waiting = (ContentStatus.SCHEDULED, ContentStatus.PUBLISHING)
+    under_way = set(session.scalars(select(Content.site_id).where(Content.status.in_(waiting))))
+    return [site for site in at_rest(session, found) if site.site_id not in due | under_way]
 
 
 def past_first_stage(session: Session, found: Sequence[RunningSite]) -> bool:
@@ -127,4 +169,9 @@ def describe(session: Session, site: RunningSite) -> str:
         ]
     slots = select(func.count()).where(CalendarSlot.site_id == site.site_id, CalendarSlot.content_id.is_not(None))
     lines.append(f"  slots taken: {session.scalar(slots)}")
+    lines += [
+        f"  publication {row.id} {row.status} due {row.due_at} sends {row.sends} lease {row.lease_until} "
+        f"attempts {row.attempts} error {row.error}"
+        for row in session.scalars(select(Publication).where(Publication.site_id == site.site_id))
+    ]
     return "\n".join(lines)
