@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
@@ -28,6 +28,16 @@ DATABASE_AWAY: Final = (OperationalError, InterfaceError, PoolTimeoutError)
 _AFTER_COMMIT = "after_commit"
 _CALIBRATE_SECONDS = 60
 _SQLITE_BUSY_MILLISECONDS = 30_000
+#: Of connections to PostgreSQL, in seconds (the last one in milliseconds), unless the address says otherwise: a server
+#: that is gone without a word is noticed within half a minute, by whoever waits for its answer and whoever asks it.
+_PATIENCE: Final = {
+    "connect_timeout": 10,
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
 
 
 class Database:
@@ -124,7 +134,9 @@ def _sqlite(url: str, *, begin: str, read_only: bool = False) -> Engine:
 
 def _postgresql(url: str) -> Engine:
     options = "-c timezone=utc -c plan_cache_mode=force_generic_plan"
-    engine = create_engine(url, connect_args={"options": options, "connect_timeout": 10}, pool_size=20, max_overflow=40)
+    chosen = make_url(url).query
+    patience = {name: value for name, value in _PATIENCE.items() if name not in chosen}
+    engine = create_engine(url, connect_args={"options": options, **patience}, pool_size=20, max_overflow=40)
     tell_collisions(engine)
     return engine
 

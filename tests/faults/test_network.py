@@ -1,19 +1,22 @@
-"""The network between the processes and their broker misbehaves: connections are reset, half open, five seconds slow.
+"""The network before the broker, or before PostgreSQL, misbehaves: connections are reset, half open, five seconds slow.
 
-`make test`: resets; `--all`: all three, and the same before PostgreSQL.
+`make test`: resets before the embedded broker; `--all`: all of it.
 """
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from pipeline.config import SOCKET
+from pipeline.db.session import Database
 from tests.faults.harness.fleet import fleet
 from tests.faults.harness.siege import Siege, new_database, short_home
 from tests.support.seven_stages import the_seven_stages
@@ -44,6 +47,19 @@ def to_the_broker() -> Iterator[Network]:
             yield Network(Siege(database, found), proxy)
 
 
+@pytest.fixture(scope="module")
+def to_the_database() -> Iterator[Network]:
+    """PostgreSQL behind a proxy, and Redis."""
+    with short_home() as home, the_seven_stages(), tcp_proxy(home / "postgresql" / ".s.PGSQL.5432") as proxy:
+        seen = {"IGNY8_DATABASE_URL": f"postgresql+psycopg://igny8@127.0.0.1:{proxy.port}/postgres"}
+        with (
+            fleet(home, on="redis", seen=seen) as found,
+            new_database(found.config.database_url) as database,
+        ):
+            found.start("worker", "beat")
+            yield Network(Siege(database, found), proxy)
+
+
 def test_connections_to_the_broker_that_are_reset_lose_nothing(to_the_broker: Network, seed: str) -> None:
     _reset_again_and_again(to_the_broker, seed)
 
@@ -59,6 +75,41 @@ def test_connections_to_the_broker_that_are_half_open_are_noticed(to_the_broker:
 @pytest.mark.extended
 def test_a_broker_that_is_five_seconds_away_loses_nothing(to_the_broker: Network) -> None:
     _slow_down(to_the_broker, seconds=30)
+
+
+@pytest.mark.extended
+def test_connections_to_the_database_that_are_reset_lose_nothing(to_the_database: Network, seed: str) -> None:
+    _reset_again_and_again(to_the_database, seed)
+
+
+@pytest.mark.extended
+def test_connections_to_the_database_that_are_half_open_until_they_are_reset_lose_nothing(
+    to_the_database: Network,
+) -> None:
+    """The kernel resets them when the server does not answer it for 25 s; a proxy answers it, and is told to."""
+    _freeze(to_the_database)
+    time.sleep(10)  # how long they are half open is the fault.
+    to_the_database.proxy.reset()
+
+    to_the_database.siege.heal()
+    assert to_the_database.siege.complaints() == []
+
+
+@pytest.mark.extended
+def test_a_database_that_is_five_seconds_away_loses_nothing(to_the_database: Network) -> None:
+    _slow_down(to_the_database, seconds=30)
+
+
+@pytest.mark.extended
+def test_a_connection_over_the_network_gives_a_server_up_that_is_gone(to_the_database: Network) -> None:
+    database = Database(to_the_database.siege.fleet.seen.database_url)
+    with database.engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        with socket.socket(fileno=os.dup(driver.fileno())) as seen:
+            assert seen.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            assert seen.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 10
+            assert seen.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 25_000
+    database.dispose()
 
 
 def _reset_again_and_again(network: Network, seed: str) -> None:

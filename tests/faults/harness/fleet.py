@@ -76,14 +76,10 @@ class Fleet:
         for name in names:
             assert self._ended(name) == 128 + signal.SIGKILL, self.tails()
 
-    def terminate(self, name: str) -> int:
+    def terminate(self, name: str, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to stop, and wait until it has: its exit code."""
-        os.kill(self.pid(name), signal.SIGTERM)
-        return self._ended(name)
-
-    def signal(self, name: str, number: signal.Signals) -> None:
-        """Send the program a signal and wait for nothing."""
         os.kill(self.pid(name), number)
+        return self._ended(name)
 
     def died(self) -> list[str]:
         """Those that ended by themselves: nobody ended them."""

@@ -20,7 +20,7 @@ from pipeline.ai import ADAPTERS
 from pipeline.ai.offline import OfflineProvider
 from pipeline.core.states import CallStatus, RunStatus
 from pipeline.db.migrate import upgrade
-from pipeline.db.session import Database
+from pipeline.db.session import DATABASE_AWAY, Database
 from pipeline.engine import gates
 from pipeline.models import AiCall, Base, Run, StageRun
 from pipeline.services import accounts
@@ -53,12 +53,18 @@ class Siege:
     def wait(self, ask: Callable[[], bool], *, what: str, seconds: float = HEAL_SECONDS) -> float:
         """Return when it is so: after how many seconds. Fails with what every run and process says."""
         began = time.monotonic()
-        while not ask():
+        while not self._is_so(ask):
             died = self.fleet.died()
             assert not died, f"{died} ended by itself\n{self.fleet.tails()}"
             assert time.monotonic() - began < seconds, f"{what}\n{self._described()}\n{self.fleet.tails()}"
             time.sleep(_POLL_SECONDS)
         return time.monotonic() - began
+
+    def _is_so(self, ask: Callable[[], bool]) -> bool:
+        try:
+            return ask()
+        except DATABASE_AWAY:
+            return False
 
     def heal(self, *, seconds: float = HEAL_SECONDS) -> float:
         """Wait until every run has ended and every article has its slot: after how many seconds."""

@@ -84,6 +84,7 @@ def make_site(
     home: Path | None = None,
     changes: Mapping[str, str] | None = None,
     credits_ucr: int = _CREDITS,
+    timezone: str = "UTC",
 ) -> int:
     """Make a site, in an account of its own, with the keywords: its id.
 
@@ -95,7 +96,7 @@ def make_site(
         session.add(account)
         session.flush()
         ledger.grant(session, account_id=account.id, amount_ucr=credits_ucr, key=f"grant:{account.id}", now=now)
-        site = sites.add_site(session, account_id=account.id, name="site", timezone="UTC", now=now)
+        site = sites.add_site(session, account_id=account.id, name="site", timezone=timezone, now=now)
         chosen = {**VARIANTS[variant], "publishing.publish_days": _far_day(now), **(changes or {})}
         settings.apply(session, site, chosen, now=now)
         if url is not None:
