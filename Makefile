@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-all mutants stand-ins check up bench year lock
+.PHONY: setup demo test test-all soak mutants stand-ins check up bench year lock
 
 setup: $(STAMP)
 
@@ -36,6 +36,14 @@ test-all: setup stand-ins
 # Puts known faults into a copy of the product, one at a time; ends with 1 where no test of faults notices one.
 mutants: setup
 	@$(BIN)/python -m tests.faults.mutants
+
+# Faults of all kinds for MINUTES on BACKEND (embedded, redis, rabbitmq); the same SEED chooses the same. Ends with 1
+# where an invariant was broken.
+SEED ?= 1
+MINUTES ?= 30
+BACKEND ?= redis
+soak: setup
+	@$(BIN)/python -m tests.faults.soak --seed $(SEED) --minutes $(MINUTES) --backend $(BACKEND)
 
 # Servers that stand in for AI providers, and Node.js to run them: from PyPI and npm into .tools/, pinned and hashed.
 stand-ins: setup

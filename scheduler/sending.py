@@ -86,6 +86,7 @@ class Sender:
             kwargs=dict(message.keywords),
             producer=self._producer,
             retry=False,
+            ignore_result=True,
             **message.options,
         )
 

@@ -169,7 +169,9 @@ def _take_back(session: Session, chains: Sequence[Chain], *, now: datetime) -> N
 
 def _send(producer: Any, first: Link, *rest: Link) -> None:
     """Send a chain over this producer. Celery's own `chain` takes none: it would open connections without bounds."""
-    app.send_task(first.task, args=first.args, producer=producer, retry=False, chain=list(reversed(rest)) or None)
+    later = list(reversed(rest)) or None
+    # Without the word Celery would store the error of a link that failed, for links without an id, and raise over it.
+    app.send_task(first.task, args=first.args, producer=producer, retry=False, chain=later, ignore_result=True)
 
 
 def _link(key: str, name: str, *ids: int) -> Link:

@@ -30,20 +30,22 @@ def home() -> Iterator[Path]:
         yield Path(name)
 
 
-def on_every_backend(request: pytest.FixtureRequest) -> str:
-    """The backend of a parametrised fixture; those beside the embedded one run with `--all`, and never skip then."""
-    if request.param != "embedded" and not request.config.getoption("--all"):
-        pytest.skip(f"PostgreSQL with {request.param} runs with --all")
-    return str(request.param)
+#: The embedded backend in `make test`, the others with `--all`.
+EVERYWHERE = [BACKENDS[0], *(pytest.param(name, marks=pytest.mark.extended) for name in BACKENDS[1:])]
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
+def only(*names: str) -> pytest.MarkDecorator:
+    """For tests of `campaign` that make no sense, or would say nothing new, on the other backends."""
+    chosen = [one for one in EVERYWHERE if (one if isinstance(one, str) else one.values[0]) in names]
+    return pytest.mark.parametrize("campaign", chosen, indirect=True)
+
+
+@pytest.fixture(scope="module", params=EVERYWHERE)
 def campaign(request: pytest.FixtureRequest) -> Iterator[Campaign]:
     """The processes under fault, after one undisturbed run of each variant."""
-    on = on_every_backend(request)
     with (
         tempfile.TemporaryDirectory(prefix="igny8-", dir="/tmp") as name,
-        running_campaign(Path(name), on=on, variants=("delays", "one lane", "three lanes")) as campaign,
+        running_campaign(Path(name), on=request.param, variants=("delays", "one lane", "three lanes")) as campaign,
     ):
         yield campaign
 

@@ -14,7 +14,7 @@ from pipeline.ai import ADAPTERS, Connection
 from pipeline.ai.offline import OfflineProvider
 from pipeline.ai.port import ImageReply, ImageRequest, TextReply, TextRequest
 from stages import *  # noqa: F403 - importing them is what registers them.
-from tests.faults.harness import JOURNAL_VARIABLE, LATENCY_VARIABLE
+from tests.faults.harness import EATING_VARIABLE, JOURNAL_VARIABLE, LATENCY_VARIABLE
 from tests.faults.harness.provider_journal import (
     IMAGE_COST,
     INPUT_TOKEN_COST,
@@ -25,6 +25,15 @@ from tests.faults.harness.provider_journal import (
 
 #: Long enough that most of a run is calls under way: there a kill costs something.
 LATENCY_SECONDS: Final = float(os.environ.get(LATENCY_VARIABLE, "0.15"))
+EATING: Final = os.environ.get(EATING_VARIABLE)
+_MEBIBYTE: Final = 1_048_576
+_MOST_MEBIBYTES: Final = 2_000
+
+
+def eat() -> None:
+    """Take memory until there is none: the process is killed, or is told so with a MemoryError."""
+    taken = [b"x" * _MEBIBYTE for _ in range(_MOST_MEBIBYTES)]
+    raise MemoryError(f"{len(taken)} MiB were there all the same")
 
 
 class JournalingProvider:
@@ -38,6 +47,8 @@ class JournalingProvider:
 
     def complete_text(self, request: TextRequest) -> TextReply:
         self._journal.asked(request.call_key)
+        if EATING and request.schema_name == "article" and EATING in request.messages[-1].content:
+            eat()
         reply = self._provider.complete_text(request)
         cost = (reply.input_tokens or 0) * INPUT_TOKEN_COST + (reply.output_tokens or 0) * OUTPUT_TOKEN_COST
         self._journal.answered(request.call_key, Billed(reply.input_tokens, reply.output_tokens, cost))

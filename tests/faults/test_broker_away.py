@@ -20,11 +20,10 @@ from pipeline.config import child_environ
 from pipeline.core.roles import Role
 from pipeline.core.states import RunStatus
 from pipeline.local.web import web_url
-from pipeline.models import Account, Site
 from pipeline.services import api_keys
 from tests.faults.harness.fleet import fleet
 from tests.faults.harness.siege import Siege, new_database, short_home
-from tests.faults.harness.sites import make_site, running_site
+from tests.faults.harness.sites import MadeSite, make_site, run_of
 from tests.support.seven_stages import the_seven_stages
 
 pytestmark = pytest.mark.timeout(300)
@@ -68,18 +67,17 @@ def test_a_broker_that_comes_back_empty_loses_nothing(siege: Siege, request: pyt
 def _accept(siege: Siege, press: Any) -> None:
     """Press Run Now of a new site; it is accepted within seconds."""
     began = time.monotonic()
-    site_id = make_site(siege.database, "one lane")
-    answer = press(siege, site_id)
+    made = make_site(siege.database, "one lane")
+    answer = press(siege, made)
     assert answer["status"] == RunStatus.QUEUED, answer
     assert time.monotonic() - began < 20, "it was accepted, but who pressed it waited too long"
-    siege.sites.append(running_site(siege.database, "one lane", answer["run_id"]))
-
-
-def _by_command(siege: Siege, site_id: int) -> Any:
     with siege.database.reading() as session:
-        account = session.get_one(Site, site_id).account_id
+        siege.sites.append(run_of(session, made))
+
+
+def _by_command(siege: Siege, made: MadeSite) -> Any:
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline.cli", "run", str(site_id), "--account", str(account), "--json"],
+        [sys.executable, "-m", "pipeline.cli", "run", str(made.site_id), "--account", str(made.account_id), "--json"],
         env=child_environ(siege.fleet.config),
         capture_output=True,
         text=True,
@@ -89,15 +87,14 @@ def _by_command(siege: Siege, site_id: int) -> Any:
     return json.loads(done.stdout)
 
 
-def _by_api(siege: Siege, site_id: int) -> Any:
+def _by_api(siege: Siege, made: MadeSite) -> Any:
     now = siege.database.now()
     with siege.database.transaction() as session:
-        account = session.get_one(Account, session.get_one(Site, site_id).account_id)
-        made = api_keys.make_key(session, account_id=account.id, role=Role.OWNER, now=now)
+        key = api_keys.make_key(session, account_id=made.account_id, role=Role.OWNER, now=now).key
     url = web_url(siege.fleet.config.home)
     asked = urllib.request.Request(  # noqa: S310  # its own address.
-        f"{url}/api/v1/sites/{site_id}/runs", method="POST", data=b"{}",
-        headers={"Authorization": f"Bearer {made.key}", "Content-Type": "application/json"},
+        f"{url}/api/v1/sites/{made.site_id}/runs", method="POST", data=b"{}",
+        headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
     )  # fmt: skip
     with urllib.request.urlopen(asked, timeout=20) as answer:  # noqa: S310  # as above.
         return json.load(answer)

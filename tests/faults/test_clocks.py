@@ -22,7 +22,7 @@ from pipeline.models import Decision, Run, SiteAutomationSettings
 from tests.faults.harness.fleet import fleet
 from tests.faults.harness.processes import ROOT
 from tests.faults.harness.siege import Siege, new_database, short_home
-from tests.faults.harness.sites import make_site, running_site
+from tests.faults.harness.sites import MadeSite, make_site, run_of
 from tests.support.faketime import WrongClock
 from tests.support.seven_stages import the_seven_stages
 
@@ -109,7 +109,7 @@ def test_machines_whose_clocks_are_wrong_by_ten_minutes_go_by_the_databases(tmp_
         sites = [make_site(siege.database, "one lane", changes=_SCHEDULE) for _ in range(_SITES)]
         due = siege.database.now().replace(microsecond=0) + timedelta(seconds=4)
         with siege.database.transaction() as session:
-            of_these = SiteAutomationSettings.site_id.in_(sites)
+            of_these = SiteAutomationSettings.site_id.in_([made.site_id for made in sites])
             session.execute(update(SiteAutomationSettings).where(of_these).values(next_run_at=due))
 
         siege.wait(lambda: len(_started(siege)) == _SITES, what="not every run was started", seconds=30)
@@ -128,18 +128,17 @@ def _started(siege: Siege) -> list[tuple[int, datetime]]:
     return sorted((row.site_id, row.scheduled_for) for row in rows)
 
 
-def _look_for(siege: Siege, sites: list[int], expected: tuple[datetime, ...]) -> None:
-    wanted = sorted((site_id, instant) for site_id in sites for instant in expected)
+def _look_for(siege: Siege, sites: list[MadeSite], expected: tuple[datetime, ...]) -> None:
+    wanted = sorted((made.site_id, instant) for made in sites for instant in expected)
     assert _started(siege) == wanted, siege.fleet.tails()
 
 
-def _end_well(siege: Siege, sites: list[int]) -> None:
+def _end_well(siege: Siege, sites: list[MadeSite]) -> None:
     """Every site has had one run, decided once, which ends as any other."""
     with siege.database.reading() as session:
-        runs = session.scalars(select(Run.id).order_by(Run.site_id)).all()
+        siege.sites += [run_of(session, made) for made in sites]
         decided = session.scalars(select(Decision.site_id).where(Decision.kind == "started")).all()
-    assert sorted(decided) == sorted(sites)
-    siege.sites += [running_site(siege.database, "one lane", run_id) for run_id in runs]
+    assert sorted(decided) == sorted(made.site_id for made in sites)
     siege.heal()
     # By a clock that was put back, a stage may begin before the one before it has ended.
     assert [line for line in siege.complaints() if "began before stage" not in line] == []

@@ -21,7 +21,7 @@ from pipeline.core.states import CallStatus
 from pipeline.models import AiCall, StageRun
 from tests.faults.harness.fleet import fleet
 from tests.faults.harness.siege import Siege, new_database, short_home
-from tests.faults.harness.sites import make_site
+from tests.faults.harness.sites import MadeSite, make_site
 from tests.support.seven_stages import the_seven_stages
 from tests.support.small_disks import Disk, NoMountError, small_disk
 
@@ -70,13 +70,13 @@ def test_a_full_disk_of_images_stops_that_stage_until_there_is_room() -> None:
 
 def test_a_full_disk_of_the_database_is_told_and_healed() -> None:
     with _besieged("database", megabytes=24) as (siege, disk):
-        site_id = make_site(siege.database, "one lane")
+        made = make_site(siege.database, "one lane")
         siege.start("three lanes")
         siege.wait_for_questions(2)
         disk.fill()
 
         time.sleep(_SECONDS_WHILE_FULL)  # the same.
-        told = _run_by_command(siege, site_id)
+        told = _run_by_command(siege, made)
 
         disk.clear()
         siege.heal()
@@ -113,9 +113,9 @@ def _images_asked(siege: Siege) -> int:
         return len(session.scalars(kept).all())
 
 
-def _run_by_command(siege: Siege, site_id: int) -> subprocess.CompletedProcess[str]:
+def _run_by_command(siege: Siege, made: MadeSite) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "pipeline.cli", "run", str(site_id), "--account", "2"],
+        [sys.executable, "-m", "pipeline.cli", "run", str(made.site_id), "--account", str(made.account_id)],
         env=child_environ(siege.fleet.config),
         capture_output=True,
         text=True,

@@ -29,7 +29,7 @@ from pipeline.services import run_control
 from tests.faults.harness.fleet import fleet
 from tests.faults.harness.older import older_tree
 from tests.faults.harness.siege import Siege, new_database, short_home
-from tests.faults.harness.sites import RunningSite, start_site
+from tests.faults.harness.sites import RunningSite, make_site, start_run
 from tests.support.seven_stages import the_seven_stages
 
 pytestmark = pytest.mark.timeout(600)
@@ -81,7 +81,7 @@ def test_people_who_pause_resume_and_cancel_without_end(
     for _ in range(rounds):
         _control(siege, random.choice(stormed), random.choice(["pause", "resume"]))
         time.sleep(random.random() / 4)  # the instant is what is tested.
-    cancelled = start_site(siege.database, "three lanes")
+    cancelled = start_run(siege.database, make_site(siege.database, "three lanes"))
     siege.wait_for_questions(6)
     seen = siege.fleet.journal.read().asked
     assert _control(siege, cancelled, "cancel")
@@ -98,7 +98,7 @@ def test_a_message_of_the_version_before_is_understood(siege: Siege) -> None:
     recorded = json.loads(_RECORDED.read_text("utf-8"))
     siege.fleet.terminate("beat")  # nobody but the message says that there is work.
     try:
-        site = start_site(siege.database, "one lane", publishes=False)
+        site = start_run(siege.database, make_site(siege.database, "one lane"), sends=False)
         siege.sites.append(site)
         _send_as_recorded(siege, recorded["admit"], site)
         siege.wait_for_questions(1)

@@ -8,3 +8,5 @@ from typing import Final
 JOURNAL_VARIABLE: Final = "IGNY8_TEST_JOURNAL"
 #: How many seconds the worker's provider takes for an answer.
 LATENCY_VARIABLE: Final = "IGNY8_TEST_LATENCY"
+#: The title of an article whose question the worker's provider cannot think about without all memory there is.
+EATING_VARIABLE: Final = "IGNY8_TEST_EATING"

@@ -69,8 +69,8 @@ class _RedisProtocol(Backend):
     """What the embedded broker and a Redis share."""
 
     @abstractmethod
-    def client(self) -> redis.Redis:
-        """A connection of its own."""
+    def client(self, **options: Any) -> redis.Redis:
+        """A connection of its own; `options` are the client's."""
 
     def flush(self) -> None:
         with self.client() as client:
@@ -93,8 +93,8 @@ class EmbeddedBackend(_RedisProtocol):
     def spec(self, name: str, config: Config) -> ChildSpec:  # noqa: ARG002 - it has one server only
         return broker_child(config)
 
-    def client(self) -> redis.Redis:
-        return redis.Redis(unix_socket_path=str(prepare_socket(self.home)))
+    def client(self, **options: Any) -> redis.Redis:
+        return redis.Redis(unix_socket_path=str(prepare_socket(self.home)), **options)
 
 
 class _OnPostgres(Backend):
@@ -158,8 +158,8 @@ class RedisBackend(_OnPostgres, _RedisProtocol):
             ready_seconds=_READY_SECONDS,
         )
 
-    def client(self) -> redis.Redis:
-        return redis.Redis(port=self._port)
+    def client(self, **options: Any) -> redis.Redis:
+        return redis.Redis(port=self._port, **options)
 
 
 class RabbitBackend(_OnPostgres):

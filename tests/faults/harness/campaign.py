@@ -6,6 +6,7 @@ struck again with it. Every run is published as soon as it has ended, under faul
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,13 +23,15 @@ from tests.faults.harness.processes import Processes, running_processes
 from tests.faults.harness.rows import Rows
 from tests.faults.harness.sampler import Sampler
 from tests.faults.harness.sites import (
+    MadeSite,
     RunningSite,
     at_rest,
     describe,
+    make_site,
     past_first_stage,
     publish_all,
     published,
-    start_site,
+    start_run,
 )
 from tests.support.rest_site import RestSite
 from tests.support.seven_stages import the_seven_stages
@@ -37,7 +40,7 @@ from tests.support.seven_stages import the_seven_stages
 HEAL_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.05
 #: Those whose articles go to a site over the network; the others are published to a folder.
-OVER_THE_NETWORK: Final = frozenset({"one lane", "one by one", "delays"})
+OVER_THE_NETWORK: Final = frozenset({"one lane", "one by one", "delays", "one by one, three lanes"})
 
 Fault = Callable[[Processes], None]
 
@@ -79,14 +82,27 @@ class Campaign:
             self._finish(site, began)
         return self
 
-    def start(self, variant: str, **given: Any) -> RunningSite:
-        """A new site with its run; `given` as `start_site` takes it."""
+    def learn_once(self, variant: str) -> None:
+        """The same for one variant, where it did not run yet."""
+        if variant not in self.expected:
+            self.learn(variant)
+
+    def make(self, variant: str, **given: Any) -> MadeSite:
+        """A new site that does not run yet; `given` as `make_site` takes it."""
         there = self.posts.add() if variant in OVER_THE_NETWORK else None
         url = None if there is None else there.url
-        site = start_site(self.database, variant, url=url, home=self.processes.config.home, **given)
+        made = make_site(self.database, variant, url=url, home=self.processes.config.home, **given)
         if there is not None:
-            self.of_site[site.site_id] = there
-        return site
+            self.of_site[made.site_id] = there
+        return made
+
+    def start(self, variant: str, **given: Any) -> RunningSite:
+        """A new site with its run; `given` as `make` takes it."""
+        return start_run(self.database, self.make(variant, **given))
+
+    def forget_images(self) -> None:
+        """Take away the files of images: those that are drawn again would be there already."""
+        shutil.rmtree(self.processes.config.home / "media", ignore_errors=True)
 
     def _finish(self, site: RunningSite, began: float) -> None:
         self.wait_at_rest([site])
@@ -134,12 +150,23 @@ class Campaign:
 
     def wait_at_rest(self, sites: Sequence[RunningSite], *, seconds: float = HEAL_SECONDS) -> None:
         """Return when every run has ended and every article is on its site."""
-        self.wait_for(lambda: self._is_all_published(sites), sites, what="not all is published", seconds=seconds)
+        self.wait_for(
+            lambda: len(self.resting(sites)) == len(sites), sites, what="not all is published", seconds=seconds
+        )
 
     def wait_for(
-        self, ask: Callable[[], bool], sites: Sequence[RunningSite], *, what: str, seconds: float = HEAL_SECONDS
+        self,
+        ask: Callable[[], bool],
+        sites: Sequence[RunningSite],
+        *,
+        what: str,
+        seconds: float = HEAL_SECONDS,
+        may_die: Sequence[str] = (),
     ) -> None:
-        """Publish what has ended until `ask` says yes; fails with `what`, and where all stands, where it does not."""
+        """Publish what has ended until `ask` says yes; fails with `what`, and where all stands, where it does not.
+
+        It fails at once where a process ends by itself, but for those that `may_die`.
+        """
         deadline = time.monotonic() + seconds
         while True:
             self._publish_ended(sites)
@@ -148,24 +175,37 @@ class Campaign:
                     return
             except DATABASE_AWAY:
                 pass
-            died = self.processes.died()
+            died = set(self.processes.died()) - set(may_die)
             assert not died, f"{died} ended by itself\n{self.processes.tails()}"
             assert time.monotonic() < deadline, f"{what}\n{self._described(sites)}\n{self.processes.tails()}"
             time.sleep(_POLL_SECONDS)
 
     def complaints(self, sites: Sequence[RunningSite]) -> list[str]:
         """Every way in which these sites, or the database as a whole, are not as they should be, or ever were."""
-        found = []
-        for site in sites:
-            lines = rows.differences(self.expected[site.variant], self._rows(site))
-            found += [f"site {site.site_id} ({site.variant}): {line}" for line in lines]
+        found = [line for site in sites for line in (*self.row_complaints(site), *self.post_complaints(site))]
         seen = self.processes.journal.read()
         with self.database.reading() as session:
             found += laws.broken_laws(session) + laws.unwitnessed_calls(session, seen)
-            for site in sites:
-                if site.site_id in self.of_site:
-                    found += laws.wrong_posts(session, self.of_site[site.site_id], site)
         return [*found, *self.sampler.complaints()]
+
+    def row_complaints(self, site: RunningSite) -> list[str]:
+        """How a site's rows differ from those of an undisturbed run."""
+        lines = rows.differences(self.expected[site.variant], self._rows(site))
+        return [f"site {site.site_id} ({site.variant}): {line}" for line in lines]
+
+    def post_complaints(self, site: RunningSite) -> list[str]:
+        """What visitors of a site see once too often, or do not see."""
+        if site.site_id not in self.of_site:
+            return []
+        with self.database.reading() as session:
+            lines = laws.wrong_posts(session, self.of_site[site.site_id], site)
+        return [f"site {site.site_id} ({site.variant}): {line}" for line in lines]
+
+    def resting(self, sites: Sequence[RunningSite]) -> list[RunningSite]:
+        """Those whose run has ended and whose articles are on their site."""
+        asked = [site for site in sites if site.site_id in self._calendars]
+        with self.database.reading() as session:
+            return published(session, asked)
 
     def count_lost(self, sites: Sequence[RunningSite]) -> int:
         """How many of their calls a fault made lost."""
@@ -196,12 +236,6 @@ class Campaign:
             found: Mapping[str, Counter[tuple[Any, ...]]] = rows.rows_of(session, site.site_id)
             return {**found, "calendar": self._calendars[site.site_id]}
 
-    def _is_all_published(self, sites: Sequence[RunningSite]) -> bool:
-        if any(site.site_id not in self._calendars for site in sites):
-            return False
-        with self.database.reading() as session:
-            return len(published(session, sites)) == len(sites)
-
     def _past_first_stage(self, sites: Sequence[RunningSite]) -> bool:
         with self.database.reading() as session:
             return past_first_stage(session, sites)
@@ -209,13 +243,18 @@ class Campaign:
 
 @contextmanager
 def running_campaign(
-    home: Path, *, on: str, times: Mapping[str, str] | None = None, variants: Sequence[str] = ()
+    home: Path,
+    *,
+    on: str,
+    times: Mapping[str, str] | None = None,
+    variants: Sequence[str] = (),
+    pool: str = "threads",
 ) -> Iterator[Campaign]:
     """A campaign on the backend `on`, its processes ready, having learnt `variants`."""
     with (
         the_seven_stages(),
         Posts() as posts,
-        running_processes(home, on=on, times=times) as processes,
+        running_processes(home, on=on, times=times, pool=pool) as processes,
         Sampler(processes.config.database_url) as sampler,
     ):
         yield Campaign(processes, posts, sampler).learn(*variants)

@@ -6,12 +6,11 @@ The provider's journal and the sites' own lists of posts know nothing of the dat
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any, Final
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from pipeline.core.states import LIVE_RUNS, CallStatus, ContentStatus, ItemStatus, LaneStatus
@@ -135,25 +134,13 @@ def _inputs_taken_twice() -> Any:
 
 
 def _wrong_order(session: Session) -> list[str]:
-    """Stages ended in their order, and none asked anything before the one before it had ended."""
-    first_call = select(AiCall.stage_run_id, func.min(AiCall.created_at).label("at")).group_by(AiCall.stage_run_id)
-    calls = first_call.subquery()
-    query = (
-        select(StageRun.run_id, StageRun.number, StageRun.finished_at, calls.c.at.label("asked_at"))
-        .outerjoin(calls, calls.c.stage_run_id == StageRun.id)
-        .order_by(StageRun.run_id, StageRun.number)
-    )
-    rows = session.execute(query).all()
-    found = []
-    for before, after in pairwise(rows):
-        begun = min(instant for instant in (after.asked_at, after.finished_at) if instant is not None)
-        if before.run_id == after.run_id and begun < before.finished_at - _CLOCKS_DIFFER:
-            found.append(f"stage {after.number} of run {after.run_id} began before stage {before.number} had ended")
-    return found
-
-
-def ended_badly(session: Session, sites: Sequence[RunningSite]) -> list[str]:
-    """Runs that are not over; whatever their end is."""
-    ids = [site.run_id for site in sites]
-    query = select(Run.id, Run.status).where(Run.id.in_(ids), or_(Run.status.in_(LIVE_RUNS), Run.finished_at.is_(None)))
-    return [f"run {row.id} is {row.status}" for row in session.execute(query)]
+    """No stage was admitted before the one before it had ended."""
+    query = select(StageRun.run_id, StageRun.number, StageRun.admitted_at, StageRun.finished_at)
+    rows = session.execute(query.order_by(StageRun.run_id, StageRun.number)).all()
+    return [
+        f"stage {after.number} of run {after.run_id} began before stage {before.number} had ended"
+        for before, after in pairwise(rows)
+        if before.run_id == after.run_id
+        and after.admitted_at is not None
+        and after.admitted_at < before.finished_at - _CLOCKS_DIFFER
+    ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +34,7 @@ ROOT: Final = Path(__file__).parents[3]
 ORDER: Final = ("database", "broker", "worker", "beat", "web")
 #: What every backend has, and is killed together.
 NAMES: Final = ("broker", "worker", "beat")
+_ENDED: Final = -1
 _OWN: Final = {"worker": worker_child, "beat": beat_child, "web": web_child}
 #: Leases and resends of a second or two, so that a death is noticed within the test.
 SHORT_TIMES: Final = {
@@ -66,6 +67,8 @@ class Processes:
         self._children: dict[str, Child] = {}
         #: Further variables of a child's environment, from its next start on.
         self.environ: dict[str, dict[str, str]] = {name: {} for name in ORDER}
+        #: Whether each was started to kill itself at a failpoint.
+        self.is_armed = dict.fromkeys(ORDER, False)
         #: How the worker runs its tasks: `threads`, or `prefork` with children of its own.
         self.pool = "threads"
         #: How often each was killed.
@@ -75,6 +78,7 @@ class Processes:
         """Start these, not waiting until they are ready."""
         for name in names:
             self._children[name] = Child(self._spec(name), logs=self.config.home / "logs")
+            self.is_armed[name] = "IGNY8_FAILPOINT" in self.environ[name]
 
     def wait_ready(self, *names: str) -> None:
         """Wait until these do their work; fails with their last lines."""
@@ -88,10 +92,14 @@ class Processes:
             self.environ[name]["IGNY8_FAILPOINT"] = failpoint
 
     def kill(self, *names: str) -> None:
-        """Kill -9 exactly these programs, all before any of them is waited for."""
-        pids = {name: self.pid(name) for name in names}
+        """Kill -9 exactly these programs, all before any of them is waited for.
+
+        One that is armed may have done so itself just now.
+        """
+        pids = {name: wait_until(lambda name=name: self._pid_or_end(name)) for name in names}
         for pid in pids.values():
-            os.kill(pid, signal.SIGKILL)
+            if pid != _ENDED:
+                os.kill(pid, signal.SIGKILL)
         for name in names:
             self._expect(name, 128 + signal.SIGKILL)
 
@@ -105,6 +113,17 @@ class Processes:
         assert code == expected, f"{name} ended with {code} before it was killed\n{self.tails()}"
         self.kills[name] += 1
 
+    def _pid_or_end(self, name: str) -> int | None:
+        return _ENDED if self._children[name].exit_code() is not None else self._children[name].pid
+
+    def freeze(self, name: str) -> Callable[[], None]:
+        """Stop a program where it stands; what lets it go on. Nothing happens to an armed one that has ended."""
+        pid = wait_until(lambda: self._pid_or_end(name))
+        if pid is None or pid == _ENDED:
+            return lambda: None
+        os.kill(pid, signal.SIGSTOP)
+        return lambda: os.kill(pid, signal.SIGCONT)
+
     def pid(self, name: str) -> int:
         """The process id of the program itself."""
         pid = wait_until(lambda: self._children[name].pid)
@@ -114,6 +133,11 @@ class Processes:
     def is_running(self, name: str) -> bool:
         """Whether it was started and has not ended."""
         return name in self._children and self._children[name].exit_code() is None
+
+    def forget(self, name: str) -> None:
+        """What ended is not missed from now on."""
+        assert not self.is_running(name)
+        del self._children[name]
 
     def stop_child(self, name: str) -> None:
         """Ask one to stop, as a service manager does, and wait for its end."""
@@ -136,6 +160,14 @@ class Processes:
     def died(self) -> list[str]:
         """Those that ended by themselves: nobody killed them."""
         return [name for name, child in self._children.items() if child.exit_code() is not None]
+
+    def was_killed(self, name: str) -> bool:
+        """Whether SIGKILL ended it."""
+        return self._children[name].exit_code() == 128 + signal.SIGKILL
+
+    def tail(self, name: str) -> str:
+        """The last lines of one."""
+        return self._children[name].tail()
 
     def tails(self) -> str:
         """The last lines of each, for a failure's message."""
@@ -174,10 +206,12 @@ def running_processes(
     on: str = "embedded",
     times: Mapping[str, str] | None = None,
     names: tuple[str, ...] = ("worker", "beat"),
+    pool: str = "threads",
 ) -> Iterator[Processes]:
     """The servers of the backend `on` and these, all ready; this process is configured as they are.
 
-    `times`: settings beside SHORT_TIMES. The database is a new installation's.
+    `times`: settings beside SHORT_TIMES. `pool`: how the worker runs its tasks, `threads` or `prefork`. The database
+    is a new installation's.
     """
     home.mkdir(exist_ok=True)
     standing_on = backend(on, home)
@@ -188,6 +222,7 @@ def running_processes(
     before = app.conf.broker_url
     use_config(config)
     processes = Processes(config, standing_on)
+    processes.pool = pool
     try:
         processes.restart(*standing_on.servers)
         connect_to(config.broker_address)

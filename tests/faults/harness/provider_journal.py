@@ -33,6 +33,8 @@ class Seen:
 
     asked: Counter[str]
     answered: dict[str, list[Billed]]
+    #: Requests that were not answered: the key, and the process that had sent it.
+    unanswered: list[tuple[str, int]]
 
 
 class ProviderJournal:
@@ -46,14 +48,17 @@ class ProviderJournal:
         """All of it so far."""
         asked: Counter[str] = Counter()
         answered: defaultdict[str, list[Billed]] = defaultdict(list)
+        under_way: dict[tuple[str, int], None] = {}
         lines = self.path.read_text(encoding="ascii").splitlines() if self.path.exists() else []
         for line in lines:
             said = json.loads(line)
             if said["event"] == "asked":
                 asked[said["key"]] += 1
+                under_way[said["key"], said["pid"]] = None
             else:
+                under_way.pop((said["key"], said["pid"]), None)
                 answered[said["key"]].append(Billed(said["input"], said["output"], said["cost"]))
-        return Seen(asked, dict(answered))
+        return Seen(asked, dict(answered), list(under_way))
 
 
 class JournalWriter:
@@ -65,12 +70,12 @@ class JournalWriter:
 
     def asked(self, key: str) -> None:
         """A request came in."""
-        self._write({"event": "asked", "key": key})
+        self._write({"event": "asked", "key": key, "pid": os.getpid()})
 
     def answered(self, key: str, billed: Billed) -> None:
         """Its answer goes out."""
         used = {"input": billed.input_tokens, "output": billed.output_tokens}
-        self._write({"event": "answered", "key": key, **used, "cost": billed.cost_picodollars})
+        self._write({"event": "answered", "key": key, "pid": os.getpid(), **used, "cost": billed.cost_picodollars})
 
     def _write(self, said: dict[str, object]) -> None:
         os.write(self._file, f"{json.dumps(said)}\n".encode())

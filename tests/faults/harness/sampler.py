@@ -28,8 +28,9 @@ _MOST_TOLD: Final = 20
 class Sampler:
     """One thread that looks. A context: it looks inside it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, every_seconds: float = EVERY_SECONDS) -> None:
         """With connections of its own."""
+        self._every_seconds = every_seconds
         self._database = Database(url)
         self._thread = threading.Thread(target=self._look_for_ever, name="sampler", daemon=True)
         self._ended = threading.Event()
@@ -53,7 +54,7 @@ class Sampler:
         return list(self._found)[:_MOST_TOLD] if self.samples else ["no sample was ever taken"]
 
     def _look_for_ever(self) -> None:
-        while not self._ended.wait(EVERY_SECONDS):
+        while not self._ended.wait(self._every_seconds):
             try:
                 lease = timedelta(seconds=config().lease_seconds) + _SLACK
                 now = self._database.now()

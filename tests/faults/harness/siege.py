@@ -29,7 +29,7 @@ from scheduler.duty import Context
 from tests.faults.harness import laws, rows
 from tests.faults.harness.fleet import Fleet
 from tests.faults.harness.rows import Rows
-from tests.faults.harness.sites import RunningSite, at_rest, describe, start_site
+from tests.faults.harness.sites import RunningSite, at_rest, describe, make_site, start_run
 from tests.support.driver import Driver
 from tests.support.seven_stages import the_seven_stages
 
@@ -47,7 +47,7 @@ class Siege:
 
     def start(self, variant: str = "one lane") -> RunningSite:
         """One more site, its run accepted."""
-        self.sites.append(start_site(self.database, variant))
+        self.sites.append(start_run(self.database, make_site(self.database, variant)))
         return self.sites[-1]
 
     def wait(self, ask: Callable[[], bool], *, what: str, seconds: float = HEAL_SECONDS) -> float:
@@ -157,7 +157,7 @@ def undisturbed(variant: str) -> Rows:
 
 def _run_alone(database: Database, variant: str) -> Rows:
     driver = Driver(database)
-    site = start_site(database, variant, publishes=False)
+    site = start_run(database, make_site(database, variant), sends=False)
     with database.reading() as session:
         first = select(StageRun.id).where(StageRun.run_id == site.run_id, StageRun.number == 1)
         driver.send_stage(session.scalars(first).one())

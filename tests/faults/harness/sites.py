@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -45,6 +45,12 @@ VARIANTS: Final[Mapping[str, Mapping[str, str]]] = {
     "three lanes": {**_SHARED, **_THREE_LANES, "stages.4.per_run_limit": "4"},
     # Each keyword is alone in its batch: a death of it is an attempt, and splits nothing.
     "one by one": {**_SHARED, "stages.1.batch_size": "1"},
+    "one by one, three lanes": {
+        **_SHARED,
+        **_THREE_LANES,
+        "stages.1.batch_size": "1",
+        "stages.4.per_run_limit": "4",
+    },
 }
 _numbers = count(1)
 
@@ -59,21 +65,13 @@ class RunningSite:
     run_id: int
 
 
-def start_site(database: Database, variant: str, *, publishes: bool = True, **given: Any) -> RunningSite:
-    """Make a site, import the keywords, press Run Now. The broker may be away: beat sends it then.
+@dataclass(frozen=True)
+class MadeSite:
+    """A site that was set up and did not run yet."""
 
-    `publishes`: whether its first stage is sent from here, or left to beat. `given` as `make_site` takes it.
-    """
-    site_id = make_site(database, variant, **given)
-    now = database.now()
-    with database.transaction() as session:
-        site = session.get_one(Site, site_id)
-        started = runs.start(session, site=site, now=now)
-    assert started.run_id is not None, started.reason
-    assert started.stage_run_id is not None
-    if publishes:
-        dispatch.publish_stage(database, started.stage_run_id)
-    return RunningSite(variant, site_id, site.account_id, started.run_id)
+    variant: str
+    site_id: int
+    account_id: int
 
 
 def make_site(
@@ -84,9 +82,10 @@ def make_site(
     home: Path | None = None,
     changes: Mapping[str, str] | None = None,
     credits_ucr: int = _CREDITS,
+    words: Sequence[str] = KEYWORDS,
     timezone: str = "UTC",
-) -> int:
-    """Make a site, in an account of its own, with the keywords: its id.
+) -> MadeSite:
+    """Make a site in an account of its own and import the keywords.
 
     `url`: where its articles go; None: to a folder of the home. `changes`: settings beside those of the variant.
     """
@@ -103,15 +102,27 @@ def make_site(
             assert home is not None
             connection = {"target": "site", "url": url, "username": USER, "credentials": PASSWORD}
             site_edits.edit(session, site, connection, follow=Follow.REFLOW, home=home, actor="test", now=now)
-        keywords.add(session, site, KEYWORDS, now=now)
-    return site.id
+        if words:
+            keywords.add(session, site, words, now=now)
+    return MadeSite(variant, site.id, account.id)
 
 
-def running_site(database: Database, variant: str, run_id: int) -> RunningSite:
-    """A site whose run somebody else started."""
-    with database.reading() as session:
-        run = session.get_one(Run, run_id)
-        return RunningSite(variant, run.site_id, run.account_id, run_id)
+def start_run(database: Database, made: MadeSite, *, sends: bool = True) -> RunningSite:
+    """Press Run Now. The broker may be away: beat sends it then. `sends`: whether it is sent from here at all."""
+    with database.transaction() as session:
+        site = session.get_one(Site, made.site_id)
+        started = runs.start(session, site=site, now=database.now())
+    assert started.run_id is not None, started.reason
+    assert started.stage_run_id is not None
+    if sends:
+        dispatch.publish_stage(database, started.stage_run_id)
+    return RunningSite(made.variant, made.site_id, made.account_id, started.run_id)
+
+
+def run_of(session: Session, made: MadeSite) -> RunningSite:
+    """The one run of a site that somebody else started; fails where there is another number of them."""
+    run_id = session.scalars(select(Run.id).where(Run.site_id == made.site_id)).one()
+    return RunningSite(made.variant, made.site_id, made.account_id, run_id)
 
 
 def publish_all(database: Database, site: RunningSite) -> None:

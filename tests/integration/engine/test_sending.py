@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import tempfile
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from pipeline.config import load_config
 from pipeline.db.session import Database
@@ -33,6 +35,11 @@ class Broker:
     def start(self) -> None:
         self._child = Child(broker_child(self._config), logs=self._config.home / "logs")
         self._child.wait_ready()
+
+    @property
+    def socket(self) -> str:
+        """Where it listens."""
+        return self._config.broker_address.removeprefix("redis+socket://").partition("?")[0]
 
     def kill(self) -> None:
         pid = wait_until(lambda: self._child.pid)
@@ -77,3 +84,14 @@ def test_a_broker_that_came_back_is_reached_again(
     broker.start()
 
     assert returns(sqlite_database)
+
+
+def test_nobody_wants_the_result_of_a_link_so_that_one_that_fails_says_its_own_error(
+    sqlite_database: Database, broker: Broker
+) -> None:
+    publishes(sqlite_database)
+
+    with redis.Redis(unix_socket_path=broker.socket) as client:
+        [message] = client.lrange("control", 0, -1)
+
+    assert json.loads(message)["headers"]["ignore_result"] is True
