@@ -13,13 +13,14 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from alembic import command
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from pipeline.ai import ADAPTERS
 from pipeline.ai.offline import OfflineProvider
 from pipeline.core.states import CallStatus, RunStatus
-from pipeline.db.migrate import upgrade
+from pipeline.db import migrate
 from pipeline.db.session import DATABASE_AWAY, Database
 from pipeline.engine import gates
 from pipeline.models import AiCall, Base, Run, StageRun
@@ -119,14 +120,14 @@ class Siege:
 def new_database(url: str, *, as_installed: bool = False) -> Iterator[Database]:
     """A new installation's database; its connections are closed at the end.
 
-    `as_installed`: by the migrations, as commands and the API want it.
+    `as_installed`: it says of which version it is, as commands and the API want it.
     """
     database = Database(url)
     try:
+        Base.metadata.create_all(database.engine)
         if as_installed:
-            upgrade(database)
-        else:
-            Base.metadata.create_all(database.engine)
+            with database.engine.begin() as connection:
+                command.stamp(migrate._alembic(connection), "head")
         with database.transaction() as session:
             accounts.init_installation(session, now=database.now())
         yield database
