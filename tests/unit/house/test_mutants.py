@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.mutants import Mutant, mutants
+from tests.support.documents import rows, sections
 from tests.support.sources import ROOT
 
 
@@ -21,3 +22,9 @@ def test_a_mutant_still_applies_and_names_its_test(mutant: Mutant) -> None:
 
 def test_there_are_ten_or_more() -> None:
     assert len(mutants()) >= 10
+
+
+def test_the_page_on_reliability_names_each_with_its_test() -> None:
+    told = {name.strip("`"): test.strip("`") for name, _, test in rows(sections("reliability.md")["Mutants"])}
+
+    assert told == {mutant.name: mutant.caught_by.rpartition("::")[2].partition("[")[0] for mutant in mutants()}
