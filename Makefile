@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-all soak stand-ins check up bench year lock
+.PHONY: setup demo test test-all soak mutants stand-ins check up bench year lock
 
 setup: $(STAMP)
 
@@ -32,6 +32,10 @@ test: setup
 
 test-all: setup stand-ins
 	$(BIN)/python -m pytest -n 2 --dist loadfile --all
+
+# Puts known faults into a copy of the product, one at a time; ends with 1 where no test of faults notices one.
+mutants: setup
+	@$(BIN)/python -m tests.faults.mutants
 
 # Faults of all kinds for MINUTES on BACKEND (embedded, redis, rabbitmq); the same SEED chooses the same. Ends with 1
 # where an invariant was broken.

@@ -12,6 +12,10 @@ _config = config()
 # The broker. Plain queue names on the default exchange: they route even after the broker lost all its data.
 broker_url = _config.broker_address
 broker_connection_retry_on_startup = True
+# It is waited for as long as it is away: Celery's default ends the worker after a hundred tries.
+broker_connection_max_retries = None
+# A broker that refuses a command (its disk is full, it is a replica now) is come back to, like one that is away.
+broker_channel_error_retry = True
 # How it is waited for, and what kind its queues are, depends on what stands at its address.
 globals().update(brokers.settings_of(broker_url, visibility_timeout_seconds=_config.visibility_timeout_seconds))
 # A dropped connection must not cut work that runs: its message comes again anyway, and a lane's ticket refuses it.

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
@@ -144,7 +144,9 @@ def _sqlite(url: str, *, begin: str, read_only: bool = False) -> Engine:
 
 def _postgresql(url: str) -> Engine:
     options = " ".join(f"-c {name}={value}" for name, value in _SERVERS.items())
-    engine = create_engine(url, connect_args={"options": options, **_OURS}, pool_size=20, max_overflow=40)
+    chosen = make_url(url).query
+    ours = {name: value for name, value in _OURS.items() if name not in chosen}
+    engine = create_engine(url, connect_args={"options": options, **ours}, pool_size=20, max_overflow=40)
     tell_collisions(engine)
     return engine
 

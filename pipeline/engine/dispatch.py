@@ -193,7 +193,7 @@ def _send(producer: Any, first: Link, *rest: Link) -> None:
     """Send a chain over this producer. Celery's own `chain` takes none: it would open connections without bounds."""
     later = list(reversed(rest)) or None
     with sending.told(first.task, first.args, first.options):
-        # Without `ignore_result` Celery would store the error of a failed link, for links without an id, and raise over it.
+        # Without `ignore_result` Celery would store the error of a failed link, for links without an id, and raise.
         app.send_task(
             first.task,
             args=first.args,

@@ -24,7 +24,7 @@ from pipeline.engine import items as stage_items
 from pipeline.engine import recovery
 from pipeline.engine.gateway import Answered, CallFailed
 from pipeline.engine.items import Item
-from pipeline.engine.media_space import ImageLostError, NotKeptError
+from pipeline.engine.media_space import REMEDY, ImageLostError, NoSpaceError, NotKeptError
 from pipeline.engine.outcomes import Outcome
 from pipeline.engine.pace import OverPaceError
 from pipeline.engine.slices import Slice
@@ -32,6 +32,8 @@ from pipeline.services import credits as ledger
 from pipeline.services import providers
 from pipeline.services.credits import Refusal, Refused
 
+#: When it is looked again whether there is room for images.
+_FULL_SECONDS = 10.0
 #: How long a provider that is down and names no time is left alone.
 _DOWN_SECONDS = 30.0
 #: By how much of its wait a lane comes later than it may, at most.
@@ -65,6 +67,8 @@ def barred(
 
     `not_before`: until when the breaker is open; None: it is not.
     """
+    if isinstance(error, NoSpaceError):
+        return _no_room(lane, session, error, now=now)
     if isinstance(error, OverPaceError):
         return _over_pace(lane, session, error, now=now)
     if isinstance(error, NotKeptError):
@@ -90,6 +94,17 @@ def _over_pace(lane: Slice, session: Session, error: OverPaceError, *, now: date
     return _provider_down(lane, session, wait_seconds=seconds, said=error.message, now=now)
 
 
+def _no_room(lane: Slice, session: Session, error: NoSpaceError, *, now: datetime) -> Outcome:
+    """Nothing was spent, and nothing is until there is room; a disk that stays full for too long ends the stage."""
+    given_up_at = _down_since(lane, session, now) + timedelta(seconds=config().provider_wait_max_seconds)
+    if now >= given_up_at:
+        reason = f"{error.message}. {REMEDY}"
+        recovery.end_early(session, lane.context.stage_run_id, StageRunStatus.FAILED, reason)
+        return lane.close_lane(session, now=now)
+    _note_waiting(lane, session, error.message, now=now)
+    return lane.wait_until(session, min(now + timedelta(seconds=_FULL_SECONDS), given_up_at))
+
+
 def _remedy(provider: str, error: PipelineError) -> str:
     """What a person does about a provider that wants another key, or money."""
     if isinstance(error, KeyRefusedError):
@@ -111,14 +126,23 @@ def _jitter() -> float:
 
 def _provider_down(lane: Slice, session: Session, *, wait_seconds: float, said: str, now: datetime) -> Outcome:
     """The items wait without an attempt; a provider that stays down for too long ends the stage."""
-    since = recovery.outage_since(session, lane.context.stage_run_id) or now
+    since = _down_since(lane, session, now)
     given_up_at = since + timedelta(seconds=config().provider_wait_max_seconds)
     if now >= given_up_at:
         reason = f"{_provider(lane)} has not answered since {since:%d %b %H:%M} UTC ({said})"
         recovery.end_early(session, lane.context.stage_run_id, StageRunStatus.PROVIDER_UNAVAILABLE, reason)
         return lane.close_lane(session, now=now)
-    recovery.note_outage(session, lane.context.stage_run_id, since=since, reason=f"waiting: {said}")
+    _note_waiting(lane, session, said, now=now)
     return lane.wait_until(session, min(now + timedelta(seconds=wait_seconds), given_up_at))
+
+
+def _down_since(lane: Slice, session: Session, now: datetime) -> datetime:
+    return recovery.outage_since(session, lane.context.stage_run_id) or now
+
+
+def _note_waiting(lane: Slice, session: Session, said: str, *, now: datetime) -> None:
+    since = _down_since(lane, session, now)
+    recovery.note_outage(session, lane.context.stage_run_id, since=since, reason=f"waiting: {said}")
 
 
 def note_late_answer(database: Database, answered: Answered) -> None:

@@ -20,7 +20,7 @@ from pipeline.services.credits import Settlement
 #: What an image may have at most, and so what is kept free for one.
 MOST_BYTES: Final = 30_000_000
 _CANNOT_TELL: Final = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
-_REMEDY: Final = (
+REMEDY: Final = (
     "Make room on the disk of IGNY8_HOME, or give this user its folder (igny8 doctor shows both), then run again: what "
     "was not drawn waits"
 )
@@ -34,8 +34,8 @@ class NoSpaceError(NotKeptError):
     """There is no space to keep an image, so none was asked for."""
 
     def __init__(self, error: OSError) -> None:
-        """Say what the machine said of it, and what to do."""
-        super().__init__(f"no image was asked for, since none could be kept here ({_said(error)}). {_REMEDY}")
+        """Say what the machine said of it."""
+        super().__init__(f"there is no room for images ({_said(error)}): none is asked for")
 
 
 class ImageLostError(NotKeptError):
@@ -44,7 +44,7 @@ class ImageLostError(NotKeptError):
     def __init__(self, error: OSError, settlement: Settlement) -> None:
         """Say what the machine said of it, and what to do."""
         self.settlement = settlement
-        super().__init__(f"an image was drawn and could not be kept here ({_said(error)}). {_REMEDY}")
+        super().__init__(f"an image was drawn and could not be kept here ({_said(error)}). {REMEDY}")
 
 
 class Space:

@@ -139,6 +139,11 @@ class Processes:
         assert not self.is_running(name)
         del self._children[name]
 
+    def end(self, name: str, number: signal.Signals) -> None:
+        """Ask one to end by that signal, and wait until it has."""
+        os.kill(self.pid(name), number)
+        wait_until(lambda: self._children[name].exit_code() is not None, seconds=60)
+
     def stop_child(self, name: str) -> None:
         """Ask one to stop, as a service manager does, and wait for its end."""
         self._children[name].stop()

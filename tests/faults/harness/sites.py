@@ -83,6 +83,7 @@ def make_site(
     changes: Mapping[str, str] | None = None,
     credits_ucr: int = _CREDITS,
     words: Sequence[str] = KEYWORDS,
+    timezone: str = "UTC",
 ) -> MadeSite:
     """Make a site in an account of its own and import the keywords.
 
@@ -94,7 +95,7 @@ def make_site(
         session.add(account)
         session.flush()
         ledger.grant(session, account_id=account.id, amount_ucr=credits_ucr, key=f"grant:{account.id}", now=now)
-        site = sites.add_site(session, account_id=account.id, name="site", timezone="UTC", now=now)
+        site = sites.add_site(session, account_id=account.id, name="site", timezone=timezone, now=now)
         chosen = {**VARIANTS[variant], "publishing.publish_days": _far_day(now), **(changes or {})}
         settings.apply(session, site, chosen, now=now)
         if url is not None:

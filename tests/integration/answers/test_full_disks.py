@@ -54,28 +54,43 @@ def _noise() -> bytes:
     return file.getvalue()
 
 
-def test_without_space_no_image_is_asked_for_and_what_waits_goes_on_waiting(world_of: Made) -> None:
+def test_without_space_no_image_is_asked_for_and_with_it_the_run_goes_on(world_of: Made) -> None:
     world, script = world_of(6)
     subjects(world, 6, ["one", "two", "three"])
+
+    with no_file_larger_than(ROOM):
+        run_id = world.start()
+        world.driver.drain()
+
+        stage = world.stages(run_id)[6]
+        assert (stage.status, stage.reason) == (
+            StageRunStatus.RUNNING,
+            "waiting: there is no room for images (File too large): none is asked for",
+        )
+        assert script.images == []
+        assert world.balance().held_ucr == 0
+
+    assert world.driver.run_to_end(run_id) is RunStatus.COMPLETED
+    assert told(calls_of(world, run_id, 6)) == [("ask", "voided", [], 0)] + [("ask", "settled", [], IMAGE_CHARGE)] * 3
+    assert {item.attempts for item in world.items(run_id, 6)} == {0}
+    assert statuses(world, 6) == ["done"] * 3
+    world.assert_sound()
+
+
+def test_a_disk_that_stays_full_ends_the_stage_with_the_remedy(sqlite_world_of: Made) -> None:
+    world, script = sqlite_world_of(6)
+    subjects(world, 6, ["one"])
 
     with no_file_larger_than(ROOM):
         run_id = world.run()
 
     assert script.images == []
-    assert [(call.status.value, call.charged_amount) for call in calls_of(world, run_id, 6)] == [("voided", 0)]
+    assert {(call.status.value, call.charged_amount) for call in calls_of(world, run_id, 6)} == {("voided", 0)}
     stage = world.stages(run_id)[6]
     assert stage.status is StageRunStatus.FAILED
-    assert "none could be kept here (File too large). Make room on the disk" in (stage.reason or "")
-    assert {item.attempts for item in world.items(run_id, 6)} == {0}
-    assert statuses(world, 6) == ["new"] * 3
+    assert "there is no room for images (File too large): none is asked for. Make room on the disk" in str(stage.reason)
+    assert statuses(world, 6) == ["new"]
     assert world.driver.status(run_id) is RunStatus.FAILED
-    world.assert_sound()
-
-    run_id = world.run()
-
-    assert len(script.images) == 3
-    assert statuses(world, 6) == ["done"] * 3
-    assert told(calls_of(world, run_id, 6)) == [("ask", "settled", [], IMAGE_CHARGE)] * 3
     world.assert_sound()
 
 
@@ -123,7 +138,7 @@ def test_a_folder_that_cannot_be_written_is_no_space(sqlite_world_of: Made, medi
     run_id = world.run()
 
     assert script.images == []
-    assert "none could be kept here (File exists)" in (world.stages(run_id)[6].reason or "")
+    assert "there is no room for images (File exists)" in (world.stages(run_id)[6].reason or "")
     assert statuses(world, 6) == ["new"]
 
 
