@@ -93,3 +93,35 @@ def test_a_run_whose_sampler_said_no_is_told_nowhere(told: Collector) -> None:
     tracing.stop()
 
     assert told.spans == []
+
+
+def test_a_process_of_a_pool_tells_what_it_does_too() -> None:
+    program = (
+        "import os, sys; from pipeline import tracing; tracing.start('x', url=sys.argv[1])\n"
+        "with tracing.span('before the fork'): pass\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    with tracing.span('in the child'): pass\n"
+        "    tracing.stop(); os._exit(0)\n"
+        "os.waitpid(child, 0); tracing.stop()"
+    )
+    with collector() as found:
+        subprocess.run([sys.executable, "-c", program, found.url], check=True)
+
+    assert sorted(span.name for span in found.spans) == ["before the fork", "in the child"]
+
+
+def test_a_collector_that_is_away_is_not_waited_for() -> None:
+    """Nobody listens at the port of a server that has ended."""
+    with collector() as gone:
+        pass
+    program = (
+        "import sys; from pipeline import tracing; tracing.start('x', url=sys.argv[1])\n"
+        "with tracing.span('lost'): pass\n"
+        "print('done')"
+    )
+
+    command = [sys.executable, "-c", program, gone.url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout) == (0, "done\n")
