@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 from celery import Celery
-from pytest_celery import CeleryTestBroker, CeleryTestSetup, CeleryTestWorker, CeleryWorkerCluster
+from pytest_celery import CeleryTestSetup, CeleryTestWorker, CeleryWorkerCluster
 
 from pipeline.db.session import Database
+from pipeline.local.stack import QUEUES
 from pipeline.models import Heartbeat
 from tests.support.cluster import ROOT, Installation
 from tests.support.processes import wait_until
@@ -153,21 +154,17 @@ def test_a_worker_that_was_killed_joins_again_under_its_name(
     assert answering(celery_setup.app) == {"one@localhost", "two@localhost"}
 
 
-def test_a_queue_that_only_one_worker_reads_is_left_by_the_other(
-    celery_broker: CeleryTestBroker, installation: Installation
-) -> None:
-    with (
-        Celery(broker=celery_broker.config()["host_url"]) as app,
-        installation.worker("one"),
-        installation.worker("two"),
-    ):
-        app.control.cancel_consumer("text", destination=["two@localhost"], reply=True)
-        queues = app.control.inspect(timeout=2).active_queues()
+def test_each_worker_reads_a_queue_of_its_own(celery_setup: CeleryTestSetup, installation: Installation) -> None:
+    """Its own canary is there: no other worker's takes its place as a sign of life."""
+    found = wait_until(lambda: len(names := signs(installation)) == 2 and names)
+    own = {node: ".".join(("canary", *name.split(":")[1:])) for node, name in (found or {}).items()}
 
-    reads = {name: {queue["name"] for queue in found} for name, found in queues.items()}
-    pids = {name: sign.rpartition(":")[2] for name, sign in signs(installation).items()}
-    assert "text" not in reads["two@localhost"]
-    assert pids == {} or all(f".{pid}" in " ".join(reads[name]) for name, pid in pids.items())
+    told = celery_setup.app.control.inspect(timeout=5).active_queues()
+
+    queues = {node: {queue["name"] for queue in reads} for node, reads in told.items()}
+    assert {node: queue in queues[node] for node, queue in own.items()} == dict.fromkeys(own, True)
+    assert len(set(own.values())) == 2
+    assert queues["one@localhost"] & queues["two@localhost"] == set(QUEUES.split(","))
 
 
 def test_containers_that_cannot_be_had_are_said_and_nothing_is_skipped() -> None:

@@ -180,10 +180,13 @@ def test_an_adapter_serves_many_threads_at_once(server: ProviderServer, openai: 
     assert [reply.text for reply in replies] == ["{}"] * 8
 
 
-def test_the_worker_loads_no_sdk_and_no_client_of_the_wire() -> None:
+def test_the_worker_loads_no_sdk_no_client_of_the_wire_and_no_tracing() -> None:
+    # A part of OpenTelemetry is loaded by redis-py itself, where it is installed.
+    tracing = ("pipeline.tracing.engine", "opentelemetry.sdk.trace.export", "opentelemetry.exporter", "google.protobuf")
+    names = ("openai", "anthropic", "httpx2", "httpcore2", *tracing)
     program = (
-        "import sys, pipeline.worker, stages, pipeline.engine.gateway\n"
-        "print([name for name in ('openai', 'anthropic', 'httpx2', 'httpcore2') if name in sys.modules])"
+        "import sys, pipeline.worker, stages, pipeline.engine.gateway, pipeline.engine.tasks\n"
+        f"print([name for name in {names} if name in sys.modules])"
     )
 
     shown = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)

@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from celery import Celery
 from sqlalchemy import select, update
@@ -68,7 +69,7 @@ class Probed:
 
 
 @contextmanager
-def _probed() -> Iterator[Probed]:
+def _probed(pool: str = "threads") -> Iterator[Probed]:
     # Its path is short: a socket lies below it.
     with tempfile.TemporaryDirectory(prefix="igny8-", dir="/tmp") as folder:
         settings = load_config({"IGNY8_HOME": folder, "IGNY8_CANARY_SECONDS": "1", "IGNY8_WORKER_THREADS": "2"})
@@ -76,7 +77,7 @@ def _probed() -> Iterator[Probed]:
         Base.metadata.create_all(database.engine)
         broker = Child(broker_child(settings), logs=settings.home / "logs")
         broker.wait_ready()
-        options = ("-P", "threads", "-c", "2", "-n", NODE, "-Q", "canary", "--without-mingle", "--without-gossip")
+        options = ("-P", pool, "-c", "2", "-n", NODE, "-Q", "canary", "--without-mingle", "--without-gossip")
         spec = ChildSpec(
             name="worker",
             command=(sys.executable, "-m", "celery", "-A", "pipeline.worker", "worker", *options),
@@ -242,6 +243,21 @@ def _probe(home: Path, *arguments: str, database_url: str | None = None) -> tupl
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.stderr == ""
     return done.returncode, done.stdout
+
+
+def test_a_worker_of_processes_is_judged_by_what_they_execute() -> None:
+    with _probed("prefork") as found:
+        told = found.until(0, "--worker")
+        children = psutil.Process(found.pid).children()
+        for child in children:
+            child.suspend()
+        stuck = found.until(4, "--worker")
+        for child in children:
+            child.resume()
+
+        assert told["verdict"] == "ready"
+        assert "it has taken nothing" in stuck["detail"]
+        found.until(0, "--worker")
 
 
 def test_where_there_is_no_database_nobody_can_say(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+from pipeline.config import load_config, use_config
 from pipeline.core.modules import Module
 from pipeline.core.roles import Role
 from pipeline.services.settings import FIELDS
@@ -91,6 +93,19 @@ def test_who_reaches_some_sites_is_told_nothing_of_the_account(api: Api) -> None
     nowhere = browser(api, Role.VIEWER, site_ids=[])
     with_ids = [address for address in _pages(api) if re.search(r"/\d", address)]
     assert {nowhere.get(address).status_code for address in with_ids if not address.endswith("/edit")} == {404}
+
+
+def test_a_run_leads_to_its_tasks_whoever_may_run_the_installation(
+    sqlite_api: Api, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(lambda: use_config(None))
+    use_config(load_config({"IGNY8_HOME": str(tmp_path), "IGNY8_FLOWER_URL": "https://flower.example/"}))
+    address = f"/automation/runs/{sqlite_api.mine.run_id}"
+    link = f'href="https://flower.example/runs/{sqlite_api.mine.run_id}/tasks"'
+
+    shown = {role: link in browser(sqlite_api, role).get(address).text for role in Role}
+
+    assert shown == {role: role is Role.PLATFORM_ADMIN for role in Role}
 
 
 def test_a_reader_who_may_not_change_is_shown_no_way_to(sqlite_api: Api) -> None:
