@@ -50,6 +50,10 @@ _SERVERS: Final = {
 }
 
 
+#: Connections that a fork took along. They are kept: thrown away they would be closed, which SQLite forbids a child.
+_of_parents: Final[list[object]] = []
+
+
 class Database:
     """One database: an engine that writes, one that only reads, and its clock."""
 
@@ -87,6 +91,7 @@ class Database:
 
     def forget(self) -> None:
         """Drop the connections of the parent after a fork, without closing what the parent still uses."""
+        _of_parents.extend((self.engine.pool, self.reader.pool))
         self.engine.dispose(close=False)
         self.reader.dispose(close=False)
 

@@ -68,7 +68,7 @@ class Installation:
         given = ("--pool", pool, "--concurrency", str(at_once), "--queues", queues)
         pid = self.started.start(name, "worker", *given, environ=environ, code=code)
         node = node_of("all" if queues == _ALL else queues, pid)
-        wait_until(lambda: node in workers_answering(node=node) or self._fail_where_ended(), seconds=60)
+        wait_until(lambda: node in workers_answering(node=node) or self._fail_where_ended(), seconds=120)
         return pid
 
     def _fail_where_ended(self) -> None:
@@ -83,7 +83,7 @@ class Installation:
                 return len(at_rest(session, sites)) == len(sites)
 
         try:
-            wait_until(resting, seconds=90)
+            wait_until(resting, seconds=150)
         except AssertionError as error:
             with self.database.reading() as session:
                 told = "\n".join(describe(session, site) for site in sites)

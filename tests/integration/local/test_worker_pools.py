@@ -88,6 +88,23 @@ def test_a_worker_that_is_asked_to_stop_tells_its_processes() -> None:
 
 
 @pytest.mark.extended
+def test_what_outlasts_a_soft_shutdown_is_dropped_and_asked_again() -> None:
+    extra = {"IGNY8_TEST_LATENCY_SECONDS": "30", "IGNY8_SOFT_SHUTDOWN_SECONDS": "2"}
+    with installed(None, extra) as installation:
+        pid = installation.worker("first")
+        site = start_site(installation.database, "one lane")
+        wait_until(lambda: installation.requests)
+
+        os.kill(pid, signal.SIGQUIT)
+
+        assert installation.started.wait("first", seconds=25) == 0
+        installation.started.kill("first")
+        installation.worker("second", environ={"IGNY8_TEST_LATENCY_SECONDS": "0.05"})
+        installation.wait_at_rest([site])
+        assert installation.count(CallStatus.LOST) == 1
+
+
+@pytest.mark.extended
 def test_a_process_that_hangs_is_ended_in_time(tmp_path: Path) -> None:
     extra = {"IGNY8_VISIBILITY_TIMEOUT_SECONDS": "4", "IGNY8_TEST_HANG": str(tmp_path / "hung")}
     with installed(None, extra) as installation:
