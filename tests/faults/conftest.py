@@ -14,7 +14,7 @@ from tests.faults.harness.campaign import Campaign, running_campaign
 
 SEED_VARIABLE = "IGNY8_TEST_FAULT_SEED"
 #: Faults a kind, by backend.
-TIMES = {"embedded": 6, "redis": 15, "rabbitmq": 6}
+TIMES = {"embedded": 4, "redis": 12, "rabbitmq": 6}
 
 
 @pytest.fixture(scope="session")

@@ -60,6 +60,7 @@ def test_an_api_killed_after_its_commit_has_started_one_run(campaign: Campaign) 
     assert campaign.complaints([site]) == []
 
 
+@pytest.mark.extended
 def test_a_beat_killed_after_it_started_a_due_run_has_started_one(campaign: Campaign) -> None:
     processes, made = campaign.processes, campaign.make("one lane")
     processes.kill("beat")

@@ -46,6 +46,7 @@ def test_a_worker_killed_at_a_failpoint_of_each_stage_changes_nothing(campaign: 
     assert campaign.complaints([site]) == []
 
 
+@pytest.mark.extended
 def test_a_beat_killed_at_each_of_its_failpoints_changes_nothing(campaign: Campaign) -> None:
     campaign.learn_once("delays")
 

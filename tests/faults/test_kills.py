@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.core.states import RunStatus
 from tests.faults.harness.campaign import Campaign, kill_and_restart
-from tests.faults.harness.processes import NAMES, Processes
+from tests.faults.harness.processes import NAMES
 from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.timeout(900)
@@ -50,15 +50,6 @@ def test_everything_killed_at_once_changes_nothing(campaign: Campaign, seed: str
 
     assert campaign.complaints(sites) == []
     assert campaign.count_lost(sites) > 0, "no kill struck a call under way: nothing was tested"
-
-
-def test_flushed_broker_changes_nothing(campaign: Campaign, seed: str) -> None:
-    def flush(processes: Processes) -> None:
-        processes.flush_broker()
-
-    sites = campaign.strike(flush, times=4, seed=f"flush {seed}", strikes_a_site=2)
-
-    assert campaign.complaints(sites) == []
 
 
 def test_killed_broker_still_has_what_it_was_given(campaign: Campaign) -> None:

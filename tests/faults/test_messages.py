@@ -54,6 +54,16 @@ def test_a_broker_that_loses_all_it_has_twenty_times_in_a_run_changes_nothing(ca
     assert campaign.complaints(sites) == []
 
 
+@only("rabbitmq")
+def test_queues_that_are_deleted_while_they_are_worked_on_are_made_again(campaign: Campaign, seed: str) -> None:
+    def delete(processes: Processes) -> None:
+        processes.backend.delete_queues()
+
+    sites = campaign.strike(delete, times=1, seed=f"delete {seed}", variants=("one lane",))
+
+    assert campaign.complaints(sites) == []
+
+
 def test_messages_delivered_three_times_shuffled_and_long_after_change_nothing(campaign: Campaign, seed: str) -> None:
     with copier(campaign.processes, seed=f"copies {seed}") as copies:
         sites = [campaign.start(variant) for variant in BOTH]
@@ -67,6 +77,7 @@ def test_messages_delivered_three_times_shuffled_and_long_after_change_nothing(c
     assert kept > 0
 
 
+@pytest.mark.extended
 @of_redis_protocol
 def test_a_message_that_is_handed_out_again_while_its_work_runs_asks_the_provider_once(campaign: Campaign) -> None:
     processes = campaign.processes

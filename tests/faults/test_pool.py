@@ -56,6 +56,7 @@ def test_a_killed_child_changes_nothing(campaign: Campaign, seed: str) -> None:
     assert campaign.count_lost(sites) == 3
 
 
+@pytest.mark.extended
 def test_an_item_that_takes_all_memory_fails_after_three_attempts_and_the_run_ends(campaign: Campaign) -> None:
     processes = campaign.processes
     title = min(row[0] for row in campaign.expected["one by one"]["tasks"] if row[1] == "written")

@@ -5,12 +5,16 @@ It listens on loopback alone, on free ports, with a name, a cookie and data of i
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from kombu import Connection
 from kombu.exceptions import KombuError
 
+from pipeline.local.child import Child, ChildSpec
 from tests.support.debian import unpacked
 from tests.support.redis_server import free_port
 
@@ -20,6 +24,7 @@ _PACKAGES: Final = (
     *(f"erlang-{part}" for part in ("parsetools", "public-key", "runtime-tools", "snmp", "ssl", "syntax-tools")),
     *(f"erlang-{part}" for part in ("tftp", "tools", "xmerl")),
 )
+_START_SECONDS: Final = 60.0
 _ERL: Final = """#!/bin/sh
 export ROOTDIR={root} BINDIR={programs} EMU=beam PROGNAME=erl
 {programs}/epmd -daemon
@@ -92,3 +97,23 @@ class RabbitServer:
             except (KombuError, OSError, *connection.connection_errors):
                 return False
         return True
+
+
+@contextlib.contextmanager
+def rabbit_server() -> Iterator[str]:
+    """The address of a running server, for the length of the block. Fails where none can be had."""
+    with tempfile.TemporaryDirectory(prefix="igny8-rabbit-", ignore_cleanup_errors=True) as name:
+        server = RabbitServer(Path(name) / "broker")
+        spec = ChildSpec(
+            name="rabbitmq",
+            command=server.command,
+            environ=server.environment,
+            ready=server.answers,
+            ready_seconds=_START_SECONDS,
+        )
+        child = Child(spec, logs=Path(name))
+        try:
+            child.wait_ready()
+            yield server.url
+        finally:
+            child.kill()

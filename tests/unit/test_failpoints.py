@@ -16,6 +16,7 @@ from pipeline import failpoints
 from pipeline.config import load_config
 from pipeline.core.errors import InvalidValueError
 from pipeline.core.failpoints import ACTIONS, POINTS, Failpoint, parse
+from tests.support.documents import named_rows, sections
 from tests.support.sources import ROOT, modules, tree_of
 
 
@@ -111,3 +112,9 @@ def _placed(path: Path) -> Iterator[tuple[str, str]]:
             yield from walk(child, inside)
 
     yield from walk(tree_of(path), ())
+
+
+def test_every_failpoint_and_action_stands_in_the_documentation() -> None:
+    text = sections("reliability.md")["Failpoints"]
+
+    assert set(named_rows(text)) == {*POINTS, *ACTIONS}

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 import redis
+from amqp.exceptions import NotFound
 from kombu import Connection
 
 from pipeline.config import Config
@@ -185,10 +186,28 @@ class RabbitBackend(_OnPostgres):
         )
 
     def flush(self) -> None:
-        """Every queue goes with all that is in it, and what worked on it is told so."""
+        """Every queue is emptied, that of the mark too."""
         with self._channel() as channel:
-            for queue in (*QUEUES.split(","), generation.QUEUE):
+            for queue in self._queues():
+                channel.queue_purge(queue)
+
+    def delete_queues(self) -> None:
+        """Every queue goes with all that is in it, handed out or not, and whoever waits for its messages is told so.
+
+        Not again and again within seconds: a quorum queue that is declared while one of its name still goes is refused.
+        """
+        with self._channel() as channel:
+            for queue in self._queues():
                 channel.queue_delete(queue)
+
+    def _queues(self) -> list[str]:
+        """Those that were declared."""
+        there = []
+        for queue in (*QUEUES.split(","), generation.QUEUE):
+            with suppress(NotFound), self._channel() as channel:
+                channel.queue_declare(queue, passive=True)
+                there.append(queue)
+        return there
 
     def queued(self, queue: str) -> int:
         with self._channel() as channel:

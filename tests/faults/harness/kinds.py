@@ -45,7 +45,7 @@ class Kind:
     strike: Callable[[Strike], int]
 
 
-#: The registry.
+#: All that are registered, by name.
 KINDS: dict[str, Kind] = {}
 
 

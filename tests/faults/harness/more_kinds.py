@@ -39,7 +39,7 @@ def _cut_broker(given: Strike) -> None:
 def _cut_database(given: Strike) -> None:
     database = given.campaign.database
     with database.engine.connect() as connection:
-        connection.execute(_CUT_ALL, {"us": "igny8"})
+        connection.execute(_CUT_ALL)
     database.dispose()
 
 
