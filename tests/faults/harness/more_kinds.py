@@ -22,8 +22,8 @@ from tests.faults.harness.kinds import Strike, kind
 
 _ON_POSTGRESQL: Final = ("redis", "rabbitmq")
 _PAUSED_SECONDS: Final = 1.0
-_CUT_ALL = text(
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = :us"
+_CUT_ALL: Final = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = current_user"
 )
 
 
