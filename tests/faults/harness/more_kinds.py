@@ -22,8 +22,8 @@ from tests.faults.harness.kinds import Strike, kind
 
 _ON_POSTGRESQL: Final = ("redis", "rabbitmq")
 _PAUSED_SECONDS: Final = 1.0
-_CUT_ALL = text(
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = :us"
+_CUT_ALL: Final = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = current_user"
 )
 
 
@@ -39,7 +39,7 @@ def _cut_broker(given: Strike) -> None:
 def _cut_database(given: Strike) -> None:
     database = given.campaign.database
     with database.engine.connect() as connection:
-        connection.execute(_CUT_ALL, {"us": "igny8"})
+        connection.execute(_CUT_ALL)
     database.dispose()
 
 

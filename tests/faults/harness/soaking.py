@@ -16,12 +16,14 @@ from typing import Final, TypeVar
 import tenacity
 
 from pipeline.db.session import DATABASE_AWAY
-from tests.faults.harness import laws
+from tests.faults.harness import laws, more_kinds
 from tests.faults.harness.campaign import Campaign
 from tests.faults.harness.kinds import Kind, Strike, at_failpoint, of_backend
 from tests.faults.harness.sites import RunningSite
 
 Answer = TypeVar("Answer")
+#: Imported for the kinds that it registers.
+__all__ = ["Soak", "more_kinds"]
 
 #: How the sites of a soak are worked on: each keyword alone in its batch, so that any number of deaths splits none.
 VARIANTS: Final = ("one by one", "one by one, three lanes")
