@@ -1,7 +1,6 @@
 """Owns a slice of an asking stage: keep and settle answer k, claim the next items, hold, commit; then the call.
 
-Everything between two calls is one transaction. What breaks it is done again in parts, so that an answer that was
-paid for is never lost to a fault elsewhere.
+Everything between two calls is one transaction. What breaks it is done again in parts: no paid answer is lost by it.
 """
 
 from __future__ import annotations
