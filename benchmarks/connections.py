@@ -23,7 +23,7 @@ from pipeline.local.ports import free_port
 from pipeline.local.stack import use_broker
 from pipeline.local.web import answers
 from pipeline.services import accounts
-from tests.faults.harness.sites import RunningSite, at_rest, make_site, start_run
+from tests.faults.harness.sites import RunningSite, at_rest, start_site
 from tests.support.postgres import postgres_server
 from tests.support.seven_stages import the_seven_stages
 
@@ -90,7 +90,7 @@ def _start(started: Processes, config: Config) -> int:
 def _watch(database: Database, port: int, *, sites: int) -> Mapping[str, int]:
     """Runs at once, and how many connections each process had at its most."""
     most: dict[str, int] = {}
-    running: list[RunningSite] = [start_run(database, make_site(database, "three lanes")) for _ in range(sites)]
+    running: list[RunningSite] = [start_site(database, "three lanes") for _ in range(sites)]
     note(f"{sites} runs …")
     while True:
         with database.reading() as session:

@@ -15,7 +15,7 @@ from celery import Celery
 from pytest_celery import CeleryTestSetup, CeleryTestWorker, CeleryWorkerCluster
 
 from pipeline.db.session import Database
-from pipeline.local.stack import QUEUES
+from pipeline.local.workers import QUEUES
 from pipeline.models import Heartbeat
 from tests.support.cluster import ROOT, Installation
 from tests.support.processes import wait_until
@@ -164,7 +164,7 @@ def test_each_worker_reads_a_queue_of_its_own(celery_setup: CeleryTestSetup, ins
     queues = {node: {queue["name"] for queue in reads} for node, reads in told.items()}
     assert {node: queue in queues[node] for node, queue in own.items()} == dict.fromkeys(own, True)
     assert len(set(own.values())) == 2
-    assert queues["one@localhost"] & queues["two@localhost"] == set(QUEUES.split(","))
+    assert queues["one@localhost"] & queues["two@localhost"] == set(QUEUES)
 
 
 def test_containers_that_cannot_be_had_are_said_and_nothing_is_skipped() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from pytest_celery import CeleryTestNode, CeleryTestWorker
 
-from pipeline.local.stack import QUEUES
+from pipeline.local.workers import QUEUES
 from tests.support.container_nodes import ContainerWorker, WorkerContainer, build_image, start_container
 from tests.support.local_nodes import ProcessNode, ProcessWorker
 from tests.support.processes import environ_of_home
@@ -84,7 +84,7 @@ class Installation:
     @contextmanager
     def worker(self, name: str) -> Iterator[CeleryTestWorker]:
         """One more worker, for as long as the block lasts."""
-        node = self.nodes.worker(name, "pipeline.worker", "-Q", QUEUES)
+        node = self.nodes.worker(name, "pipeline.worker", "-Q", ",".join(QUEUES))
         try:
             node.ready()
             yield node

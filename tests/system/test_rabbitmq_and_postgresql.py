@@ -18,7 +18,7 @@ from kombu import Connection
 
 from pipeline.engine.generation import QUEUE
 from pipeline.local.flower import USER
-from pipeline.local.stack import QUEUES
+from pipeline.local.workers import QUEUES
 from pipeline.secrets import FLOWER_PASSWORD, read_secrets
 from tests.support.postgres import PostgresServer
 from tests.support.processes import environ_of_home, processes_of_home, wait_until
@@ -67,11 +67,11 @@ def test_every_queue_is_a_quorum_queue_and_the_mark_lies_in_its_own(
         # A declaration that differs from what is there is refused.
         declared = {
             queue: channel.queue_declare(queue, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
-            for queue in (*QUEUES.split(","), QUEUE)
+            for queue in (*QUEUES, QUEUE)
         }
 
     assert {queue: found.message_count for queue, found in declared.items()} == {
-        **dict.fromkeys(QUEUES.split(","), 0),
+        **dict.fromkeys(QUEUES, 0),
         QUEUE: 1,
     }
 
@@ -95,7 +95,7 @@ def test_flower_shows_the_worker_and_its_queues(
         up.communicate(timeout=60)
 
     [worker] = workers.values()
-    assert {queue["name"] for queue in worker["active_queues"]} == {*QUEUES.split(",")}
+    assert {queue["name"] for queue in worker["active_queues"]} == {*QUEUES}
 
 
 def _document(output: Any) -> str:

@@ -21,7 +21,7 @@ from pipeline.config import Config
 from pipeline.engine import generation
 from pipeline.local.broker import broker_child, prepare_socket
 from pipeline.local.child import ChildSpec
-from pipeline.local.stack import QUEUES
+from pipeline.local.workers import QUEUES
 from tests.support import postgres
 from tests.support.rabbitmq import RabbitServer
 from tests.support.redis_server import free_port, redis_answers, redis_command, redis_environment
@@ -203,7 +203,7 @@ class RabbitBackend(_OnPostgres):
     def _queues(self) -> list[str]:
         """Those that were declared."""
         there = []
-        for queue in (*QUEUES.split(","), generation.QUEUE):
+        for queue in (*QUEUES, generation.QUEUE):
             with suppress(NotFound), self._channel() as channel:
                 channel.queue_declare(queue, passive=True)
                 there.append(queue)

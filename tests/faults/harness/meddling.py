@@ -23,12 +23,12 @@ from sqlalchemy.orm import Session
 from pipeline.engine import dispatch, sending
 from pipeline.engine.app import app
 from pipeline.engine.dispatch import Chain
-from pipeline.local.stack import QUEUES
+from pipeline.local.workers import QUEUES
 from pipeline.models import Lane, Publication, StageRun
 from tests.faults.harness.processes import Processes
 
 #: The queues that work is sent to.
-WORK: Final = tuple(queue for queue in QUEUES.split(",") if queue != "canary")
+WORK: Final = tuple(queue for queue in QUEUES if queue != "canary")
 #: How long a copy is kept at most, and which part of them is kept for good.
 _MOST_SECONDS: Final = 2.0
 _KEPT_PART: Final = 0.2

@@ -119,6 +119,11 @@ def start_run(database: Database, made: MadeSite, *, sends: bool = True) -> Runn
     return RunningSite(made.variant, made.site_id, made.account_id, started.run_id)
 
 
+def start_site(database: Database, variant: str) -> RunningSite:
+    """A site that publishes to a folder, its run started."""
+    return start_run(database, make_site(database, variant))
+
+
 def run_of(session: Session, made: MadeSite) -> RunningSite:
     """The one run of a site that somebody else started; fails where there is another number of them."""
     run_id = session.scalars(select(Run.id).where(Run.site_id == made.site_id)).one()
