@@ -5,10 +5,31 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from pipeline.web.pages import account, articles, calendar, keywords, log_in, planned, platform, runs, settings, sites
+from pipeline.web.pages import (
+    account,
+    articles,
+    calendar,
+    help,  # noqa: A004 - the page's name
+    keywords,
+    library,
+    log_in,
+    notifications,
+    planned,
+    plans,
+    platform,
+    publisher,
+    runs,
+    settings,
+    site,
+    sites,
+)
 
 ROUTERS: Final = tuple(
-    part.router for part in (log_in, sites, settings, runs, calendar, keywords, planned, articles, account, platform)
+    part.router
+    for part in (
+        *(log_in, sites, site, settings, runs, calendar, keywords, library, planned, articles, publisher),
+        *(account, plans, notifications, platform, help),
+    )
 )
 STATIC: Final = "/static"
 

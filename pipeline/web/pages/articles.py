@@ -8,14 +8,15 @@ from fastapi import APIRouter
 from markupsafe import Markup
 
 from pipeline.core.roles import Role, Scope
-from pipeline.core.states import ContentStatus
+from pipeline.core.states import ContentStatus, ImagePromptStatus
 from pipeline.models import Site
 from pipeline.services import calendar, content, images
-from pipeline.web.pages.parameters import After, Chosen, ContentId
+from pipeline.web.pages.parameters import After, Before, Chosen, ContentId
 from pipeline.web.pages.views import Page, View, page
 
 router = APIRouter()
 _SHOWN: Final = 50
+_IMAGES_SHOWN: Final = 24
 
 
 @router.get("/writer/content", include_in_schema=False)
@@ -31,6 +32,23 @@ def show(view: View, status: Chosen = "", after: After = 0) -> Page:
 def review(view: View, after: After = 0) -> Page:
     """List what waits for somebody's yes."""
     return _listed(view, ContentStatus.REVIEW, after=after, is_review=True)
+
+
+@router.get("/writer/images", include_in_schema=False)
+@page(Scope.CONTENT)
+def show_images(view: View, status: Chosen = "", before: Before = None) -> Page:
+    """Show the images of the chosen site's articles, those asked for last first."""
+    site = view.chosen_site()
+    wanted = ImagePromptStatus(status) if status in list(ImagePromptStatus) else None
+    found = images.list_of_site(view.session, site, status=wanted, before_id=before, limit=_IMAGES_SHOWN + 1)
+    values = {
+        "site": site,
+        "images": found[:_IMAGES_SHOWN],
+        "more": found[_IMAGES_SHOWN - 1].prompt.id if len(found) > _IMAGES_SHOWN else None,
+        "status": wanted.value if wanted else "",
+        "statuses": list(ImagePromptStatus),
+    }
+    return Page("images.html", values, site=site)
 
 
 @router.get("/writer/content/{content_id}", include_in_schema=False)

@@ -27,7 +27,7 @@ def models(view: View) -> Page:
 
 
 @router.get("/thinker/prompts", include_in_schema=False)
-@page(Scope.PROMPTS, whole_account=True)
+@page(Scope.PROMPTS, role=Role.OWNER)
 def show_prompts(view: View, stage: Chosen = "") -> Page:
     """Show what each stage tells its model, and let it be changed for the account."""
     chosen = PromptedStage(stage) if stage in list(PromptedStage) else next(iter(PromptedStage))
@@ -43,7 +43,7 @@ def show_prompts(view: View, stage: Chosen = "") -> Page:
 
 
 @router.get("/thinker/author-profiles", include_in_schema=False)
-@page(Scope.PROMPTS, whole_account=True)
+@page(Scope.PROMPTS, role=Role.OWNER)
 def show_authors(view: View) -> Page:
     """Show whom the account's sites may write as, and let another be chosen for the site that is looked at."""
     rows = author_profiles.list_profiles(view.session, account_id=view.account_id)

@@ -96,7 +96,7 @@
     });
   };
 
-  // A button that does one thing: data-act="POST /api/v1/…", then the page is read again.
+  // A button that does one thing: data-act="POST /api/v1/…", then the page is read again, or what data-tell names is told.
   const perform = async (button) => {
     const [method, url] = button.dataset.act.split(' ');
     button.disabled = true;
@@ -104,6 +104,7 @@
     const answer = await window.ask(method, url, body);
     button.disabled = false;
     if (!answer.ok) { window.refuse(answer.body.detail); return; }
+    if (button.dataset.tell) { window.toast(String(answer.body[button.dataset.tell])); return; }
     if (button.dataset.then) location.assign(button.dataset.then.replace('{run_id}', answer.body.run_id ?? ''));
     else location.reload();
   };
