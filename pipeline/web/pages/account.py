@@ -7,15 +7,14 @@ from typing import Final
 from fastapi import APIRouter
 
 from pipeline.core.roles import Role, Scope
-from pipeline.services import api_keys, credit_outlook, entries, settings, site_access, users
+from pipeline.services import api_keys, credit_outlook, settings, site_access, users
 from pipeline.services import credits as ledger
 from pipeline.services.cost_reports import Period, ReportBy, cost_report
 from pipeline.web.pages.charts import day_bars
-from pipeline.web.pages.parameters import Before, Chosen
+from pipeline.web.pages.parameters import Chosen
 from pipeline.web.pages.views import Page, View, page
 
 router = APIRouter()
-_ENTRIES_SHOWN: Final = 50
 #: Each may have a row for live and one for testing models.
 _MOST_DAYS: Final = 100
 _ROLES: Final = (Role.OWNER, Role.EDITOR, Role.VIEWER)
@@ -48,12 +47,11 @@ def show(view: View) -> Page:
 
 @router.get("/account/usage", include_in_schema=False)
 @page(Scope.REPORTS, role=Role.OWNER)
-def usage(view: View, by: Chosen = "day", before: Before = None) -> Page:
-    """Show what was used in the last thirty days, and the movements of the balance."""
+def usage(view: View, by: Chosen = "day") -> Page:
+    """Show what was used in the last thirty days."""
     wanted = ReportBy(by) if by in list(_BY) else ReportBy.DAY
     period = Period.of(None, None, now=view.now)
     days = cost_report(view.session, ReportBy.DAY, account_id=view.account_id, period=period, limit=_MOST_DAYS)
-    found = entries.list_entries(view.session, account_id=view.account_id, before_id=before, limit=_ENTRIES_SHOWN + 1)
     return Page(
         "usage.html",
         {
@@ -65,9 +63,6 @@ def usage(view: View, by: Chosen = "day", before: Before = None) -> Page:
             "chart": day_bars(days),
             "outlook": credit_outlook.outlook(view.session, view.account_id, now=view.now),
             "balance": ledger.balance(view.session, view.account_id),
-            "entries": found[:_ENTRIES_SHOWN],
-            "more": found[_ENTRIES_SHOWN - 1].id if len(found) > _ENTRIES_SHOWN else None,
-            "zone": view.shell.site.timezone if view.shell.site else "UTC",
         },
     )
 

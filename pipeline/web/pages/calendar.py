@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query
 from pipeline.core.calendar import slot_wall_time
 from pipeline.core.roles import Scope
 from pipeline.core.states import ContentStatus
-from pipeline.services import calendar, feeds, stuck
+from pipeline.services import calendar, feeds, publishing_lists, stuck
 from pipeline.services.calendar import Day
 from pipeline.web.pages.views import Page, View, page
 
@@ -55,6 +55,7 @@ def show(view: View, at: Month = None, kind: Kind = "month") -> Page:
             "chips": _CHIPS,
             "feed": feeds.feed_of(view.session, site),
             "unscheduled": calendar.unscheduled(view.session, site),
+            "overdue": [one for one in publishing_lists.planned(view.session, site) if one.is_overdue(view.now)],
             "needs_you": stuck.of_site(view.session, site),
             "ahead": calendar.forecast(view.session, site, now=view.now),
         },

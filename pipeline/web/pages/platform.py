@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from pipeline.core.providers import AI_PROVIDERS
 from pipeline.core.roles import Role, Scope
-from pipeline.services import author_profiles, model_registry, prompts, providers
+from pipeline.services import author_profiles, model_registry, prompts, providers, settings
 from pipeline.services.prompts import PromptedStage
 from pipeline.web.pages.parameters import Chosen
 from pipeline.web.pages.views import Page, View, page
@@ -21,6 +22,8 @@ def models(view: View) -> Page:
         "models.html",
         {
             "models": [model_registry.described(model) for model in model_registry.list_models(view.session)],
+            "asked": [provider.value for provider in AI_PROVIDERS],
+            "system": settings.load_system(view.session),
             "providers": [providers.described(row) for row in providers.list_providers(view.session, now=view.now)],
         },
     )

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from pipeline.core.roles import Role, Scope, includes
 from pipeline.services import feeds, site_deletion, site_health
+from pipeline.sites import SiteKind
 from pipeline.web.pages.parameters import SiteId
 from pipeline.web.pages.sites import zones
 from pipeline.web.pages.views import Page, View, page
@@ -27,6 +28,7 @@ def show(view: View, site_id: SiteId) -> Page:
         {
             "site": site,
             "zones": zones(),
+            "kinds": list(SiteKind),
             "drifted": site_health.drifted(view.session, site, limit=_DRIFTED_SHOWN),
             "events": site_health.events(view.session, site, limit=_EVENTS_SHOWN),
             "published": site_health.count_published(view.session, site),

@@ -81,6 +81,15 @@
     if (act && (await agreed(act))) await perform(act);
   });
 
+  // A group of the side bar that somebody opened stays so on the next pages (plan 4.4).
+  const groups = [...document.querySelectorAll('.side-group')];
+  const nameOf = (group) => group.querySelector('summary > span').textContent;
+  const opened = () => JSON.parse(sessionStorage.getItem('igny8_groups') || '[]');
+  groups.filter((group) => opened().includes(nameOf(group))).forEach((group) => { group.open = true; });
+  groups.forEach((group) => group.addEventListener('toggle', () => {
+    sessionStorage.setItem('igny8_groups', JSON.stringify(groups.filter((each) => each.open).map(nameOf)));
+  }));
+
   // What cannot simply be done again is asked about first; the safe button has the focus.
   const agreed = (button) => {
     if (!button.dataset.confirm) return Promise.resolve(true);
@@ -104,7 +113,7 @@
     const answer = await window.ask(method, url, body);
     button.disabled = false;
     if (!answer.ok) { window.refuse(answer.body.detail); return; }
-    if (button.dataset.tell) { window.toast(String(answer.body[button.dataset.tell])); return; }
+    if (button.dataset.tell) { window.toast(String(answer.body[button.dataset.tell] ?? button.dataset.told)); return; }
     if (button.dataset.then) location.assign(button.dataset.then.replace('{run_id}', answer.body.run_id ?? ''));
     else location.reload();
   };
