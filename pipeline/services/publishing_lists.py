@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import select
@@ -16,6 +16,8 @@ from sqlalchemy.orm import Session
 from pipeline.core.states import ContentStatus, PublicationStatus
 from pipeline.models import CalendarSlot, Content, Publication, Site
 
+#: What is later than that is looked for among the articles, by its status.
+_LOOKED_BACK: Final = timedelta(days=90)
 _ON_THEIR_WAY: Final = (ContentStatus.SCHEDULED, ContentStatus.READY, ContentStatus.PUBLISHING)
 
 
@@ -46,16 +48,22 @@ class Result:
     drift: str | None
 
 
-def planned(session: Session, site: Site, *, limit: int = 50) -> Sequence[Planned]:
-    """What stands on slots and is not published, the earliest first."""
+def planned(session: Session, site: Site, *, now: datetime, limit: int = 50) -> Sequence[Planned]:
+    """What stands on slots of the last 90 days or to come and is not published, the earliest first."""
     query = (
         select(Content.id, Content.title, Content.status, CalendarSlot.slot_at, CalendarSlot.pinned)
         .join(CalendarSlot, CalendarSlot.content_id == Content.id)
-        .where(CalendarSlot.site_id == site.id, Content.status.in_(_ON_THEIR_WAY))
+        .where(CalendarSlot.site_id == site.id, CalendarSlot.slot_at > now - _LOOKED_BACK)
+        .where(Content.status.in_(_ON_THEIR_WAY))
         .order_by(CalendarSlot.slot_at)
         .limit(limit)
     )
     return [Planned(*row) for row in session.execute(query)]
+
+
+def overdue(session: Session, site: Site, *, now: datetime, limit: int = 50) -> Sequence[Planned]:
+    """What of that is late and waits for no person."""
+    return [one for one in planned(session, site, now=now, limit=limit) if one.is_overdue(now)]
 
 
 def results(session: Session, site: Site, *, after: int = 0, limit: int = 50) -> Sequence[Result]:

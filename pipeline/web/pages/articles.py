@@ -10,19 +10,23 @@ from markupsafe import Markup
 from pipeline.core.roles import Role, Scope
 from pipeline.core.states import ContentStatus, ImagePromptStatus
 from pipeline.models import Site
-from pipeline.services import calendar, content, images
+from pipeline.services import calendar, content, content_restores, images, publications, versions
 from pipeline.web.pages.parameters import After, Before, Chosen, ContentId
 from pipeline.web.pages.views import Page, View, page
 
 router = APIRouter()
 _SHOWN: Final = 50
 _IMAGES_SHOWN: Final = 24
+_VERSIONS_SHOWN: Final = 10
+_DELETED: Final = "deleted"
 
 
 @router.get("/writer/content", include_in_schema=False)
 @page(Scope.CONTENT)
 def show(view: View, status: Chosen = "", after: After = 0) -> Page:
-    """List the chosen site's articles."""
+    """List the chosen site's articles; `deleted`: those that can be restored."""
+    if status == _DELETED:
+        return _listed(view, None, after=after, is_review=False, deleted=True)
     wanted = ContentStatus(status) if status in list(ContentStatus) else None
     return _listed(view, wanted, after=after, is_review=False)
 
@@ -57,6 +61,7 @@ def article(view: View, content_id: ContentId) -> Page:
     """Show an article as it will be read, where it came from, and what may be done with it."""
     found = content.get_content(view.session, account_id=view.account_id, content_id=content_id)
     site = view.session.get_one(Site, found.site_id)
+    placed = publications.of_content(view.session, found)
     return Page(
         "article.html",
         {
@@ -67,6 +72,8 @@ def article(view: View, content_id: ContentId) -> Page:
             "images": images.list_images(view.session, found),
             "lineage": content.lineage(view.session, found.id, account_id=view.account_id),
             "next_slot": calendar.predicted_slot(view.session, site, now=view.now),
+            "versions": versions.list_versions(view.session, found, limit=_VERSIONS_SHOWN),
+            "address": None if placed is None else placed.remote_url,
         },
         site=site,
     )
@@ -81,15 +88,19 @@ def edit(view: View, content_id: ContentId) -> Page:
     return Page("article_edit.html", values, site=view.session.get_one(Site, found.site_id))
 
 
-def _listed(view: View, status: ContentStatus | None, *, after: int, is_review: bool) -> Page:
+def _listed(view: View, status: ContentStatus | None, *, after: int, is_review: bool, deleted: bool = False) -> Page:
     site = view.chosen_site()
-    found = content.list_contents(view.session, site=site, status=status, after_id=after, limit=_SHOWN)
+    if deleted:
+        found = content_restores.list_deleted(view.session, site=site, now=view.now, after_id=after, limit=_SHOWN)
+    else:
+        found = content.list_contents(view.session, site=site, status=status, after_id=after, limit=_SHOWN)
     values: dict[str, Any] = {
         "site": site,
         "articles": found.items,
         "next_id": found.next_id,
         "after": after,
-        "status": status.value if status else "",
+        "status": status.value if status else (_DELETED if deleted else ""),
+        "deleted": deleted,
         "statuses": list(ContentStatus),
         "counts": content.count_by_status(view.session, site=site),
         "is_review": is_review,

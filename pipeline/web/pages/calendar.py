@@ -55,7 +55,7 @@ def show(view: View, at: Month = None, kind: Kind = "month") -> Page:
             "chips": _CHIPS,
             "feed": feeds.feed_of(view.session, site),
             "unscheduled": calendar.unscheduled(view.session, site),
-            "overdue": [one for one in publishing_lists.planned(view.session, site) if one.is_overdue(view.now)],
+            "overdue": publishing_lists.overdue(view.session, site, now=view.now),
             "needs_you": stuck.of_site(view.session, site),
             "ahead": calendar.forecast(view.session, site, now=view.now),
         },

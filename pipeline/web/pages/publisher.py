@@ -26,7 +26,7 @@ def show(view: View, show: Chosen = "", further: Further = 0) -> Page:
         return Page(
             "published.html", {"site": site, "results": found[:_SHOWN], "more": more, "further": further}, site=site
         )
-    planned = publishing_lists.planned(view.session, site, limit=_SHOWN)
+    planned = publishing_lists.planned(view.session, site, now=view.now, limit=_SHOWN)
     return Page(
         "to_publish.html",
         {

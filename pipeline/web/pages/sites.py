@@ -71,7 +71,7 @@ def _card(view: View, site: Site) -> dict[str, Any]:
 
 def _doings(view: View, site: Site) -> dict[str, Any]:
     """What waits for somebody at a site, and what is due there next."""
-    planned = publishing_lists.planned(view.session, site, limit=1)
+    planned = publishing_lists.planned(view.session, site, now=view.now, limit=1)
     return {
         "live_id": runs.live_run_id(view.session, site.id),
         "in_review": content.count_in_review(view.session, site),

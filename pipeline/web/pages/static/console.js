@@ -86,8 +86,9 @@
   const nameOf = (group) => group.querySelector('summary > span').textContent;
   const opened = () => JSON.parse(sessionStorage.getItem('igny8_groups') || '[]');
   groups.filter((group) => opened().includes(nameOf(group))).forEach((group) => { group.open = true; });
-  groups.forEach((group) => group.addEventListener('toggle', () => {
-    sessionStorage.setItem('igny8_groups', JSON.stringify(groups.filter((each) => each.open).map(nameOf)));
+  groups.forEach((group) => group.querySelector('summary').addEventListener('click', () => {
+    const others = opened().filter((name) => name !== nameOf(group));
+    sessionStorage.setItem('igny8_groups', JSON.stringify(group.open ? others : [...others, nameOf(group)]));
   }));
 
   // What cannot simply be done again is asked about first; the safe button has the focus.

@@ -10,7 +10,7 @@
   const update = () => {
     const count = picked().length;
     bar.querySelector('[data-picked-count]').textContent = count ? `${count} chosen` : 'None chosen';
-    $$('[data-each], [data-all]').forEach((button) => { if (!button.closest('dialog')) button.disabled = !count; });
+    $$('[data-picked] button').forEach((button) => { button.disabled = !count; });
     const every = document.querySelector('[data-pick-all]');
     if (every) { every.checked = count > 0 && count === boxes().length; every.indeterminate = count > 0 && count < boxes().length; }
   };

@@ -212,6 +212,47 @@ def test_what_failed_in_a_run_may_be_retried_one_by_one(sqlite_api: Api) -> None
     assert "/retry" not in _html(sqlite_api, f"/automation/runs/{mine.run_id}", Role.VIEWER)
 
 
+def test_what_was_deleted_is_listed_to_be_restored(sqlite_api: Api) -> None:
+    mine = sqlite_api.mine
+    assert sqlite_api.client.delete(f"/api/v1/content/{mine.content_id}").status_code == 200
+
+    shown = _html(sqlite_api, "/writer/content?status=deleted")
+    assert f'data-act="POST /api/v1/content/{mine.content_id}/restore"' in shown
+    assert f'href="/writer/content/{mine.content_id}"' not in shown
+
+
+def test_an_article_says_what_it_said_before_and_where_it_stands(sqlite_api: Api) -> None:
+    mine = sqlite_api.mine
+    changed = sqlite_api.client.patch(f"/api/v1/content/{mine.content_id}", json={"title": "How to sit"})
+    assert changed.status_code == 200
+    with sqlite_api.database.transaction() as session:
+        session.execute(update(Publication).values(remote_url="https://desks.example/stand"))
+
+    shown = _html(sqlite_api, f"/writer/content/{mine.content_id}")
+    assert f"/content/{mine.content_id}/versions/1/restore" in shown
+    assert 'href="https://desks.example/stand"' in shown
+
+
+def test_a_schedule_is_paused_and_resumed_from_the_overview(sqlite_api: Api) -> None:
+    mine = sqlite_api.mine
+    schedule = f"/api/v1/sites/{mine.site_id}/schedule"
+    document = sqlite_api.client.get(sqlite_api.settings_path).json()
+    document["automation"]["enabled"] = True
+    assert sqlite_api.client.put(sqlite_api.settings_path, json=document).status_code == 200
+
+    runs_by_itself = _html(sqlite_api, "/automation/overview")
+    paused = sqlite_api.client.post(f"{schedule}/pause").json()
+    twice = sqlite_api.client.post(f"{schedule}/pause").status_code
+    is_paused = _html(sqlite_api, "/automation/overview")
+    resumed = sqlite_api.client.post(f"{schedule}/resume").json()
+
+    assert f"{schedule}/pause" in runs_by_itself
+    assert f"{schedule}/resume" in is_paused
+    assert (paused["next_run_at"], paused["paused_reason"], twice) == (None, "a person paused it", 409)
+    assert (resumed["paused_at"], resumed["next_run_at"] is not None) == (None, True)
+    assert sqlite_api.client.get(schedule).json() == resumed
+
+
 def test_the_history_is_filtered(sqlite_api: Api) -> None:
     assert f"Run {sqlite_api.mine.run_id} " in _text(sqlite_api, "/automation/runs?status=queued&by=manual")
     assert "No run is like that" in _text(sqlite_api, "/automation/runs?status=failed", Role.OWNER)
