@@ -14,12 +14,15 @@ def cents(price: Decimal | str | None) -> int | None:
     """Hundredths of a price; None stays. InvalidValueError where it is no price, or finer than that."""
     if price is None:
         return None
+    text = str(price)
     try:
-        exact = Decimal(str(price)[:_MOST_CHARACTERS]) * _CENTS
+        exact = Decimal(text if len(text) <= _MOST_CHARACTERS else "NaN") * _CENTS
     except InvalidOperation:
         exact = Decimal("NaN")
     if not exact.is_finite() or exact < 0 or exact != exact.to_integral_value():
-        raise InvalidValueError([Fault("price", f"{price} is no price. Give a number such as 49 or 49.50.")])
+        raise InvalidValueError(
+            [Fault("price", f"{text[:_MOST_CHARACTERS]} is no price. Give a number such as 49 or 49.50.")]
+        )
     return int(exact)
 
 
