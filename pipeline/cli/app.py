@@ -22,10 +22,12 @@ from pipeline.cli import (
     doctor,
     installation,
     keys,
+    keyword_library,
     keywords,
     model_catalogue,
     models,
     notifications,
+    plans,
     preferences,
     processes,
     prompts,
@@ -98,6 +100,11 @@ sites.app.command("sync")(site_health.check_all)
 sites.app.command("delete")(site_deletion.delete)
 sites.app.command("restore")(site_deletion.restore)
 _group("keywords", keywords.app, "Keywords of a site: import a file, add, list, delete.")
+_group(
+    "keyword-library",
+    keyword_library.app,
+    "Keywords to begin with: list, show, take some for a site, import, remove.",
+)
 _group("settings", settings.app, "Settings of a site: show, set, preset, reset.")
 _group("prompts", prompts.app, "What the stages tell their models: list, show, set, reset.")
 _group(
@@ -126,6 +133,8 @@ content.app.command("versions")(versions.versions)
 content.app.command("restore")(versions.restore)
 app.command("publish")(publishing.publish)
 _group("credits", credit.app, "Credits of an account: show, every movement, grant, refund.")
+_group("plans", plans.plans_app, "Plans, which limit sites and people: list, set, give one to an account.")
+_group("credit-packages", plans.packages_app, "Packages of credits: list, set, book one for an account.")
 app.command("report")(report.report)
 _group("account", account.app, "Accounts: add one, export or erase one.")
 account.app.command("export")(account_end.export)

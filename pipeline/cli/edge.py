@@ -17,6 +17,7 @@ from pipeline.db.session import Database, database
 from pipeline.models import Account
 from pipeline.private import make_database_file, make_home
 from pipeline.services.accounts import find_account, init_installation
+from pipeline.services.keyword_library import add_starting_set
 
 #: Who did it, in the audit trail.
 ACTOR: Final = "cli"
@@ -39,7 +40,7 @@ def existing_database() -> Database:
 
 
 def prepared_database() -> Database:
-    """The same, made or brought up to date first, with account, credits and models."""
+    """The same, made or brought up to date first, with account, credits, models, and keywords to begin with."""
     file = sqlite_file()
     if file is not None:
         make_home(file.parent)
@@ -48,6 +49,7 @@ def prepared_database() -> Database:
     upgrade(found)
     with found.transaction() as session:
         init_installation(session, now=found.now())
+        add_starting_set(session)
     return found
 
 

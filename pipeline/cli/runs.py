@@ -10,10 +10,20 @@ import typer
 from sqlalchemy.orm import Session
 
 from pipeline.cli.edge import ACTOR, account_of, load_stages, reading, ready_database
-from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, CsvOption, JsonOption, LimitOption, RunArgument
+from pipeline.cli.options import (
+    DEFAULT_ACCOUNT,
+    LARGEST_ID,
+    AccountOption,
+    CsvOption,
+    JsonOption,
+    LimitOption,
+    RunArgument,
+)
 from pipeline.cli.output import csv_rows, document, local_instant, say, status, table
 from pipeline.cli.run import accept, tell_accepted
 from pipeline.cli.run_table import print_report
+from pipeline.core.errors import InvalidValueError
+from pipeline.core.states import RunStatus
 from pipeline.models import Run
 from pipeline.services import exports, reports, run_control, sites
 from pipeline.services import runs as service
@@ -22,10 +32,17 @@ OptionalSite = Annotated[
     str | None, typer.Argument(metavar="[SITE]", help="Only this site's, by name or id.", show_default=False)
 ]
 
+StatusOption = Annotated[RunStatus | None, typer.Option("--status", help="Only runs of this status.")]
+StageOption = Annotated[int | None, typer.Option("--stage", min=1, max=7, help="Only what failed in this stage.")]
+ItemOption = Annotated[
+    int | None, typer.Option("--item", min=1, max=LARGEST_ID, help="Only this item of the stage, by its subject's id.")
+]
+
 
 def runs(
     site: OptionalSite = None,
     *,
+    with_status: StatusOption = None,
     limit: LimitOption = 20,
     account: AccountOption = DEFAULT_ACCOUNT,
     as_csv: CsvOption = False,
@@ -38,7 +55,7 @@ def runs(
         if as_csv:
             csv_rows(session, exports.of_runs(owner.id, site_id=site_id), as_json=as_json)
             return
-        found = service.list_runs(session, account_id=owner.id, site_id=site_id, limit=limit)
+        found = service.list_runs(session, account_id=owner.id, site_id=site_id, status=with_status, limit=limit)
         names = {row.id: row for row in sites.list_sites(session, account_id=owner.id)}
     if as_json:
         document([_json(run) for run in found])
@@ -83,13 +100,22 @@ def cancel(run: RunArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_jso
     _act(run, account, run_control.cancel, as_json=as_json)
 
 
-def retry(run: RunArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
-    """Start a new run of exactly the items that failed in a run."""
+def retry(
+    run: RunArgument,
+    *,
+    stage: StageOption = None,
+    item: ItemOption = None,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    as_json: JsonOption = False,
+) -> None:
+    """Start a new run of exactly the items that failed in a run, in one of its stages, or of one of them."""
+    if item is not None and stage is None:
+        raise InvalidValueError("An item is named together with its stage: give --stage too.")
     load_stages()
 
     def start(session: Session, now: datetime) -> service.Started:
         row = service.get_run(session, account_id=account_of(session, account).id, run_id=run)
-        return service.retry(session, row, now=now)
+        return service.retry(session, row, part=service.Part(stage, item), now=now)
 
     tell_accepted(accept(ready_database(), start), as_json=as_json)
 

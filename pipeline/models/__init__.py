@@ -10,10 +10,12 @@ from pipeline.models.calendar import CalendarSlot, SiteCalendar, UndoRecord
 from pipeline.models.credits import AiCall, CreditEntry
 from pipeline.models.feeds import CalendarFeed
 from pipeline.models.integrations import IntegrationProvider, ProviderBreaker
+from pipeline.models.keyword_library import Industry, Sector, SeedKeyword
 from pipeline.models.log_ins import LogIn, LogInAttempts
 from pipeline.models.media import Image, ImagePrompt
 from pipeline.models.notifications import Delivery, Notification, Webhook
 from pipeline.models.planning import Cluster, Idea, IdeaKeyword, Keyword
+from pipeline.models.plans import CreditPackage, Plan
 from pipeline.models.preferences import UserSetting
 from pipeline.models.prompts import Prompt
 from pipeline.models.publishing import Publication
@@ -43,6 +45,7 @@ __all__ = [
     "ContentTask",
     "ContentVersion",
     "CreditEntry",
+    "CreditPackage",
     "Decision",
     "Delivery",
     "GlobalModuleSwitch",
@@ -53,17 +56,21 @@ __all__ = [
     "IdempotencyKey",
     "Image",
     "ImagePrompt",
+    "Industry",
     "IntegrationProvider",
     "Keyword",
     "Lane",
     "LogIn",
     "LogInAttempts",
     "Notification",
+    "Plan",
     "Prompt",
     "ProviderBreaker",
     "Publication",
     "Run",
     "SchemaFloor",
+    "Sector",
+    "SeedKeyword",
     "Site",
     "SiteAccess",
     "SiteAutomationSettings",

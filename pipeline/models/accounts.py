@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, String, false
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.models.base import AccountId, Amount, Base, Id, Instant, utc_now, word_check
+from pipeline.models.types import BigId
 
 ROLES = ("owner", "editor", "viewer")
 
@@ -24,6 +25,8 @@ class Account(Base):
     balance: Mapped[Amount] = mapped_column(default=0)
     #: Micro-credits: the sum of its open holds.
     held: Mapped[Amount] = mapped_column(default=0)
+    #: What limits its sites and people; NULL: nothing does.
+    plan_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("plans.id"))
     created_at: Mapped[Instant] = mapped_column(default=utc_now)
 
 

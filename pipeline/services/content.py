@@ -78,6 +78,12 @@ def count_by_status(session: Session, *, site: Site) -> dict[ContentStatus, int]
     return {status: found.get(status, 0) for status in ContentStatus}
 
 
+def count_in_review(session: Session, site: Site) -> int:
+    """How many contents of the site wait for somebody's yes."""
+    shown = (Content.site_id == site.id, Content.deleted_at.is_(None), Content.status == ContentStatus.REVIEW)
+    return session.scalar(select(func.count()).where(*shown)) or 0
+
+
 def lineage(session: Session, content_id: int, *, account_id: int) -> Lineage:
     """Follow an article back to its keywords, in one statement. NotFoundError where the account has no such one."""
     rows = session.execute(_lineage_query(content_id, account_id)).all()

@@ -6,6 +6,7 @@ Lock order: prompt, content. Never: commits; reads a file; bytes are kept by the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 from pipeline.core.errors import ConflictError, Fault, InvalidValueError, NotFoundError
 from pipeline.core.normal import display_text
 from pipeline.core.states import ContentStatus, ImagePromptStatus, move
-from pipeline.models import Content, Image, ImagePrompt
+from pipeline.models import Content, Image, ImagePrompt, Site
 from pipeline.services import audit
 from pipeline.services.sites import of_a_site_that_is_there
 
@@ -33,6 +34,45 @@ def list_images(session: Session, content: Content) -> Sequence[tuple[ImagePromp
         .order_by(ImagePrompt.position)
     )
     return [(prompt, image) for prompt, image in session.execute(query)]
+
+
+@dataclass(frozen=True)
+class SiteImage:
+    """What an image of a site's article is to show, and the image, as far as there is one."""
+
+    prompt: ImagePrompt
+    image: Image | None
+    content_id: int
+    title: str
+    #: Whether another one may be drawn by the next run.
+    may_change: bool
+
+
+def list_of_site(
+    session: Session,
+    site: Site,
+    *,
+    status: ImagePromptStatus | None = None,
+    before_id: int | None = None,
+    limit: int = 24,
+) -> Sequence[SiteImage]:
+    """The images of a site's articles, those asked for last first, older than `before_id`."""
+    query = (
+        select(ImagePrompt, Image, Content.id, Content.title, Content.status)
+        .join(Content, Content.id == ImagePrompt.content_id)
+        .outerjoin(Image, Image.image_prompt_id == ImagePrompt.id)
+        .where(ImagePrompt.site_id == site.id, Content.deleted_at.is_(None))
+        .order_by(ImagePrompt.id.desc())
+        .limit(limit)
+    )
+    if status is not None:
+        query = query.where(ImagePrompt.status == status)
+    if before_id is not None:
+        query = query.where(ImagePrompt.id < before_id)
+    return [
+        SiteImage(prompt, image, content_id, title, of in _MAY_CHANGE and prompt.status is not ImagePromptStatus.NEW)
+        for prompt, image, content_id, title, of in session.execute(query)
+    ]
 
 
 def get_image(session: Session, *, account_id: int, image_id: int) -> Image:

@@ -69,7 +69,7 @@ def import_keywords(session: Session, site: Site, file: KeywordFile, *, now: dat
     The first row of a keyword wins. Raises RefusedFileError where not one row is usable.
     """
     report = ImportReport()
-    rows = _unique_rows(file, report)
+    rows = unique_rows(file, report)
     while chunk := list(islice(rows, _CHUNK)):
         report.imported += _insert(session, site, chunk, now=now)
     if report.read == len(report.rejected):
@@ -84,10 +84,15 @@ def add(session: Session, site: Site, texts: Sequence[str], *, now: datetime) ->
     faults = [Fault("keyword", fault) for text in texts if (fault := _text_fault(text))]
     if faults:
         raise InvalidValueError(faults)
-    report = ImportReport()
     rows = [KeywordRow(number, display_text(text), None, None, None, None) for number, text in enumerate(texts, 1)]
-    report.imported = _insert(session, site, list(_unique_rows(rows, report)), now=now)
-    report.duplicates = report.read - report.imported
+    return add_rows(session, site, rows, now=now)
+
+
+def add_rows(session: Session, site: Site, rows: Iterable[KeywordRow], *, now: datetime) -> ImportReport:
+    """Add keywords with what is known of them; those the site has, and those that are too long, are counted."""
+    report = ImportReport()
+    report.imported = _insert(session, site, list(unique_rows(rows, report)), now=now)
+    report.duplicates = report.read - len(report.rejected) - report.imported
     return report
 
 
@@ -172,7 +177,7 @@ def count_up_to(session: Session, *, site: Site, most: int) -> dict[KeywordStatu
     return dict(zip(KeywordStatus, session.execute(select(*counts)).one(), strict=True))
 
 
-def _unique_rows(rows: Iterable[KeywordRow | RejectedRow], report: ImportReport) -> Iterator[dict[str, Any]]:
+def unique_rows(rows: Iterable[KeywordRow | RejectedRow], report: ImportReport) -> Iterator[dict[str, Any]]:
     """Values of each keyword's first row; everything is counted."""
     seen: set[str] = set()
     for row in rows:

@@ -42,6 +42,8 @@ class ItemLine:
     """One item."""
 
     name: str
+    #: The row that it is about, of the kind its stage takes.
+    subject_id: int
     #: The article that it is, or became; None: it is none.
     content_id: int | None
     status: ItemStatus
@@ -151,6 +153,7 @@ def _line(item: StageItem, called: str | None, key: str) -> ItemLine:
     written = item.produced[0] if key == "tasks_to_content" and item.produced else None
     return ItemLine(
         name=called or "It was deleted",
+        subject_id=item.subject_id,
         content_id=item.subject_id if is_article else written,
         status=item.status,
         attempts=item.attempts,

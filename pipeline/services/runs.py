@@ -6,6 +6,7 @@ Never: commits; publishes (the caller sends `Started.stage_run_id` after its com
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -16,7 +17,7 @@ from sqlalchemy.orm import Session
 from pipeline.contract import stage
 from pipeline.core.catalog import STAGES
 from pipeline.core.errors import ConflictError, LiveRunError, NotFoundError, PipelineError
-from pipeline.core.states import LIVE_RUNS, ItemStatus
+from pipeline.core.states import LIVE_RUNS, ItemStatus, RunStatus
 from pipeline.models import Run, Site, StageItem, StageRun
 from pipeline.services import credits as ledger
 from pipeline.services import decisions, run_starts, sites
@@ -26,7 +27,18 @@ from pipeline.services.preflight import Preflight
 from pipeline.services.run_starts import NOTHING_WAITS, Started, Wanted
 from pipeline.services.stage_runs import subject_table, waiting
 
-__all__ = ["NOTHING_WAITS", "Started", "count_waiting", "get_run", "list_runs", "live_run_id", "retry", "start"]
+__all__ = [
+    "NOTHING_WAITS",
+    "Part",
+    "Started",
+    "count_waiting",
+    "get_run",
+    "list_runs",
+    "live_run_id",
+    "oldest_first",
+    "retry",
+    "start",
+]
 _UNBOUNDED: Final[Mapping[str, int]] = MappingProxyType({})
 
 
@@ -46,8 +58,19 @@ def start(
     return outcome
 
 
-def retry(session: Session, run: Run, *, now: datetime) -> Started:
-    """A new run of exactly the items that failed in `run`; limits do not apply.
+@dataclass(frozen=True)
+class Part:
+    """Of what failed in a run, only one stage's (1 to 7), or one item of it; without either, all."""
+
+    number: int | None = None
+    subject_id: int | None = None
+
+
+_ALL: Final = Part()
+
+
+def retry(session: Session, run: Run, *, part: Part = _ALL, now: datetime) -> Started:
+    """A new run of exactly the items that failed in `run`, or in a part of it; limits do not apply.
 
     ConflictError where none failed, all has moved on since, or a run is live.
     """
@@ -56,14 +79,16 @@ def retry(session: Session, run: Run, *, now: datetime) -> Started:
     _refuse_while_live(session, site)
     if run.status in LIVE_RUNS:
         raise LiveRunError(run.id)
-    failed = _wait_again(session, run)
+    failed = _wait_again(session, run, part)
     frozen = site_settings.freeze(session, [site_settings.row_of(session, site)])[site.id]
     prices = Preflight(session).prices(frozen, only=failed)
     available = ledger.balance(session, run.account_id).available_ucr
     told = {"origin": "retry", "retry_of": run.id, "created_at": now}
     again = run_starts.make_run(site, frozen, prices=prices, available=available, **told)
     first = run_starts.insert_runs(session, [again], now=now, only=failed)[again.id]
-    decisions.record(session, site, kind="started", reason=f"retry of run {run.id}", run_id=again.id, now=now)
+    decisions.record(
+        session, site, kind="started", reason=f"retry of run {run.id}{_of(part)}", run_id=again.id, now=now
+    )
     return Started(again.id, first, None)
 
 
@@ -76,11 +101,25 @@ def get_run(session: Session, *, account_id: int, run_id: int) -> Run:
 
 
 def list_runs(
-    session: Session, *, account_id: int, site_id: int | None = None, before_id: int | None = None, limit: int = 50
+    session: Session,
+    *,
+    account_id: int,
+    site_id: int | None = None,
+    status: RunStatus | None = None,
+    origin: str | None = None,
+    before_id: int | None = None,
+    limit: int = 50,
 ) -> list[Run]:
-    """The account's runs, newest first; with `before_id` only those that are older. None of a deleted site."""
+    """The account's runs, newest first; with `before_id` only those that are older. None of a deleted site.
+
+    `origin`: who started them: `manual`, `scheduled` or `retry`.
+    """
     own = (Run.account_id == account_id, sites.of_a_site_that_is_there(Run.site_id))
     query = select(Run).where(*own).order_by(Run.id.desc()).limit(limit)
+    if status is not None:
+        query = query.where(Run.status == status)
+    if origin is not None:
+        query = query.where(Run.origin == origin)
     if before_id is not None:
         query = query.where(Run.id < before_id)
     return list(session.scalars(query if site_id is None else query.where(Run.site_id == site_id)))
@@ -106,28 +145,39 @@ def _refuse_while_live(session: Session, site: Site) -> None:
         raise LiveRunError(live)
 
 
-def _failed(session: Session, run: Run) -> dict[str, list[int]]:
-    rows = session.execute(
+def _of(part: Part) -> str:
+    """What of the run is retried, for people."""
+    if part.number is None:
+        return ""
+    return f", stage {part.number}" + ("" if part.subject_id is None else f", item {part.subject_id}")
+
+
+def _failed(session: Session, run: Run, part: Part) -> dict[str, list[int]]:
+    query = (
         select(StageRun.key, StageItem.subject_id)
         .join(StageItem, StageItem.stage_run_id == StageRun.id)
         .where(StageRun.run_id == run.id, StageItem.status == ItemStatus.FAILED)
         .order_by(StageRun.number, StageItem.position)
     )
+    if part.number is not None:
+        query = query.where(StageRun.number == part.number)
+    if part.subject_id is not None:
+        query = query.where(StageItem.subject_id == part.subject_id)
     failed: dict[str, list[int]] = {}
-    for key, subject_id in rows:
+    for key, subject_id in session.execute(query):
         failed.setdefault(key, []).append(subject_id)
     return failed
 
 
-def _wait_again(session: Session, run: Run) -> set[str]:
+def _wait_again(session: Session, run: Run, part: Part) -> set[str]:
     """Let what failed wait again, as far as it stands where it was left. The stages that have any; ConflictError."""
-    failed = _failed(session, run)
+    failed, where = _failed(session, run, part), f"run {run.id}{_of(part)}"
     if not failed:
-        raise ConflictError(f"Nothing failed in run {run.id}: there is nothing to retry. Start a new run instead.")
+        raise ConflictError(f"Nothing failed in {where}: there is nothing to retry. Start a new run instead.")
     again = {key for key, subject_ids in failed.items() if _reopen(session, key, subject_ids)}
     if not again:
         raise ConflictError(
-            f"What failed in run {run.id} has moved on since: there is nothing to retry. Start a new run instead."
+            f"What failed in {where} has moved on since: there is nothing to retry. Start a new run instead."
         )
     return again
 

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from pipeline.core.errors import ConflictError, Fault, InvalidValueError, NotFoundError
 from pipeline.core.states import ContentStatus, RunStatus
 from pipeline.models import Cluster, Content, ContentTask, Idea, Keyword, Run, Site
-from pipeline.services import alerts, audit, calendar, run_control, runs, settings, site_health, sites
+from pipeline.services import alerts, audit, calendar, plans, run_control, runs, settings, site_health, sites
 
 #: For so long a deleted site can be restored.
 KEPT: Final = timedelta(days=30)
@@ -99,12 +99,13 @@ def delete(session: Session, site: Site, *, drafts: Drafts | None, actor: str, n
 def restore(session: Session, site: Site, *, actor: str, now: datetime) -> None:
     """Have a deleted site back: its schedule and calendar go on from now.
 
-    ConflictError where another site has its name by now, or it was restored by somebody else.
+    ConflictError where another site has its name by now, it was restored by somebody else, or the plan has no room.
     """
     taken = select(Site.id).where(Site.account_id == site.account_id, Site.name == site.name, Site.id != site.id)
     other = session.scalar(taken.where(Site.deleted_at.is_(None)))
     if other is not None:
         raise ConflictError(f"Site {other} is called {site.name!r} by now. Rename it, then restore this one.")
+    plans.require_room(session, site.account_id, "most_sites")
     again = update(Site).where(Site.id == site.id, Site.deleted_at.is_not(None), Site.cleared_at.is_(None))
     values = {"deleted_at": None, "next_check_at": site_health.next_check(site.id, after=now)}
     if cast("CursorResult[Any]", session.execute(again.values(values))).rowcount == 0:

@@ -16,7 +16,7 @@ from pipeline.core.calendar import parse_timezone
 from pipeline.core.errors import Fault, InvalidValueError, NotFoundError
 from pipeline.core.normal import display_text
 from pipeline.models import Site
-from pipeline.services import settings, site_health
+from pipeline.services import plans, settings, site_health
 
 MAX_NAME_CHARACTERS: Final = 100
 _NAMES_SHOWN: Final = 5
@@ -25,11 +25,15 @@ _ID_DIGITS: Final = 18
 
 
 def add_site(session: Session, *, account_id: int, name: str, timezone: str, now: datetime) -> Site:
-    """Add a site with default settings. InvalidValueError names every fault of its name and zone."""
+    """Add a site with default settings. InvalidValueError names every fault of its name and zone.
+
+    ConflictError where the account's plan has no room for another one.
+    """
     name = display_text(name)
     faults = [*name_faults(session, account_id, name), *timezone_faults(timezone)]
     if faults:
         raise InvalidValueError(faults)
+    plans.require_room(session, account_id, "most_sites")
     site = Site(account_id=account_id, name=name, timezone=timezone, created_at=now)
     session.add(site)
     session.flush()

@@ -18,7 +18,7 @@ from pipeline.core.errors import ConflictError, Fault, InvalidValueError, NotFou
 from pipeline.core.normal import display_text, is_storable
 from pipeline.core.roles import Role, includes
 from pipeline.models import User
-from pipeline.services import log_in_attempts, log_ins, site_access
+from pipeline.services import log_in_attempts, log_ins, plans, site_access
 
 MAX_NAME_CHARACTERS: Final = 100
 MAX_EMAIL_CHARACTERS: Final = 254
@@ -49,10 +49,14 @@ def add(
     password_hash: str | None = None,
     site_ids: Collection[int] | None = None,
 ) -> User:
-    """Add a person, narrowed down to `site_ids` where they are given. InvalidValueError names every fault."""
+    """Add a person, narrowed down to `site_ids` where they are given. InvalidValueError names every fault.
+
+    ConflictError where the account's plan has no room for another one.
+    """
     email = email_of(email)
     name = display_text(name) or email.partition("@")[0]
     _refuse(session, account_id, email, name)
+    plans.require_room(session, account_id, "most_people")
     user = User(
         account_id=account_id,
         email=email,
@@ -119,7 +123,10 @@ def disable(session: Session, user: User, *, now: datetime) -> None:
 
 
 def enable(session: Session, user: User) -> None:
-    """Let them in again."""
+    """Let them in again. ConflictError where the account's plan has no room for another one."""
+    if user.disabled_at is None:
+        return
+    plans.require_room(session, user.account_id, "most_people")
     user.disabled_at = None
     session.flush()
 

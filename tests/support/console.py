@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from secrets import token_hex
 from typing import Any
 
 from starlette.routing import Route
@@ -34,7 +35,7 @@ def browser(api: Api, role: Role = Role.PLATFORM_ADMIN, *, site_ids: list[int] |
     """A browser that somebody of my account logged in with."""
     now = api.database.now()
     with api.database.transaction() as session:
-        email = f"{role.value}{'' if site_ids is None else '-narrowed'}@example.com"
+        email = f"{role.value}-{token_hex(4)}@example.com"
         user = users.add(session, account_id=api.mine.account_id, email=email, role=role, now=now)
         if site_ids is not None:
             users.set_sites(session, user, site_ids)

@@ -17,6 +17,7 @@ from pipeline.web.api import (
     exports,
     forecasts,
     images,
+    keyword_library,
     keywords,
     ledger,
     log_in,
@@ -24,6 +25,7 @@ from pipeline.web.api import (
     models,
     notifications,
     planning,
+    plans,
     preferences,
     prompts,
     provider_tests,
@@ -34,6 +36,7 @@ from pipeline.web.api import (
     run_events,
     run_items,
     runs,
+    schedules,
     settings,
     site_changes,
     site_sync,
@@ -54,6 +57,6 @@ ROUTERS: Final = tuple(
         *(calendar_feed, log_in, users, api_keys, audit, defaults, preferences),
         *(models, model_catalogue, providers, provider_tests),
         *(keywords, planning, site_changes, site_sync, versions, images),
-        *(author_profiles, refunds),
+        *(author_profiles, refunds, keyword_library, plans, schedules),
     )
 )

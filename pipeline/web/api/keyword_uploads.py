@@ -36,13 +36,24 @@ BODY: Final[dict[str, Any]] = {
 async def received(request: Request, site_id: SiteId) -> KeywordFile:
     """The file that the request brings, opened. RefusedFileError where it is of no use."""
     await run_in_threadpool(_require_site, request, site_id)
+    return await _stored(request)
+
+
+async def received_for_all(request: Request) -> KeywordFile:
+    """The file that is brought for everybody, opened; who may not is refused before it has come."""
+    await run_in_threadpool(_require_let_in, request)
+    return await _stored(request)
+
+
+Upload = Annotated[KeywordFile, Depends(received)]
+UploadForAll = Annotated[KeywordFile, Depends(received_for_all)]
+
+
+async def _stored(request: Request) -> KeywordFile:
     with SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as file:
         async for chunk in request.stream():
             await run_in_threadpool(file.write, chunk)
         return await run_in_threadpool(_opened, file)
-
-
-Upload = Annotated[KeywordFile, Depends(received)]
 
 
 def _require_site(request: Request, site_id: int) -> None:
@@ -51,6 +62,13 @@ def _require_site(request: Request, site_id: int) -> None:
     with database.reading() as session:
         caller = admit(session, request, now=database.now())
         sites.get_site(session, account_id=caller.account_id, site_id=site_id)
+
+
+def _require_let_in(request: Request) -> None:
+    require_secret(request)
+    database = request.app.state.backend.database()
+    with database.reading() as session:
+        admit(session, request, now=database.now())
 
 
 def _opened(file: SpooledTemporaryFile[bytes]) -> KeywordFile:

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.core.roles import Scope
 from pipeline.core.states import RunStatus, StageRunStatus
 from pipeline.db.session import after_commit
 from pipeline.models import Run
 from pipeline.services import idempotency, reports, run_control, runs, sites
-from pipeline.services.runs import Started
+from pipeline.services.runs import Part, Started
 from pipeline.web.answers import problems
-from pipeline.web.api.parameters import Before, Limit, OfSite, OnceKey, RunId, SiteId
+from pipeline.web.api.parameters import LARGEST_ID, Before, Limit, OfSite, OnceKey, RunId, SiteId
 from pipeline.web.operations import Unit, reads, writes
 
 REPLAYED_HEADER: Final = "Idempotent-Replayed"
@@ -53,6 +53,10 @@ _CREDITS: Final[dict[str, Any]] = {"before": "10000", "after": "9998.8", "held":
 _REPLAYED: Final = {
     REPLAYED_HEADER: {"description": "`true`: this key had done it before.", "schema": {"type": "string"}}
 }
+OfRunStatus = Annotated[RunStatus | None, Query(alias="status", description="Only those of this status.")]
+OfOrigin = Annotated[
+    Literal["manual", "scheduled", "retry"] | None, Query(description="Only those that were started so.")
+]
 
 
 class RunSummary(BaseModel):
@@ -127,6 +131,23 @@ class StartedRun(BaseModel):
     reason: str | None
 
 
+class RetriedPart(BaseModel):
+    """What of a run to try again: one stage, or one item of it; without either, all that failed."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"stage": 4}, {"stage": 4, "item": 77}]})
+
+    stage: Annotated[int | None, Field(ge=1, le=7)] = None
+    item: Annotated[
+        int | None, Field(ge=1, le=LARGEST_ID, description="Its `subject_id` in the list of items; needs a stage.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _an_item_is_of_a_stage(self) -> RetriedPart:
+        if self.item is not None and self.stage is None:
+            raise ValueError("an item is named together with its stage. Send both.")
+        return self
+
+
 class RunState(BaseModel):
     """What a run is now."""
 
@@ -141,11 +162,27 @@ _ACTED: Final = problems(401, 403, 404, 409, 422)
 
 @router.get("/runs", operation_id="list_runs", response_model=RunPage, responses=problems(401, 403, 404, 422))
 @reads(Scope.RUNS)
-def list_some(unit: Unit, site_id: OfSite = None, before: Before = None, limit: Limit = 50) -> dict[str, Any]:
+def list_some(
+    unit: Unit,
+    *,
+    site_id: OfSite = None,
+    with_status: OfRunStatus = None,
+    origin: OfOrigin = None,
+    before: Before = None,
+    limit: Limit = 50,
+) -> dict[str, Any]:
     """List the account's runs, or one site's, the newest first."""
     if site_id is not None:
         sites.get_site(unit.session, account_id=unit.account_id, site_id=site_id)
-    found = runs.list_runs(unit.session, account_id=unit.account_id, site_id=site_id, before_id=before, limit=limit + 1)
+    found = runs.list_runs(
+        unit.session,
+        account_id=unit.account_id,
+        site_id=site_id,
+        status=with_status,
+        origin=origin,
+        before_id=before,
+        limit=limit + 1,
+    )
     page = found[:limit]
     return {"items": [_shown(run) for run in page], "next": page[-1].id if len(found) > limit else None}
 
@@ -210,19 +247,22 @@ def cancel(unit: Unit, run_id: RunId) -> RunState:
     operation_id="retry_run",
     status_code=201,
     response_model=StartedRun,
-    responses={201: {"description": "The new run is queued.", "headers": _REPLAYED}, **_ACTED},
+    responses={201: {"description": "The new run is queued.", "headers": _REPLAYED}, **_ACTED, **problems(413)},
 )
 @writes(Scope.RUNS)
-def retry(unit: Unit, response: Response, run_id: RunId, idempotency_key: OnceKey = None) -> dict[str, Any]:
-    """Start a new run of exactly the items that failed in a run."""
+def retry(
+    unit: Unit, response: Response, run_id: RunId, only: RetriedPart | None = None, idempotency_key: OnceKey = None
+) -> dict[str, Any]:
+    """Start a new run of exactly the items that failed in a run, in one of its stages, or of one of them."""
+    part = Part() if only is None else Part(only.stage, only.item)
     run = runs.get_run(unit.session, account_id=unit.account_id, run_id=run_id)
     done = idempotency.once(
         unit.session,
         account_id=unit.account_id,
         key=idempotency_key,
-        request=f"retry_run {run.id}",
+        request=f"retry_run {run.id} {part.number or ''} {part.subject_id or ''}".rstrip(),
         now=unit.now,
-        do=lambda: _accepted(unit, runs.retry(unit.session, run, now=unit.now)),
+        do=lambda: _accepted(unit, runs.retry(unit.session, run, part=part, now=unit.now)),
     )
     return _told(response, done)
 

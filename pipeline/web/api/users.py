@@ -106,7 +106,7 @@ def list_all(unit: Unit) -> Users:
     operation_id="add_user",
     status_code=201,
     response_model=UserWithPassword,
-    responses=problems(401, 403, 404, 413, 422),
+    responses=problems(401, 403, 404, 409, 413, 422),
 )
 @writes_in_steps(Scope.ACCESS, role=Role.OWNER)
 def add(steps: Steps, new: NewUser) -> UserWithPassword:
@@ -197,10 +197,15 @@ def disable(unit: Unit, user_id: UserId) -> UserEntry:
     return UserEntry(**_shown(unit, user))
 
 
-@router.post("/{user_id}/enable", operation_id="enable_user", response_model=UserEntry, responses=_ACTED)
+@router.post(
+    "/{user_id}/enable",
+    operation_id="enable_user",
+    response_model=UserEntry,
+    responses=problems(401, 403, 404, 409, 422),
+)
 @writes(Scope.ACCESS, role=Role.OWNER)
 def enable(unit: Unit, user_id: UserId) -> UserEntry:
-    """Let a person in again."""
+    """Let a person in again. 409 where the account's plan has no room for another one."""
     callers.require_whole(unit.caller)
     user = _within_reach(unit, user_id)
     users.enable(unit.session, user)

@@ -9,18 +9,28 @@ from pipeline.web.pages import (
     account,
     articles,
     calendar,
+    help,  # noqa: A004 - the page's name
     keywords,
+    library,
     log_in,
+    notifications,
     planned,
+    plans,
     platform,
+    publisher,
     run_stream,
     runs,
     settings,
+    site,
     sites,
 )
 
 ROUTERS: Final = tuple(
-    part.router for part in (log_in, sites, settings, runs, calendar, keywords, planned, articles, account, platform)
+    part.router
+    for part in (
+        *(log_in, sites, site, settings, runs, calendar, keywords, library, planned, articles, publisher),
+        *(account, plans, notifications, platform, help),
+    )
 )
 STATIC: Final = "/static"
 

@@ -7,14 +7,16 @@ from typing import Final
 from fastapi import APIRouter
 
 from pipeline.core.roles import Role, Scope
-from pipeline.services import api_keys, entries, settings, site_access, users
+from pipeline.services import api_keys, credit_outlook, settings, site_access, users
 from pipeline.services import credits as ledger
 from pipeline.services.cost_reports import Period, ReportBy, cost_report
-from pipeline.web.pages.parameters import Before, Chosen
+from pipeline.web.pages.charts import day_bars
+from pipeline.web.pages.parameters import Chosen
 from pipeline.web.pages.views import Page, View, page
 
 router = APIRouter()
-_ENTRIES_SHOWN: Final = 50
+#: Each may have a row for live and one for testing models.
+_MOST_DAYS: Final = 100
 _ROLES: Final = (Role.OWNER, Role.EDITOR, Role.VIEWER)
 _BY: Final = (ReportBy.DAY, ReportBy.MODEL, ReportBy.STAGE, ReportBy.SITE)
 
@@ -35,6 +37,9 @@ def show(view: View) -> Page:
             ],
             "roles": _ROLES,
             "decided": settings.decided_for(view.session, view.account_id),
+            "own": settings.load_account(view.session, view.account_id),
+            "live_models": settings.live_models(view.session),
+            "me": view.unit.caller.user_id,
             "zone": view.shell.site.timezone if view.shell.site else "UTC",
         },
     )
@@ -42,21 +47,22 @@ def show(view: View) -> Page:
 
 @router.get("/account/usage", include_in_schema=False)
 @page(Scope.REPORTS, role=Role.OWNER)
-def usage(view: View, by: Chosen = "day", before: Before = None) -> Page:
-    """Show what was used in the last thirty days, and the movements of the balance."""
+def usage(view: View, by: Chosen = "day") -> Page:
+    """Show what was used in the last thirty days."""
     wanted = ReportBy(by) if by in list(_BY) else ReportBy.DAY
     period = Period.of(None, None, now=view.now)
-    found = entries.list_entries(view.session, account_id=view.account_id, before_id=before, limit=_ENTRIES_SHOWN + 1)
+    days = cost_report(view.session, ReportBy.DAY, account_id=view.account_id, period=period, limit=_MOST_DAYS)
     return Page(
         "usage.html",
         {
             "by": wanted,
             "ways": _BY,
-            "report": cost_report(view.session, wanted, account_id=view.account_id, period=period, limit=100),
+            "report": days
+            if wanted is ReportBy.DAY
+            else cost_report(view.session, wanted, account_id=view.account_id, period=period, limit=100),
+            "chart": day_bars(days),
+            "outlook": credit_outlook.outlook(view.session, view.account_id, now=view.now),
             "balance": ledger.balance(view.session, view.account_id),
-            "entries": found[:_ENTRIES_SHOWN],
-            "more": found[_ENTRIES_SHOWN - 1].id if len(found) > _ENTRIES_SHOWN else None,
-            "zone": view.shell.site.timezone if view.shell.site else "UTC",
         },
     )
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query
 from pipeline.core.calendar import slot_wall_time
 from pipeline.core.roles import Scope
 from pipeline.core.states import ContentStatus
-from pipeline.services import calendar, stuck
+from pipeline.services import calendar, feeds, publishing_lists, stuck
 from pipeline.services.calendar import Day
 from pipeline.web.pages.views import Page, View, page
 
@@ -53,7 +53,9 @@ def show(view: View, at: Month = None, kind: Kind = "month") -> Page:
             "today": today,
             "weeks": _weeks(days, today=today, month=day.month),
             "chips": _CHIPS,
+            "feed": feeds.feed_of(view.session, site),
             "unscheduled": calendar.unscheduled(view.session, site),
+            "overdue": publishing_lists.overdue(view.session, site, now=view.now),
             "needs_you": stuck.of_site(view.session, site),
             "ahead": calendar.forecast(view.session, site, now=view.now),
         },

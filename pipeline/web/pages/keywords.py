@@ -1,4 +1,4 @@
-"""Owns `/planner/keywords` and `/account/notifications`: lists that people page through."""
+"""Owns `/planner/keywords`: a site's keywords, and how they come in."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from fastapi import APIRouter
 from pipeline.core.roles import Scope
 from pipeline.core.states import KeywordStatus
 from pipeline.services import keywords
-from pipeline.services.notifications import list_notifications
-from pipeline.web.pages.parameters import After, Before, Chosen, Holding
+from pipeline.web.pages.parameters import After, Chosen, Holding
 from pipeline.web.pages.views import Page, View, page
 
 router = APIRouter()
@@ -41,15 +40,3 @@ def show(view: View, text: Holding = "", status: Chosen = "", after: After = 0) 
         },
         site=site,
     )
-
-
-@router.get("/account/notifications", include_in_schema=False)
-@page(Scope.NOTIFICATIONS, whole_account=True)
-def notifications(view: View, before: Before = None) -> Page:
-    """List what the account was told."""
-    found = list_notifications(
-        view.session, account_id=view.account_id, include_read=True, before_id=before, limit=_SHOWN + 1
-    )
-    more = found[_SHOWN - 1].id if len(found) > _SHOWN else None
-    zone = view.shell.site.timezone if view.shell.site else "UTC"
-    return Page("notifications.html", {"notifications": found[:_SHOWN], "more": more, "zone": zone})

@@ -23,11 +23,8 @@ class Entry:
     whole_account: bool = False
     #: Who is shown it: that role, and those above.
     role: Role = Role.VIEWER
-
-    @property
-    def admin(self) -> bool:
-        """Whether it is only for those who run the installation."""
-        return self.role is Role.PLATFORM_ADMIN
+    #: Whether the plan keeps it for administrators, which is said beside it.
+    admin: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,12 +41,15 @@ _SECTIONS: Final = (
         "Setup",
         (
             Entry("Sites", "world", "/sites"),
+            Entry("Keyword Library", "book", "/setup/add-keywords"),
             Entry(
                 "Thinker",
                 "bulb",
                 leaves=(("Prompts", "/thinker/prompts"), ("Author Profiles", "/thinker/author-profiles")),
                 module=Module.THINKER,
                 whole_account=True,
+                role=Role.OWNER,
+                admin=True,
             ),
         ),
     ),
@@ -69,18 +69,30 @@ _SECTIONS: Final = (
             Entry(
                 "Writer",
                 "writer",
-                leaves=(("Content Queue", "/writer/tasks"), ("Content", "/writer/content")),
+                leaves=(
+                    ("Content Queue", "/writer/tasks"),
+                    ("Content Drafts", "/writer/content"),
+                    ("Content Images", "/writer/images"),
+                ),
                 module=Module.WRITER,
             ),
             Entry(
                 "Publisher",
                 "calendar",
-                leaves=(("Content Review", "/writer/review"), ("Content Calendar", "/publisher/content-calendar")),
+                leaves=(
+                    ("Content Review", "/writer/review"),
+                    ("Publish / Schedule", "/writer/approved"),
+                    ("Content Calendar", "/publisher/content-calendar"),
+                ),
             ),
             Entry(
                 "Automation",
                 "bolt",
-                leaves=(("Overview", "/automation/overview"), ("Runs", "/automation/runs")),
+                leaves=(
+                    ("Overview", "/automation/overview"),
+                    ("Run Now", "/automation/run"),
+                    ("Runs", "/automation/runs"),
+                ),
                 module=Module.AUTOMATION,
             ),
         ),
@@ -89,11 +101,25 @@ _SECTIONS: Final = (
         "Account",
         (
             Entry("Account Settings", "user", "/account/settings", role=Role.OWNER, whole_account=True),
+            Entry("Plans & Billing", "card", "/account/plans", role=Role.OWNER, whole_account=True),
             Entry("Usage", "pie", "/account/usage", role=Role.OWNER, whole_account=True),
-            Entry("AI Configuration", "plug", "/settings/ai-models", role=Role.PLATFORM_ADMIN, whole_account=True),
+            Entry(
+                "AI Configuration",
+                "plug",
+                "/settings/ai-models",
+                role=Role.PLATFORM_ADMIN,
+                whole_account=True,
+                admin=True,
+            ),
         ),
     ),
-    Section("Help", (Entry("Notifications", "bell", "/account/notifications", whole_account=True),)),
+    Section(
+        "Help",
+        (
+            Entry("Notifications", "bell", "/account/notifications", whole_account=True),
+            Entry("Help & Docs", "help", "/help"),
+        ),
+    ),
 )
 
 

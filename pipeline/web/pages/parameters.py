@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Query
 
-from pipeline.web.api.parameters import LARGEST_ID, ContentId, RunId, SiteId, Text
+from pipeline.web.api.parameters import LARGEST_ID, ContentId, RunId, SiteId, Text, WebhookId
 
 #: Behind which row a list goes on, and before which.
 After = Annotated[int, Query(ge=0, le=LARGEST_ID)]
@@ -18,4 +18,21 @@ Chosen = Annotated[Text, Query(max_length=64)]
 Where = Annotated[str, Query(max_length=2_000)]
 WhichSite = Annotated[int, Query(ge=1, le=LARGEST_ID)]
 
-__all__ = ["After", "Before", "Chosen", "ContentId", "Holding", "RunId", "SiteId", "Where", "WhichSite"]
+WhichSector = Annotated[int | None, Query(ge=1, le=LARGEST_ID)]
+#: How many rows of a list are passed over.
+Further = Annotated[int, Query(ge=0, le=100_000)]
+
+__all__ = [
+    "After",
+    "Before",
+    "Chosen",
+    "ContentId",
+    "Further",
+    "Holding",
+    "RunId",
+    "SiteId",
+    "WebhookId",
+    "Where",
+    "WhichSector",
+    "WhichSite",
+]

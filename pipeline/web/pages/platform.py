@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from pipeline.core.providers import AI_PROVIDERS
 from pipeline.core.roles import Role, Scope
-from pipeline.services import author_profiles, model_registry, prompts, providers
+from pipeline.services import author_profiles, model_registry, prompts, providers, settings
 from pipeline.services.prompts import PromptedStage
 from pipeline.web.pages.parameters import Chosen
 from pipeline.web.pages.views import Page, View, page
@@ -21,13 +22,15 @@ def models(view: View) -> Page:
         "models.html",
         {
             "models": [model_registry.described(model) for model in model_registry.list_models(view.session)],
+            "asked": [provider.value for provider in AI_PROVIDERS],
+            "system": settings.load_system(view.session),
             "providers": [providers.described(row) for row in providers.list_providers(view.session, now=view.now)],
         },
     )
 
 
 @router.get("/thinker/prompts", include_in_schema=False)
-@page(Scope.PROMPTS, whole_account=True)
+@page(Scope.PROMPTS, role=Role.OWNER)
 def show_prompts(view: View, stage: Chosen = "") -> Page:
     """Show what each stage tells its model, and let it be changed for the account."""
     chosen = PromptedStage(stage) if stage in list(PromptedStage) else next(iter(PromptedStage))
@@ -43,7 +46,7 @@ def show_prompts(view: View, stage: Chosen = "") -> Page:
 
 
 @router.get("/thinker/author-profiles", include_in_schema=False)
-@page(Scope.PROMPTS, whole_account=True)
+@page(Scope.PROMPTS, role=Role.OWNER)
 def show_authors(view: View) -> Page:
     """Show whom the account's sites may write as, and let another be chosen for the site that is looked at."""
     rows = author_profiles.list_profiles(view.session, account_id=view.account_id)

@@ -9,9 +9,11 @@ from fastapi import APIRouter
 from pipeline.config import config
 from pipeline.core.errors import PipelineError, PreflightError
 from pipeline.core.roles import Role, Scope, includes
+from pipeline.core.states import RunStatus
 from pipeline.models import Run, Site
+from pipeline.models.runs import ORIGINS
 from pipeline.services import calendar, decisions, forecasts, runs, settings
-from pipeline.web.pages.parameters import Before, RunId
+from pipeline.web.pages.parameters import Before, Chosen, RunId
 from pipeline.web.pages.run_parts import parts_of
 from pipeline.web.pages.views import Page, View, page
 
@@ -35,12 +37,21 @@ def overview(view: View) -> Page:
             "ahead": calendar.forecast(view.session, site, now=view.now),
             "next_slot": calendar.predicted_slot(view.session, site, now=view.now),
             "runs": runs.list_runs(view.session, account_id=view.account_id, site_id=site.id, limit=5),
+            "flower": _flower(view),
             "decisions": decisions.list_decisions(
                 view.session, account_id=view.account_id, site_id=site.id, limit=_DECISIONS_SHOWN
             ),
         },
         site=site,
     )
+
+
+@router.get("/automation/run", include_in_schema=False)
+@page(Scope.RUNS)
+def run_now(view: View) -> Page:
+    """Show what a run of the chosen site would do, and then let it run."""
+    site = view.chosen_site()
+    return Page("run_now.html", {"site": site, "live_id": runs.live_run_id(view.session, site.id)}, site=site)
 
 
 @router.get("/automation/forecast", include_in_schema=False)
@@ -59,20 +70,34 @@ def forecast(view: View) -> Page:
 
 @router.get("/automation/runs", include_in_schema=False)
 @page(Scope.RUNS)
-def history(view: View, before: Before = None, every: bool = False) -> Page:  # noqa: FBT001, FBT002 - a query parameter
-    """List the runs of the chosen site, or of all."""
+def history(view: View, before: Before = None, *, every: bool = False, status: Chosen = "", by: Chosen = "") -> Page:
+    """List the runs of the chosen site, or of all; of one status, or started in one way."""
     site = view.chosen_site()
+    wanted = RunStatus(status) if status in list(RunStatus) else None
+    origin = by if by in ORIGINS else None
     found = runs.list_runs(
         view.session,
         account_id=view.account_id,
         site_id=None if every else site.id,
+        status=wanted,
+        origin=origin,
         before_id=before,
         limit=_RUNS_SHOWN + 1,
     )
     zones = {each.id: each for each in view.shell.sites}
     more = found[_RUNS_SHOWN - 1].id if len(found) > _RUNS_SHOWN else None
+    chosen = {"status": wanted.value if wanted else "", "by": origin or "", "every": every}
     return Page(
-        "history.html", {"site": site, "runs": found[:_RUNS_SHOWN], "sites": zones, "more": more, "every": every}
+        "history.html",
+        {
+            "site": site,
+            "runs": found[:_RUNS_SHOWN],
+            "sites": zones,
+            "more": more,
+            "chosen": chosen,
+            "statuses": list(RunStatus),
+            "origins": ORIGINS,
+        },
     )
 
 
@@ -87,8 +112,13 @@ def show(view: View, run_id: RunId) -> Page:
 
 def _in_flower(view: View, run: Run) -> str | None:
     """Where whoever runs the installation sees the run's tasks; None for all others."""
-    address = config().flower_address if includes(view.unit.caller.role, Role.PLATFORM_ADMIN) else None
+    address = _flower(view)
     return None if address is None else f"{address}/runs/{run.id}/tasks"
+
+
+def _flower(view: View) -> str | None:
+    """Where Flower is, for whoever runs the installation."""
+    return config().flower_address if includes(view.unit.caller.role, Role.PLATFORM_ADMIN) else None
 
 
 def _found(view: View, run_id: int) -> tuple[Run, Site]:

@@ -53,6 +53,7 @@ def show(view: View, site_id: SiteId) -> Page:
             "limits": {preset.value: limits for preset, limits in LIMITS.items()},
             "preset": preset_of(settings.settings_of(row)),
             "next_run_at": row.next_run_at,
+            "saved_at": row.updated_at,
             "inherited": inherited,
             "available_ucr": view.shell.available_ucr,
         },

@@ -9,31 +9,51 @@ from zoneinfo import available_timezones
 
 from fastapi import APIRouter
 
-from pipeline.core.roles import Scope
+from pipeline.core.roles import Role, Scope, includes
 from pipeline.models import Site
-from pipeline.services import calendar, runs, settings
+from pipeline.services import (
+    calendar,
+    content,
+    credit_outlook,
+    publishing_lists,
+    runs,
+    settings,
+    site_deletion,
+    stuck,
+)
 from pipeline.services.notifications import list_notifications
 from pipeline.web.pages.views import Page, View, page
 
 router = APIRouter()
 _ALERTS: Final = 5
+_MOST_STUCK: Final = 100
 
 
 @router.get("/", include_in_schema=False)
 @page(Scope.SITES)
 def dashboard(view: View) -> Page:
-    """Show what ran, what is due, what needs somebody."""
+    """Show what ran, what is due, what needs somebody, and how long the credits last."""
     there = view.shell.sites
     is_whole = view.unit.caller.site_ids is None
     alerts = list_notifications(view.session, account_id=view.account_id, limit=_ALERTS) if is_whole else []
-    return Page("dashboard.html", {"cards": [_card(view, site) for site in there], "alerts": alerts})
+    return Page(
+        "dashboard.html",
+        {
+            "cards": [{**_card(view, site), **_doings(view, site)} for site in there],
+            "alerts": alerts,
+            "outlook": credit_outlook.outlook(view.session, view.account_id, now=view.now) if is_whole else None,
+        },
+    )
 
 
 @router.get("/sites", include_in_schema=False)
 @page(Scope.SITES)
 def show(view: View) -> Page:
     """List the account's sites."""
-    return Page("sites.html", {"cards": [_card(view, site) for site in view.shell.sites], "zones": _zones()})
+    may_restore = includes(view.unit.caller.role, Role.OWNER) and view.shell.is_whole
+    deleted = site_deletion.list_deleted(view.session, account_id=view.account_id) if may_restore else []
+    cards = [_card(view, site) for site in view.shell.sites]
+    return Page("sites.html", {"cards": cards, "zones": zones(), "deleted": deleted})
 
 
 def _card(view: View, site: Site) -> dict[str, Any]:
@@ -49,8 +69,19 @@ def _card(view: View, site: Site) -> dict[str, Any]:
     }
 
 
+def _doings(view: View, site: Site) -> dict[str, Any]:
+    """What waits for somebody at a site, and what is due there next."""
+    planned = publishing_lists.planned(view.session, site, now=view.now, limit=1)
+    return {
+        "live_id": runs.live_run_id(view.session, site.id),
+        "in_review": content.count_in_review(view.session, site),
+        "stuck": len(stuck.of_site(view.session, site, limit=_MOST_STUCK)),
+        "next_article": planned[0] if planned else None,
+    }
+
+
 @cache
-def _zones() -> Sequence[str]:
+def zones() -> Sequence[str]:
     """Names of time zones that are places."""
     places = sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/"))
     return [*places, "UTC"]

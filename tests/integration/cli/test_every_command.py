@@ -32,6 +32,9 @@ ISSUED = {
     "content versions", "content restore", "keywords delete", "credits entries",
     "preferences show", "preferences set",
     "author-profiles list", "author-profiles show", "author-profiles add", "author-profiles edit",
+    "keyword-library list", "keyword-library show", "keyword-library take", "keyword-library import",
+    "keyword-library remove", "plans list", "plans set", "plans give", "credit-packages list", "credit-packages set",
+    "credit-packages book",
     "author-profiles delete", "author-profiles restore", "author-profiles choose",
 }  # fmt: skip
 

@@ -409,6 +409,29 @@ def test_a_retry_leaves_alone_what_was_deleted_since(database: Database) -> None
         assert session.get_one(Keyword, gone.id).status is KeywordStatus.NEEDS_ATTENTION
 
 
+def test_a_retry_of_one_item_leaves_the_others_as_they_failed(database: Database) -> None:
+    world = make_world(database, settings=ALONE)
+    world.keywords(["boom 1", "boom 2"])
+    failed = world.run()
+    with database.transaction() as session:
+        session.execute(update(Keyword).values(text="mended"))
+        first, second = session.scalars(select(Keyword.id).order_by(Keyword.id)).all()
+
+    with database.transaction() as session:
+        run, now = session.get_one(Run, failed), world.driver.clock.at
+        with pytest.raises(ConflictError, match=f"run {failed}, stage 3"):
+            runs.retry(session, run, part=runs.Part(3), now=now)
+        started = runs.retry(session, run, part=runs.Part(2, second), now=now)
+    assert started.run_id is not None
+    assert started.stage_run_id is not None
+    world.driver.send_stage(started.stage_run_id)
+    world.driver.run_to_end(started.run_id)
+
+    assert [item.subject_id for item in world.items(started.run_id, 2)] == [second]
+    with database.reading() as session:
+        assert session.get_one(Keyword, first).status is KeywordStatus.NEEDS_ATTENTION
+
+
 def test_a_retry_with_nothing_failed_is_refused(database: Database) -> None:
     world = make_world(database, settings=ALONE)
     world.keywords(["fine 1"])

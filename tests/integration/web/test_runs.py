@@ -191,6 +191,33 @@ def test_a_retry_is_a_new_run_of_what_failed(api: Api) -> None:
     assert len(api.backend.sent) == 1
 
 
+@pytest.mark.parametrize(
+    ("only", "status"),
+    [({"stage": 4}, 409), ({"stage": 1, "item": 10**9}, 409), ({"item": 1}, 422), ({"stage": 8}, 422), ({}, 201)],
+)
+def test_a_retry_may_be_of_a_part(sqlite_api: Api, only: dict[str, int], status: int) -> None:
+    with sqlite_api.database.transaction() as session:
+        of_run = (StageRun.run_id == sqlite_api.mine.run_id, StageRun.number == 1)
+        stage = session.scalars(select(StageRun).where(*of_run)).one()
+        stage.status, stage.due_at = StageRunStatus.COMPLETED_WITH_ERRORS, None
+        session.get_one(Keyword, sqlite_api.mine.keyword_id).status = KeywordStatus.NEEDS_ATTENTION
+        item = StageItem(stage_run_id=stage.id, position=1, subject_id=sqlite_api.mine.keyword_id)
+        item.status = ItemStatus.FAILED
+        session.add(item)
+    _end_run(sqlite_api, RunStatus.COMPLETED_WITH_ERRORS)
+
+    assert sqlite_api.client.post(f"/api/v1/runs/{sqlite_api.mine.run_id}/retry", json=only).status_code == status
+
+
+def test_runs_are_listed_by_status_and_by_who_started_them(sqlite_api: Api) -> None:
+    def listed(**which: str) -> int:
+        return len(sqlite_api.client.get("/api/v1/runs", params=which).json()["items"])
+
+    assert [listed(), listed(status="queued"), listed(status="failed"), listed(origin="manual")] == [1, 1, 0, 1]
+    assert listed(origin="retry") == 0
+    assert sqlite_api.client.get("/api/v1/runs?origin=somebody").status_code == 422
+
+
 def test_with_nothing_failed_a_retry_is_a_conflict(api: Api) -> None:
     _end_run(api)
 

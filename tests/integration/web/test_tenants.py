@@ -25,6 +25,8 @@ from tests.support.api import Api, Tenant, api_on, make_key, make_site, some_mon
 BODIES: dict[str, dict[str, Any]] = {
     "move": {"to": f"{some_monday()} 14:00"},
     "{content_id}": {"title": "Another title"},
+    # No keyword of the library, which is everybody's: that is refused, and a site that is there is found before.
+    "from-library": {"seeds": []},
 }
 #: A name of an id in a body -> the id of a tenant that it means, where that has another name.
 MEANS = {"other_id": "content_id"}

@@ -36,6 +36,10 @@
     if (other) send(`Swapped. “${title(chip)}” is on ${slot.dataset.slot}.`, `${id}/swap`, { other_id: Number(other.dataset.id) });
     else send(`Moved. “${title(chip)}” is on ${slot.dataset.slot}.`, `${id}/${chip.closest('.slot') ? 'move' : 'schedule'}`, { to: slot.dataset.at });
   };
+  const unschedule = (chip) => {
+    if (chip.closest('.slot')) send(`Taken off the calendar. “${title(chip)}” is held back until you schedule it.`, `${chip.dataset.id}/unschedule`);
+  };
+  const offOf = (part) => part?.closest?.('[data-off]');
   const clear = () => {
     ghost?.remove();
     held?.classList.remove('lifted');
@@ -48,6 +52,7 @@
     chip.classList.add('lifted');
     page.classList.add('picking');
     slots().forEach((slot) => slot.classList.add('can'));
+    if (chip.closest('.slot')) page.querySelector('[data-off]')?.classList.add('can');
     target = chip.closest('.slot') || slots().find((slot) => !slot.querySelector('.chip'));
     target?.classList.add('target');
     window.toast(`Choose a slot for “${title(chip)}”.`);
@@ -72,10 +77,11 @@
     }
     if (!ghost) return;
     ghost.style.transform = `translate(${event.clientX - 20}px,${event.clientY - 14}px)`;
-    const slot = document.elementFromPoint(event.clientX, event.clientY)?.closest('.slot');
+    const under = document.elementFromPoint(event.clientX, event.clientY);
+    const slot = under?.closest('.slot') || offOf(under);
     if (slot !== over) {
       over?.classList.remove('over');
-      over = slots().includes(slot) ? slot : null;
+      over = slots().includes(slot) || offOf(slot) ? slot : null;
       over?.classList.add('over');
     }
   });
@@ -83,7 +89,8 @@
     if (!ghost) { start = null; return; }
     const [chip, slot] = [held, over];
     clear();
-    if (slot) move(chip, slot);
+    if (offOf(slot)) unschedule(chip);
+    else if (slot) move(chip, slot);
   });
   page.addEventListener('pointercancel', clear);
   page.addEventListener('click', (event) => {
@@ -99,6 +106,7 @@
       return;
     }
     if (held && slot && slots().includes(slot) && slot !== held.closest('.slot')) { const chip = held; clear(); move(chip, slot); return; }
+    if (held?.closest('.slot') && offOf(event.target) && !main) { const chip = held; clear(); unschedule(chip); return; }
     if (main) { const same = held === main.closest('.chip'); clear(); if (!same) pick(main.closest('.chip')); }
   });
   page.addEventListener('keydown', (event) => {
@@ -110,6 +118,7 @@
       else { const [chip, slot] = [held, target]; clear(); if (slot) move(chip, slot); }
     }
     if (event.key === 'Escape') clear();
+    if (event.key === 'Delete' || event.key === 'Backspace') { event.preventDefault(); const chip = main.closest('.chip'); clear(); unschedule(chip); }
     if (held && event.key.startsWith('Arrow')) {
       event.preventDefault();
       const all = slots();

@@ -81,6 +81,16 @@
     if (act && (await agreed(act))) await perform(act);
   });
 
+  // A group of the side bar that somebody opened stays so on the next pages (plan 4.4).
+  const groups = [...document.querySelectorAll('.side-group')];
+  const nameOf = (group) => group.querySelector('summary > span').textContent;
+  const opened = () => JSON.parse(sessionStorage.getItem('igny8_groups') || '[]');
+  groups.filter((group) => opened().includes(nameOf(group))).forEach((group) => { group.open = true; });
+  groups.forEach((group) => group.querySelector('summary').addEventListener('click', () => {
+    const others = opened().filter((name) => name !== nameOf(group));
+    sessionStorage.setItem('igny8_groups', JSON.stringify(group.open ? others : [...others, nameOf(group)]));
+  }));
+
   // What cannot simply be done again is asked about first; the safe button has the focus.
   const agreed = (button) => {
     if (!button.dataset.confirm) return Promise.resolve(true);
@@ -96,7 +106,7 @@
     });
   };
 
-  // A button that does one thing: data-act="POST /api/v1/…", then the page is read again.
+  // A button that does one thing: data-act="POST /api/v1/…", then the page is read again, or what data-tell names is told.
   const perform = async (button) => {
     const [method, url] = button.dataset.act.split(' ');
     button.disabled = true;
@@ -104,6 +114,7 @@
     const answer = await window.ask(method, url, body);
     button.disabled = false;
     if (!answer.ok) { window.refuse(answer.body.detail); return; }
+    if (button.dataset.tell) { window.toast(String(answer.body[button.dataset.tell] ?? button.dataset.told)); return; }
     if (button.dataset.then) location.assign(button.dataset.then.replace('{run_id}', answer.body.run_id ?? ''));
     else location.reload();
   };

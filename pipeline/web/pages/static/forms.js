@@ -1,20 +1,29 @@
 // Small forms that are one request: data-send="METHOD URL", fields by name, data-then is where it leads,
-// data-show names what of the answer is shown once. An empty field that is not required is left out.
+// data-show names what of the answer is shown once. An empty field that is not required is left out, or sent as null
+// with data-null. A dot in a name makes a group; ticked boxes with data-into are a list.
 (() => {
   const numbers = (field) => field.type === 'number' && field.value !== '';
   const value = (field) => {
+    if (field.dataset.kind === 'maybe') return field.value === '' ? null : field.value === 'true';
+    if (field.dataset.null !== undefined && field.value === '') return null;
     if (field.type === 'checkbox') return field.dataset.kind === 'on' && !field.checked ? null : field.checked;
     if (numbers(field)) return Number(field.value);
     return field.value;
   };
+  const put = (body, name, found) => {
+    const groups = name.split('.');
+    const last = groups.pop();
+    groups.reduce((at, group) => (at[group] ??= {}), body)[last] = found;
+  };
+  const isSent = (field, found) => found === null ? field.dataset.kind === 'maybe' || field.dataset.null !== undefined : found !== '' || field.required;
   const bodyOf = (form) => {
     const body = {};
     for (const field of form.elements) {
+      if (field.dataset.into) (body[field.dataset.into] ??= []).push(...(field.checked ? ['number' in field.dataset ? Number(field.value) : field.value] : []));
       if (!field.name) continue;
       const found = value(field);
-      if (found === null || (found === '' && !field.required)) continue;
-      if (field.dataset.list !== undefined) body[field.name] = found.split(',').map((one) => one.trim()).filter(Boolean);
-      else body[field.name] = found;
+      if (!isSent(field, found)) continue;
+      put(body, field.name, field.dataset.list === undefined ? found : found.split(',').map((one) => one.trim()).filter(Boolean));
     }
     return body;
   };
@@ -22,7 +31,7 @@
     const told = document.createElement('div');
     told.className = 'stack';
     told.innerHTML = '<p>This is shown once. Keep it now.</p><p><code class="secret"></code></p><div class="dlg-act"><button class="btn btn-primary" type="button">I have it</button></div>';
-    told.querySelector('code').textContent = secret;
+    told.querySelector('code').textContent = form.dataset.showAs === 'address' ? new URL(secret, location.href).href : secret;
     told.querySelector('button').addEventListener('click', () => location.reload());
     form.querySelectorAll('.stack, .dlg-act').forEach((part) => part.remove());
     form.append(told);
@@ -42,6 +51,7 @@
   };
 
   forms.forEach((form) => {
+    if (form.matches('dialog form')) form.closest('dialog').addEventListener('close', () => { if (form.querySelector('.secret')) location.reload(); });
     const said = form.querySelector('[data-error]');
     form.querySelector('[data-close]')?.addEventListener('click', () => form.closest('dialog').close());
     form.addEventListener('submit', async (event) => {

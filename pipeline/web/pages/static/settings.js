@@ -220,6 +220,7 @@
     if (!answer.ok) { tell(answer.body); return; }
     etag = answer.headers.get('ETag');
     kept(answer.body);
+    $('[data-saved]').textContent = 'Saved just now';
     const moved = Number(answer.headers.get('X-Moved-Items'));
     window.toast(moved ? `Saved. ${moved} scheduled ${moved === 1 ? 'article' : 'articles'} moved.` : 'Saved. The next run uses these settings.');
   };

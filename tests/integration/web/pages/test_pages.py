@@ -20,18 +20,24 @@ from tests.support.console import addresses, browser, page_paths, stranger
 #: It shows nothing of anybody, and the other leads elsewhere.
 _NO_PAGES = {"/login", "/switch"}
 #: What of the account is not told to who reaches some sites only.
-_OF_THE_ACCOUNT = {
+_OF_OWNERS = {
     "/account/settings",
+    "/account/plans",
     "/account/usage",
-    "/account/notifications",
+    "/account/webhooks/{webhook_id}",
     "/thinker/prompts",
     "/thinker/author-profiles",
 }
+_OF_THE_ACCOUNT = _OF_OWNERS | {"/account/notifications"}
 _OF_THE_PLATFORM = {"/settings/ai-models"}
 
 
 def _pages(api: Api) -> list[str]:
     return [address for address in addresses(api.mine.ids) if address not in _NO_PAGES]
+
+
+def _filled(api: Api, paths: set[str]) -> set[str]:
+    return {path.format(**api.mine.ids) for path in paths}
 
 
 def test_who_is_not_known_is_asked_to_log_in_and_led_back(sqlite_api: Api) -> None:
@@ -71,7 +77,7 @@ def test_roles_see_what_is_theirs(sqlite_api: Api) -> None:
     pages = _pages(sqlite_api)
     refused = {role: {page for page in pages if client.get(page).status_code == 403} for role, client in kinds.items()}
 
-    of_owners = {"/account/settings", "/account/usage"}
+    of_owners = _filled(sqlite_api, _OF_OWNERS)
     edits = {page for page in pages if page.endswith("/edit")}
     assert refused[Role.PLATFORM_ADMIN] == set()
     assert refused[Role.OWNER] == _OF_THE_PLATFORM
@@ -84,14 +90,14 @@ def test_who_reaches_some_sites_is_told_nothing_of_the_account(api: Api) -> None
 
     for address in _pages(api):
         answer = narrowed.get(address)
-        if address in _OF_THE_ACCOUNT | _OF_THE_PLATFORM:
+        if address in _filled(api, _OF_THE_ACCOUNT | _OF_THE_PLATFORM):
             assert (address, answer.status_code) == (address, 403)
         else:
             assert (address, answer.status_code) == (address, 200)
             assert 'class="credits"' not in answer.text
             assert "takes no articles" not in answer.text
     nowhere = browser(api, Role.VIEWER, site_ids=[])
-    with_ids = [address for address in _pages(api) if re.search(r"/\d", address)]
+    with_ids = {address for address in _pages(api) if re.search(r"/\d", address)} - _filled(api, _OF_THE_ACCOUNT)
     assert {nowhere.get(address).status_code for address in with_ids if not address.endswith("/edit")} == {404}
 
 
