@@ -65,12 +65,10 @@ class Worlds:
         return world, world.start()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.extended)])
 def worlds(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Worlds]:
     """On both databases; PostgreSQL with `--all`."""
     if request.param == "postgresql":
-        if not request.config.getoption("--all"):
-            pytest.skip("on PostgreSQL with --all")
         server: PostgresServer = request.getfixturevalue("postgres")
         database = Database(server.create_database("igny8_boundaries"))
     else:

@@ -55,7 +55,7 @@ def siege() -> Iterator[Siege]:
 def test_orders_to_stop_lose_no_call_with_old_and_new_side_by_side(
     siege: Siege, request: pytest.FixtureRequest
 ) -> None:
-    orders, pause_seconds = (8, 20.0) if request.config.getoption("--all") else (2, 0.5)
+    orders, pause_seconds = (8, 20.0) if request.config.getoption("--all") else (1, 0.5)
     lost = siege.count(CallStatus.LOST)
     for number in range(orders):
         siege.start("three lanes")
