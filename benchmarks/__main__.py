@@ -15,6 +15,7 @@ from benchmarks import (
     engine_loop,
     keyword_import,
     providers,
+    search,
 )
 from benchmarks.figures import Figure, note, print_figure
 
@@ -25,6 +26,7 @@ BENCHMARKS: dict[str, Callable[..., Iterator[Figure]]] = {
     "allocation": allocation.figures,
     "beat": beat.figures,
     "api": api.figures,
+    "search": search.figures,
     "concurrency": concurrency.figures,
     "providers": providers.figures,
     "demo": demo.figures,

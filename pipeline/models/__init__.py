@@ -10,7 +10,7 @@ from pipeline.models.calendar import CalendarSlot, SiteCalendar, UndoRecord
 from pipeline.models.credits import AiCall, CreditEntry
 from pipeline.models.feeds import CalendarFeed
 from pipeline.models.integrations import IntegrationProvider, ProviderBreaker
-from pipeline.models.log_ins import LogIn, LogInAttempts
+from pipeline.models.log_ins import LogIn, LogInAttempts, RecoveryCode, SecondFactor
 from pipeline.models.media import Image, ImagePrompt
 from pipeline.models.notifications import Delivery, Notification, Webhook
 from pipeline.models.planning import Cluster, Idea, IdeaKeyword, Keyword
@@ -61,7 +61,9 @@ __all__ = [
     "Prompt",
     "ProviderBreaker",
     "Publication",
+    "RecoveryCode",
     "Run",
+    "SecondFactor",
     "Site",
     "SiteAccess",
     "SiteAutomationSettings",

@@ -34,6 +34,8 @@ from pipeline.web.api import (
     run_events,
     run_items,
     runs,
+    search,
+    second_factor,
     settings,
     site_changes,
     site_sync,
@@ -54,6 +56,6 @@ ROUTERS: Final = tuple(
         *(calendar_feed, log_in, users, api_keys, audit, defaults, preferences),
         *(models, model_catalogue, providers, provider_tests),
         *(keywords, planning, site_changes, site_sync, versions, images),
-        *(author_profiles, refunds),
+        *(author_profiles, refunds, search, second_factor),
     )
 )

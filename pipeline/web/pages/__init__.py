@@ -3,12 +3,30 @@
 from typing import Final
 
 from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
-from pipeline.web.pages import account, articles, calendar, keywords, log_in, planned, platform, runs, settings, sites
+from pipeline.web.pages import (
+    account,
+    account_security,
+    articles,
+    calendar,
+    keywords,
+    log_in,
+    planned,
+    platform,
+    runs,
+    settings,
+    sites,
+    wizard,
+)
 
 ROUTERS: Final = tuple(
-    part.router for part in (log_in, sites, settings, runs, calendar, keywords, planned, articles, account, platform)
+    part.router
+    for part in (
+        *(log_in, sites, wizard, settings, runs, calendar, keywords, planned, articles),
+        *(account, account_security, platform),
+    )
 )
 STATIC: Final = "/static"
 
@@ -17,4 +35,5 @@ def add_pages(app: FastAPI) -> None:
     """Let `app` answer people."""
     for router in ROUTERS:
         app.include_router(router)
-    app.mount(STATIC, StaticFiles(packages=[("pipeline.web.pages", "static")]), name="static")
+    files = StaticFiles(packages=[("pipeline.web.pages", "static")])
+    app.mount(STATIC, GZipMiddleware(files, minimum_size=500), name="static")

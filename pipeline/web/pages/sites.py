@@ -33,7 +33,7 @@ def dashboard(view: View) -> Page:
 @page(Scope.SITES)
 def show(view: View) -> Page:
     """List the account's sites."""
-    return Page("sites.html", {"cards": [_card(view, site) for site in view.shell.sites], "zones": _zones()})
+    return Page("sites.html", {"cards": [_card(view, site) for site in view.shell.sites], "zones": zones()})
 
 
 def _card(view: View, site: Site) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def _card(view: View, site: Site) -> dict[str, Any]:
 
 
 @cache
-def _zones() -> Sequence[str]:
+def zones() -> Sequence[str]:
     """Names of time zones that are places."""
     places = sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/"))
     return [*places, "UTC"]

@@ -22,6 +22,7 @@ _OF_THE_ACCOUNT = {
     "/account/settings",
     "/account/usage",
     "/account/notifications",
+    "/setup/wizard",
     "/thinker/prompts",
     "/thinker/author-profiles",
 }
@@ -69,7 +70,7 @@ def test_roles_see_what_is_theirs(sqlite_api: Api) -> None:
     pages = _pages(sqlite_api)
     refused = {role: {page for page in pages if client.get(page).status_code == 403} for role, client in kinds.items()}
 
-    of_owners = {"/account/settings", "/account/usage"}
+    of_owners = {"/account/settings", "/account/usage", "/setup/wizard"}
     edits = {page for page in pages if page.endswith("/edit")}
     assert refused[Role.PLATFORM_ADMIN] == set()
     assert refused[Role.OWNER] == _OF_THE_PLATFORM
