@@ -47,6 +47,7 @@ def show(view: View, step: Wanted = None, *, new: IsNew = False) -> Page:
     now = step if step is not None and done.reaches(step) else done.step
     document = json.loads(settings.find_json(view.session, account_id=view.account_id, site_id=site.id))
     row = settings.row_of(view.session, site)
+    preset = preset_of(settings.settings_of(row)) if done.is_planned else Preset.BALANCED.value
     return Page(
         "wizard.html",
         {
@@ -56,9 +57,9 @@ def show(view: View, step: Wanted = None, *, new: IsNew = False) -> Page:
             "library": f"{_LIBRARY}?site={site.id}" if _LIBRARY in menu.paths() else None,
             "document": document,
             "days": DAYS,
-            "presets": [preset for preset in PRESETS if preset[0] in LIMITS],
+            "presets": [one for one in PRESETS if one[0] in LIMITS or one[0] == preset],
             "limits": {preset.value: limits for preset, limits in LIMITS.items()},
-            "preset": preset_of(settings.settings_of(row)) if done.is_planned else Preset.BALANCED.value,
+            "preset": preset,
             "is_quick": beginnings.asks_offline_models_alone(view.session),
             "stages_of_run": reports.run_report(view.session, done.run.id)["stages"] if done.run else [],
             "ended": StageRunStatus.COMPLETED.value,
