@@ -42,7 +42,9 @@ _LISTS: Final = {
 
 Wanted = Annotated[
     Text,
-    Query(alias="q", min_length=1, max_length=MAX_CHARACTERS, description="What it is called, or how that begins."),
+    Query(
+        alias="q", max_length=MAX_CHARACTERS, description="What it is called, or how that begins; empty: nothing is."
+    ),
 ]
 OfEach = Annotated[int, Query(alias="limit", ge=1, le=20, description="Most of each kind.")]
 
@@ -71,10 +73,12 @@ class SearchHits(BaseModel):
     items: list[SearchHit]
 
 
-@router.get("", operation_id="search", response_model=SearchHits, responses=problems(401, 403, 422))
+@router.get("", operation_id="search", response_model=SearchHits, responses=problems(401, 403, 404, 422))
 @reads(Scope.SITES)
-def find(unit: Unit, text: Wanted, most: OfEach = 5, site_id: OfSite = None) -> SearchHits:
+def find(unit: Unit, text: Wanted = "", most: OfEach = 5, site_id: OfSite = None) -> SearchHits:
     """Find what is called so; `site_id` stands first: its newest rows are looked through for what holds the text."""
+    if site_id is not None:
+        sites.get_site(unit.session, account_id=unit.account_id, site_id=site_id)
     listed = sites.list_sites(unit.session, account_id=unit.account_id)
     found = search.search(
         unit.session,

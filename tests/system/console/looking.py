@@ -40,7 +40,9 @@ document.addEventListener('securitypolicyviolation', (event) => {
 _BEYOND: Final = """() => {
   const root = document.scrollingElement;
   if (root.scrollWidth <= root.clientWidth) return [];
-  const reaches = (one) => one.getBoundingClientRect().right > root.clientWidth + 0.5;
+  const cut = (one) => getComputedStyle(one).overflowX !== 'visible';
+  const scrolls = (one) => one && one !== root && one !== document.body && (cut(one) || scrolls(one.parentElement));
+  const reaches = (one) => one.getBoundingClientRect().right > root.clientWidth + 0.5 && !scrolls(one.parentElement);
   const found = [...document.querySelectorAll('main *, header *')].filter(reaches).slice(0, 5);
   return [...found.map((one) => one.outerHTML.slice(0, 120)), `${root.scrollWidth} of ${root.clientWidth} pixels`];
 }"""

@@ -106,9 +106,9 @@ def test_save_saves_all_settings_atomically(page: Page, installation: Installati
 def inner_pages(filled: Installation) -> dict[str, str]:
     """Address of an inner page -> the group of the side bar that it belongs to."""
     article, *_ = filled.igny8("content", "list", "1")
-    run, *_ = filled.igny8("runs", "--json")
+    run, *_ = filled.igny8("runs")
     return {
-        f"/automation/runs/{run['id']}": "Automation",
+        f"/automation/runs/{run['run_id']}": "Automation",
         f"/writer/content/{article['id']}": "Writer",
         f"/writer/content/{article['id']}/edit": "Writer",
         "/planner/clusters": "Planner",

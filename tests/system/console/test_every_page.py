@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -50,8 +51,8 @@ _PATHS = sorted(page_paths() | set(_STATES))
 def ids(filled: Installation) -> dict[str, int]:
     """Name of what a path has -> an id that is there."""
     article, *_ = [one for one in filled.igny8("content", "list", "1") if one["status"] == "scheduled"]
-    run, *_ = filled.igny8("runs", "--json")
-    return defaultdict(lambda: 1, site_id=1, content_id=article["id"], run_id=run["id"])
+    run, *_ = filled.igny8("runs")
+    return defaultdict(lambda: 1, site_id=1, content_id=article["id"], run_id=run["run_id"])
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +69,9 @@ def _address(path: str, ids: dict[str, int]) -> str:
 
 def _is_whole(page: Page, address: str) -> bool:
     """Whether it is a page, and neither a part of one nor the way to another."""
-    answer = page.request.get(address, max_redirects=0)
-    return "<html" in answer.text()
+    page.goto(address)
+    is_document: bool = page.evaluate("document.doctype !== null")
+    return is_document and urlsplit(page.url).path == urlsplit(address).path
 
 
 @pytest.mark.parametrize("path", _PATHS)

@@ -113,7 +113,7 @@ def test_a_site_that_does_not_answer_is_no_dead_end(newcomer: Page) -> None:
     newcomer.goto("/setup/wizard?new=true")
     newcomer.get_by_role("textbox", name="Name", exact=True).fill("Away")
     newcomer.get_by_role("radio", name="A site of yours").check()
-    newcomer.get_by_role("textbox", name="Address").fill("https://127.0.0.1:9")
+    newcomer.get_by_role("textbox", name="Address").fill("https://still-water.invalid")
     newcomer.get_by_label("User name").fill("ann")
     newcomer.get_by_label("Application password").fill("abcd efgh ijkl mnop")
     newcomer.get_by_role("button", name="Add the site").click()

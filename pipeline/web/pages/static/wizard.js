@@ -59,7 +59,8 @@
         const skip = $('[data-skip]', form);
         skip.textContent = 'Go on all the same';
         skip.href = `/setup/wizard?site=${answer.body.id}&step=keywords`;
-        $('[type=submit]', form).focus();
+        // The button can be pressed again, and take the focus, once this is over.
+        setTimeout(() => $('[type=submit]', form).focus());
       });
     });
   };
