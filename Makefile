@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-all soak mutants stand-ins check up bench year lock
+.PHONY: setup demo test test-all soak mutants stand-ins check up bench year pictures lock
 
 setup: $(STAMP)
 
@@ -55,6 +55,10 @@ bench: setup
 # A simulated year of schedules and slots in three zones; ends with 1 where one was doubled or lost.
 year: setup
 	$(BIN)/python -m tests.year
+
+# Takes pictures of the console's pages: all into .pictures/, those of the README into docs/pictures. Needs Chromium.
+pictures: setup
+	$(BIN)/python -m tests.system.console.pictures
 
 # Rewrites the hashed locks from pyproject.toml; needs uv. No index address is recorded. The image's is a part of the other.
 lock:

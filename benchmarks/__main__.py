@@ -18,6 +18,7 @@ from benchmarks import (
     engine_loop,
     keyword_import,
     providers,
+    search,
 )
 from benchmarks.figures import Figure, note, print_figure
 
@@ -28,6 +29,7 @@ BENCHMARKS: dict[str, Callable[..., Iterator[Figure]]] = {
     "allocation": allocation.figures,
     "beat": beat.figures,
     "api": api.figures,
+    "search": search.figures,
     "concurrency": concurrency.figures,
     "console": console_pages.figures,
     "watchers": console_watchers.figures,

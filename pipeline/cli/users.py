@@ -1,4 +1,7 @@
-"""Owns `users add|list|disable|enable|password|role|sites`. A password is read from stdin, or made and shown once."""
+"""Owns `users add|list|disable|enable|password|role|sites|totp-reset`.
+
+A password is read from stdin, or made and shown once.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from pipeline.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption
 from pipeline.cli.output import document, note, say, table
 from pipeline.core.roles import Role
 from pipeline.models import User
-from pipeline.services import audit, passwords, site_access, sites, users
+from pipeline.services import audit, log_ins, passwords, second_factors, site_access, sites, users
 
 app = typer.Typer()
 
@@ -147,6 +150,24 @@ def password(
         shown = _json(session, row)
     note(f"Log-ins that ended: {ended}.")
     _tell(shown, None if from_stdin else chosen, as_json=as_json)
+
+
+@app.command("totp-reset")
+def totp_reset(user: UserArgument, *, account: AccountOption = DEFAULT_ACCOUNT, as_json: JsonOption = False) -> None:
+    """Ask a person for one-time codes no more, whose app and recovery codes are gone; every log-in of theirs ends."""
+    database = ready_database()
+    now = database.now()
+    with database.transaction() as session:
+        row = _found(session, account, user)
+        was_on = second_factors.turn_off(session, row.id)
+        if was_on:
+            log_ins.end_all(session, row.id)
+            _record(session, row, "user.codes_reset", now=now)
+        shown = _json(session, row)
+    if as_json:
+        document({**shown, "was_on": was_on})
+        return
+    say(f"{row.email} logs in by password alone{' from now on' if was_on else ', as before'}.")
 
 
 @app.command("role")

@@ -51,6 +51,15 @@ class UnknownCallerError(PipelineError):
     """Say who you are: log in, or send a valid API key as `Authorization: Bearer KEY` (`igny8 api-keys create`)."""
 
 
+class CodeWantedError(UnknownCallerError):
+    """Enter the code that your app shows, or a recovery code."""
+
+    @property
+    def faults(self) -> list[Fault]:
+        """That the code is missing, or wrong: the password was right."""
+        return [Fault("code", self.message)]
+
+
 class ForbiddenError(PipelineError):
     """You may not do that."""
 

@@ -11,7 +11,7 @@ from pipeline.models.credits import AiCall, CreditEntry
 from pipeline.models.feeds import CalendarFeed
 from pipeline.models.integrations import IntegrationProvider, ProviderBreaker
 from pipeline.models.keyword_library import Industry, Sector, SeedKeyword
-from pipeline.models.log_ins import LogIn, LogInAttempts
+from pipeline.models.log_ins import LogIn, LogInAttempts, RecoveryCode, SecondFactor
 from pipeline.models.media import Image, ImagePrompt
 from pipeline.models.notifications import Delivery, Notification, Webhook
 from pipeline.models.planning import Cluster, Idea, IdeaKeyword, Keyword
@@ -67,8 +67,10 @@ __all__ = [
     "Prompt",
     "ProviderBreaker",
     "Publication",
+    "RecoveryCode",
     "Run",
     "SchemaFloor",
+    "SecondFactor",
     "Sector",
     "SeedKeyword",
     "Site",

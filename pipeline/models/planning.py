@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.core.states import ClusterStatus, IdeaStatus, KeywordStatus
 from pipeline.models.base import AccountId, Base, Id, Instant, Json, SiteId, status_check, utc_now
-from pipeline.models.types import BigId, Status
+from pipeline.models.types import BigId, Ordered, Status
 
 _DELETED = text("deleted_at IS NOT NULL")
 
@@ -30,7 +30,7 @@ class Cluster(Base):
     account_id: Mapped[AccountId]
     site_id: Mapped[SiteId]
     name: Mapped[str] = mapped_column(String(200))
-    normalised: Mapped[str] = mapped_column(String(400))
+    normalised: Mapped[str] = mapped_column(Ordered(400))
     description: Mapped[str] = mapped_column(Text, default="")
     status: Mapped[ClusterStatus] = mapped_column(Status(ClusterStatus), default=ClusterStatus.NEW)
     #: How often it was taken and left waiting; the least tried come first.
@@ -56,7 +56,7 @@ class Keyword(Base):
     site_id: Mapped[SiteId]
     text: Mapped[str] = mapped_column(String(200))
     #: The form duplicates are found by.
-    normalised: Mapped[str] = mapped_column(String(400))
+    normalised: Mapped[str] = mapped_column(Ordered(400))
     #: Searches a month; NULL is unknown.
     volume: Mapped[int | None] = mapped_column(BigInteger)
     #: 0 to 100; NULL is unknown, never 0.
@@ -87,7 +87,7 @@ class Idea(Base):
     site_id: Mapped[SiteId]
     cluster_id: Mapped[int] = mapped_column(BigId, ForeignKey("clusters.id"), index=True)
     title: Mapped[str] = mapped_column(String(300))
-    normalised_title: Mapped[str] = mapped_column(String(600))
+    normalised_title: Mapped[str] = mapped_column(Ordered(600))
     angle: Mapped[str] = mapped_column(Text, default="")
     #: Headings in order.
     outline: Mapped[list[Any]] = mapped_column(Json, default=list)

@@ -11,6 +11,11 @@ from sqlalchemy import BigInteger, DateTime, Dialect, Integer, LargeBinary, Stri
 BigId = BigInteger().with_variant(Integer(), "sqlite")
 
 
+def Ordered(length: int) -> String:  # noqa: N802 - a type, as `String` is
+    """A text whose order is that of its bytes on both databases: so an index finds what begins with a text."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """An instant: aware UTC outside; `timestamptz` on PostgreSQL, sortable naive UTC text on SQLite."""
 

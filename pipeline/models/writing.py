@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.core.states import ContentStatus, ContentTaskStatus
 from pipeline.models.base import AccountId, Base, Id, Instant, Json, SiteId, status_check, utc_now
-from pipeline.models.types import BigId, Status
+from pipeline.models.types import BigId, Ordered, Status
 
 _APPROVED = text("status = 'approved'")
 
@@ -63,7 +63,7 @@ class Content(Base):
     site_id: Mapped[SiteId]
     content_task_id: Mapped[int] = mapped_column(BigId, ForeignKey("content_tasks.id"))
     title: Mapped[str] = mapped_column(String(300))
-    normalised_title: Mapped[str] = mapped_column(String(600))
+    normalised_title: Mapped[str] = mapped_column(Ordered(600))
     slug: Mapped[str] = mapped_column(String(200))
     meta_title: Mapped[str] = mapped_column(String(300))
     meta_description: Mapped[str] = mapped_column(String(500))

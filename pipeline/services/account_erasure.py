@@ -26,7 +26,9 @@ from pipeline.models import (
     Notification,
     Prompt,
     Publication,
+    RecoveryCode,
     Run,
+    SecondFactor,
     Site,
     SiteAccess,
     SiteAutomationSettings,
@@ -78,7 +80,8 @@ def _end_schedules(session: Session, account_id: int) -> None:
 
 
 def _erase_people(session: Session, account_id: int, *, now: datetime) -> None:
-    for of in (LogIn, SiteAccess, CalendarFeed, Webhook, Notification, UserSetting, IdempotencyKey):
+    in_by = (LogIn, SecondFactor, RecoveryCode, SiteAccess, CalendarFeed)
+    for of in (*in_by, Webhook, Notification, UserSetting, IdempotencyKey):
         session.execute(delete(table_of(of)).where(table_of(of).c.account_id == account_id))
     for user in session.scalars(select(User).where(User.account_id == account_id)):
         user.email, user.name = f"{ERASED}-{user.id}@invalid", f"{ERASED}-{user.id}"

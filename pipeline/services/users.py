@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from pipeline.core.errors import ConflictError, Fault, InvalidValueError, NotFoundError
 from pipeline.core.normal import display_text, is_storable
 from pipeline.core.roles import Role, includes
-from pipeline.models import User
+from pipeline.models import SecondFactor, User
 from pipeline.services import log_in_attempts, log_ins, plans, site_access
 
 MAX_NAME_CHARACTERS: Final = 100
@@ -36,6 +36,8 @@ class Known:
     user_id: int
     password_hash: str | None
     is_disabled: bool
+    #: The secret of their app, encrypted; None: no code is asked for.
+    factor: bytes | None = field(repr=False)
 
 
 def add(
@@ -101,10 +103,11 @@ def known(session: Session, email: str) -> Known | None:
     """What there is to compare for whoever says that this is their address; None: nobody has it."""
     if not is_storable(email):
         return None
-    row = session.execute(
-        select(User.id, User.password_hash, User.disabled_at).where(User.email == email_of(email))
-    ).one_or_none()
-    return None if row is None else Known(row.id, row.password_hash, row.disabled_at is not None)
+    columns = (User.id, User.password_hash, User.disabled_at, SecondFactor.secret)
+    has_app = and_(SecondFactor.user_id == User.id, SecondFactor.confirmed_at.is_not(None))
+    query = select(*columns).outerjoin(SecondFactor, has_app).where(User.email == email_of(email))
+    row = session.execute(query).one_or_none()
+    return None if row is None else Known(row.id, row.password_hash, row.disabled_at is not None, row.secret)
 
 
 def role_of(user: User) -> Role:

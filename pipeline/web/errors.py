@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from starlette.exceptions import HTTPException
 
 from pipeline.core.errors import (
+    CodeWantedError,
     ConflictError,
     Fault,
     ForbiddenError,
@@ -92,7 +93,7 @@ def answer_to(error: PipelineError) -> Response:
     status = status_of(error)
     headers: dict[str, str] = {}
     more: dict[str, Any] = {}
-    if isinstance(error, InvalidValueError | PreflightError):
+    if isinstance(error, InvalidValueError | PreflightError | CodeWantedError):
         more["faults"] = [{"field": fault.field, "message": fault.message} for fault in error.faults]
     if isinstance(error, LiveRunError):
         more["run_id"] = error.run_id

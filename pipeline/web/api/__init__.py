@@ -37,6 +37,8 @@ from pipeline.web.api import (
     run_items,
     runs,
     schedules,
+    search,
+    second_factor,
     settings,
     site_changes,
     site_sync,
@@ -57,6 +59,6 @@ ROUTERS: Final = tuple(
         *(calendar_feed, log_in, users, api_keys, audit, defaults, preferences),
         *(models, model_catalogue, providers, provider_tests),
         *(keywords, planning, site_changes, site_sync, versions, images),
-        *(author_profiles, refunds, keyword_library, plans, schedules),
+        *(author_profiles, refunds, keyword_library, plans, schedules, search, second_factor),
     )
 )

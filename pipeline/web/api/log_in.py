@@ -5,15 +5,22 @@ A password is compared and hashed between two transactions, never in one.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
 
-from pipeline.core.errors import Fault, ForbiddenError, InvalidValueError, UnknownCallerError
+from pipeline.config import config
+from pipeline.core.errors import CodeWantedError, Fault, ForbiddenError, InvalidValueError, UnknownCallerError
+from pipeline.core.one_time_codes import MAX_CHARACTERS, step_of
 from pipeline.core.roles import Role, Scope
+from pipeline.db.session import Database
 from pipeline.models import Account, User
-from pipeline.services import audit, log_in_attempts, log_ins, passwords, users
+from pipeline.secrets import decrypted
+from pipeline.services import audit, log_in_attempts, log_ins, passwords, second_factors, users
+from pipeline.services.second_factors import Proof
 from pipeline.services.users import Known
 from pipeline.web import cookies
 from pipeline.web.answers import problems
@@ -23,6 +30,9 @@ from pipeline.web.strangers import address_of
 
 router = APIRouter(tags=[Scope.ACCESS.value])
 _WRONG: Final = "This e-mail address and this password do not belong together, or nobody is let in by them. Try again."
+_WRONG_CODE: Final = (
+    "This code is wrong, or was used already. Wait for the next one that your app shows, or take a recovery code."
+)
 _CREDENTIALS: Final[dict[str, Any]] = {"email": "owner@localhost", "password": "correct horse battery"}
 _ME: Final[dict[str, Any]] = {
     "account_id": 1,
@@ -47,6 +57,13 @@ class Credentials(BaseModel):
 
     email: Annotated[str, Field(max_length=users.MAX_EMAIL_CHARACTERS)]
     password: Password
+    code: Annotated[
+        str | None,
+        Field(
+            max_length=MAX_CHARACTERS,
+            description="Of who has one-time codes: the one that their app shows, or a recovery code.",
+        ),
+    ] = None
 
 
 class PasswordChange(BaseModel):
@@ -99,20 +116,39 @@ def log_in(request: Request, response: Response, given: Credentials) -> Me:
         _note_failure(backend, known, email=users.email_of(given.email))
         raise UnknownCallerError(_WRONG)
     stronger = passwords.hashed(given.password) if passwords.is_weak(known.password_hash or "") else None
+    proof = None if known.factor is None else _proof(database, known.factor, given.code)
     with database.transaction() as session:
         now = database.now()
         user = session.get_one(User, known.user_id, with_for_update=True)
-        if user.disabled_at is not None or user.password_hash != known.password_hash:
+        if known.is_disabled or users.known(session, user.email) != known:
             raise UnknownCallerError(_WRONG)
-        user.password_hash = stronger or user.password_hash
-        log_in_attempts.forget(session, user.email)
-        opened = log_ins.begin(session, user, now=now)
-        caller = log_ins.caller_of(session, opened.token, now=now)
-        unit = Unit(session, caller, now, backend)
-        _record(unit, "user.logged_in")
-        me = _me(unit)
-    cookies.give(request, response, opened.token)
+        is_taken = proof is None or second_factors.is_taken(session, user.id, proof, now=now)
+        me, token = _opened(session, backend, user, password_hash=stronger, now=now) if is_taken else (None, "")
+    if me is None:
+        _note_failure(backend, known, email=users.email_of(given.email))
+        raise CodeWantedError(_WRONG_CODE)
+    cookies.give(request, response, token)
     return me
+
+
+def _proof(database: Database, factor: bytes, code: str | None) -> Proof:
+    """What was sent besides the password, compared with no transaction open. CodeWantedError where nothing was."""
+    if not (code or "").strip():
+        raise CodeWantedError
+    secret = decrypted(factor, home=config().home)
+    return Proof(factor, step_of(secret, code or "", now=database.now()), code or "")
+
+
+def _opened(
+    session: Session, backend: Backend, user: User, *, password_hash: str | None, now: datetime
+) -> tuple[Me, str]:
+    """A log-in of who has shown who they are, and its token."""
+    user.password_hash = password_hash or user.password_hash
+    log_in_attempts.forget(session, user.email)
+    opened = log_ins.begin(session, user, now=now)
+    unit = Unit(session, log_ins.caller_of(session, opened.token, now=now), now, backend)
+    _record(unit, "user.logged_in")
+    return _me(unit), opened.token
 
 
 @router.post("/logout", operation_id="log_out", status_code=204, responses=problems(401, 403))

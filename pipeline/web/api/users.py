@@ -139,11 +139,11 @@ def reset_password(steps: Steps, user_id: UserId) -> UserWithPassword:
     """Give a person a password of ours; all their log-ins end."""
     with steps.reading() as unit:
         callers.require_whole(unit.caller)
-        _within_reach(unit, user_id)
+        within_reach(unit, user_id)
     password = passwords.make()
     password_hash = passwords.hashed(password)
     with steps.writing() as unit:
-        user = _within_reach(unit, user_id)
+        user = within_reach(unit, user_id)
         users.set_password(unit.session, user, password_hash)
         _record(unit, user, "user.password_reset")
         return UserWithPassword(**_shown(unit, user), password=password)
@@ -159,7 +159,7 @@ def reset_password(steps: Steps, user_id: UserId) -> UserWithPassword:
 def set_sites(unit: Unit, user_id: UserId, given: Reach) -> UserEntry:
     """Let only some sites be there for a person, or all of them again (null). 409 for the only owner."""
     callers.require_whole(unit.caller)
-    user = _within_reach(unit, user_id)
+    user = within_reach(unit, user_id)
     users.set_sites(unit.session, user, given.site_ids)
     _record(unit, user, "user.sites_set", site_ids=given.site_ids)
     return UserEntry(**_shown(unit, user))
@@ -176,7 +176,7 @@ def set_role(unit: Unit, user_id: UserId, given: NewRole) -> UserEntry:
     """Let a person do more or less, from their next request on; so may their keys. 409 for the only owner."""
     callers.require_whole(unit.caller)
     _refuse_beyond(unit, given.role)
-    user = _within_reach(unit, user_id)
+    user = within_reach(unit, user_id)
     users.set_role(unit.session, user, given.role)
     _record(unit, user, "user.role_set", role=given.role.value)
     return UserEntry(**_shown(unit, user))
@@ -191,7 +191,7 @@ def set_role(unit: Unit, user_id: UserId, given: NewRole) -> UserEntry:
 @writes(Scope.ACCESS, role=Role.OWNER)
 def disable(unit: Unit, user_id: UserId) -> UserEntry:
     """Let a person in no more: their log-ins end, their keys are refused. 409 for the only owner."""
-    user = _within_reach(unit, user_id)
+    user = within_reach(unit, user_id)
     users.disable(unit.session, user, now=unit.now)
     _record(unit, user, "user.disabled")
     return UserEntry(**_shown(unit, user))
@@ -207,13 +207,14 @@ def disable(unit: Unit, user_id: UserId) -> UserEntry:
 def enable(unit: Unit, user_id: UserId) -> UserEntry:
     """Let a person in again. 409 where the account's plan has no room for another one."""
     callers.require_whole(unit.caller)
-    user = _within_reach(unit, user_id)
+    user = within_reach(unit, user_id)
     users.enable(unit.session, user)
     _record(unit, user, "user.enabled")
     return UserEntry(**_shown(unit, user))
 
 
-def _within_reach(unit: Unit, user_id: int) -> User:
+def within_reach(unit: Unit, user_id: int) -> User:
+    """The account's user of that id; NotFoundError, ForbiddenError for who may more than the caller."""
     user = users.get_user(unit.session, account_id=unit.account_id, user_id=user_id)
     _refuse_beyond(unit, users.role_of(user))
     return user

@@ -3,10 +3,12 @@
 from typing import Final
 
 from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
 from pipeline.web.pages import (
     account,
+    account_security,
     articles,
     calendar,
     help,  # noqa: A004 - the page's name
@@ -23,13 +25,14 @@ from pipeline.web.pages import (
     settings,
     site,
     sites,
+    wizard,
 )
 
 ROUTERS: Final = tuple(
     part.router
     for part in (
-        *(log_in, sites, site, settings, runs, calendar, keywords, library, planned, articles, publisher),
-        *(account, plans, notifications, platform, help),
+        *(log_in, sites, site, wizard, settings, runs, calendar, keywords, library, planned, articles, publisher),
+        *(account, account_security, plans, notifications, platform, help),
     )
 )
 STATIC: Final = "/static"
@@ -40,4 +43,5 @@ def add_pages(app: FastAPI) -> None:
     for router in ROUTERS:
         app.include_router(router)
     app.include_router(run_stream.router)
-    app.mount(STATIC, StaticFiles(packages=[("pipeline.web.pages", "static")]), name="static")
+    files = StaticFiles(packages=[("pipeline.web.pages", "static")])
+    app.mount(STATIC, GZipMiddleware(files, minimum_size=500), name="static")

@@ -7,10 +7,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import RedirectResponse
 
 from pipeline.core.roles import Scope
 from pipeline.web.pages.look import render
+from pipeline.web.pages.packing import packed
 from pipeline.web.pages.parameters import Where, WhichSite
 from pipeline.web.pages.shell import SITE_COOKIE, theme_of
 from pipeline.web.pages.views import HEADERS, View, page
@@ -24,7 +25,7 @@ _A_YEAR_SECONDS: Final = 365 * 86_400
 def show(request: Request, next: Where = "/") -> Response:  # noqa: A002 - what the address calls it
     """Ask who it is."""
     text = render("log_in.html", theme=theme_of(request), next=local(next))
-    return HTMLResponse(text, headers=HEADERS)
+    return packed(request, text, HEADERS)
 
 
 @router.get("/switch", include_in_schema=False)

@@ -40,6 +40,7 @@ _SECTIONS: Final = (
     Section(
         "Setup",
         (
+            Entry("Setup Wizard", "wand", "/setup/wizard", role=Role.OWNER, whole_account=True),
             Entry("Sites", "world", "/sites"),
             Entry("Keyword Library", "book", "/setup/add-keywords"),
             Entry(

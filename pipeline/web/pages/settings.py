@@ -21,7 +21,7 @@ from pipeline.web.pages.views import Page, View, page
 router = APIRouter()
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 #: How a preset is called, tagged and told.
-_PRESETS: Final = (
+PRESETS: Final = (
     (Preset.CONSERVATIVE.value, "Conservative", "", "Low throughput, high quality. 5 tasks and 3 images a run."),
     (Preset.BALANCED.value, "Balanced", "Recommended", "Moderate throughput. 10 tasks and 20 images a run."),
     (Preset.AGGRESSIVE.value, "Aggressive", "", "Maximum throughput. No limits."),
@@ -49,7 +49,7 @@ def show(view: View, site_id: SiteId) -> Page:
             "fields": FIELDS,
             "stages": STAGES,
             "days": DAYS,
-            "presets": _PRESETS,
+            "presets": PRESETS,
             "limits": {preset.value: limits for preset, limits in LIMITS.items()},
             "preset": preset_of(settings.settings_of(row)),
             "next_run_at": row.next_run_at,

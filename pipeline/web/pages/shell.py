@@ -35,6 +35,7 @@ class Shell:
     user: str
     initials: str
     may_edit: bool
+    may_own: bool
     sections: Sequence[Section]
     sites: Sequence[Site]
     #: None: the account has none yet.
@@ -71,6 +72,7 @@ def shell_of(session: Session, request: Request, caller: Caller) -> Shell:
         user=name,
         initials=initials_of(name),
         may_edit=includes(caller.role, Role.EDITOR),
+        may_own=includes(caller.role, Role.OWNER),
         sections=menu.sections(modules=modules, role=caller.role, is_whole=is_whole),
         sites=listed,
         site=_chosen(request, listed),
@@ -87,7 +89,13 @@ def initials_of(name: str) -> str:
 
 def frame(shell: Shell) -> dict[str, Any]:
     """What the base template needs besides."""
-    return {"shell": shell, "is_open": menu.is_open, "is_here": menu.is_here, "initials_of": initials_of}
+    tools = {"is_open": menu.is_open, "is_here": menu.is_here, "initials_of": initials_of, "site_names": site_names}
+    return {"shell": shell, **tools}
+
+
+def site_names(listed: Sequence[Site]) -> dict[int, str]:
+    """What the sites are called."""
+    return {site.id: site.name for site in listed}
 
 
 def _chosen(request: Request, listed: Sequence[Site]) -> Site | None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from fastapi import Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
 from pipeline.core.errors import PipelineError, UnknownCallerError
@@ -24,6 +24,7 @@ from pipeline.services import sites
 from pipeline.web.errors import status_of
 from pipeline.web.operations import Needs, Unit, described, opened
 from pipeline.web.pages.look import render
+from pipeline.web.pages.packing import packed
 from pipeline.web.pages.shell import Shell, frame, shell_of, theme_of
 
 _POLICY: Final = (
@@ -106,7 +107,8 @@ def page(
                     found = function(view, **given)
                     return found if isinstance(found, Response) else _answer(view, found)
             except NoSiteYetError:
-                return RedirectResponse("/sites", HTTPStatus.SEE_OTHER, headers=HEADERS)
+                # The dashboard says what is to be done, as far as somebody may do it.
+                return RedirectResponse("/", HTTPStatus.SEE_OTHER, headers=HEADERS)
             except UnknownCallerError:
                 return _to_log_in(request)
             except PipelineError as error:
@@ -123,12 +125,12 @@ def page(
 def refused(request: Request, status: HTTPStatus, message: str) -> Response:
     """A page that says what is not to be had."""
     text = render("refused.html", theme=theme_of(request), status=status, message=message)
-    return HTMLResponse(text, status, headers=HEADERS)
+    return packed(request, text, HEADERS, status)
 
 
 def _answer(view: View, found: Page) -> Response:
     shell = view.shell if found.site is None else replace(view.shell, site=found.site)
-    return HTMLResponse(render(found.template, **frame(shell), now=view.now, **found.values), headers=HEADERS)
+    return packed(view.request, render(found.template, **frame(shell), now=view.now, **found.values), HEADERS)
 
 
 def _to_log_in(request: Request) -> Response:

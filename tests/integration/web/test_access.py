@@ -150,7 +150,11 @@ def test_who_only_looks_changes_nothing(sqlite_api: Api) -> None:
     }
 
     # Everybody's own, without a body here; not a key's.
-    assert {statuses.pop(("post", "/api/v1/me/password")), statuses.pop(("put", "/api/v1/preferences"))} == {422}
+    factor = "/api/v1/me/second-factor"
+    own = [("post", f"{factor}{end}") for end in ("", "/confirm", "/recovery-codes", "/off")]
+    own += [("post", "/api/v1/me/password"), ("put", "/api/v1/preferences")]
+    assert {statuses.pop(operation) for operation in own} == {422}
+    assert statuses.pop(("get", factor)) == 403
     closed = {(method, path) for method, path in statuses if path.startswith((*OF_OWNERS, *OF_THE_PLATFORM))}
     looks = {(method, path) for method, path in statuses if method == "get" or path.endswith("/preview")} - closed
     assert {status for operation, status in statuses.items() if operation not in looks} == {403}

@@ -25,6 +25,7 @@ _OF_OWNERS = {
     "/account/plans",
     "/account/usage",
     "/account/webhooks/{webhook_id}",
+    "/setup/wizard",
     "/thinker/prompts",
     "/thinker/author-profiles",
 }
