@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Three at a time, since many tests wait for processes; in their order: files that last begin first.
+SPREAD := -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup demo test test-all soak mutants stand-ins check up bench year pictures lock
 
@@ -28,10 +30,10 @@ check: setup
 	$(BIN)/lint-imports
 
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest $(SPREAD)
 
 test-all: setup stand-ins
-	$(BIN)/python -m pytest -n 2 --dist loadfile --all
+	$(BIN)/python -m pytest $(SPREAD) --all
 
 # Puts known faults into a copy of the product, one at a time; ends with 1 where no test of faults notices one.
 mutants: setup
