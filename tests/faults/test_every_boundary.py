@@ -1,6 +1,6 @@
 """A worker or a beat dies at each boundary of a run in turn: before and after every commit, question and message.
 
-`make test`: some boundaries on SQLite; `--all`: every one, on both databases, and with every message thrice.
+`make test`: some boundaries on SQLite; `--all`: every one, on both databases; every third with each message thrice.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def test_a_death_at_any_boundary_changes_nothing(
     assert _complaints(world, RunStatus.COMPLETED, expected) == []
 
     wrong = []
-    stride = 1 if tries_all else _STRIDES[variant]
+    stride = copies if tries_all else _STRIDES[variant]
     for at in range(Random(f"boundary {seed}").randint(1, stride), len(boundaries.seen) + 1, stride):
         world, run_id = worlds.make(settings, copies=copies)
         deaths = strike(world, at)

@@ -106,10 +106,10 @@ def _reason(siege: Siege, run_id: int) -> str | None:
 
 
 def _images_asked(siege: Siege) -> int:
-    """Calls of the stage of images that were not taken back before they were sent."""
+    """Calls of the stage of images that cost something: at each look for room one is written, and taken back."""
     with siege.database.reading() as session:
         query = select(AiCall.id).join(StageRun, StageRun.id == AiCall.stage_run_id)
-        kept = query.where(StageRun.number == _IMAGES, AiCall.status != CallStatus.VOIDED)
+        kept = query.where(StageRun.number == _IMAGES, AiCall.status.in_((CallStatus.SETTLED, CallStatus.LOST)))
         return len(session.scalars(kept).all())
 
 
