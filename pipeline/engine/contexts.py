@@ -64,7 +64,7 @@ def _still_waiting(stage: Stage[Any, Any], *, lock: bool) -> Select[Any]:
     columns = subject_table(stage).c
     ids: BindParameter[Any] = bindparam("ids", expanding=True)
     query = select(columns.id).where(columns.id.in_(ids), columns.status == stage.waits_as)
-    return query.with_for_update() if lock else query
+    return query.with_for_update(key_share=True) if lock else query
 
 
 _CONTEXT = (

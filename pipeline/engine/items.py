@@ -71,7 +71,7 @@ def claim(stage: Stage[Any, Any], becomes: ItemStatus, *, of: Select[Any]) -> Re
     # Plain text: SQLite's RETURNING takes no qualified names.
     waits = select(subject.status == stage.waits_as).where(subject.id == literal_column("subject_id"))
     if becomes is ItemStatus.DONE:
-        waits = waits.with_for_update()
+        waits = waits.with_for_update(key_share=True)
     return (
         update(_table)
         .where(_OF_STAGE_RUN, _item.position.in_(of))

@@ -170,7 +170,9 @@ def advancing(stage: Stage[Any, Any], *, moves: bool, keeps: bool) -> ReturningU
 def _waiting(stage: Stage[Any, Any]) -> Any:
     subject = table_of(stage.subject).c
     kept: BindParameter[Any] = bindparam("kept", expanding=True)
-    locked = select(subject.id).where(subject.id.in_(kept), subject.status == stage.waits_as).with_for_update()
+    locked = (
+        select(subject.id).where(subject.id.in_(kept), subject.status == stage.waits_as).with_for_update(key_share=True)
+    )
     return select(func.count()).select_from(locked.subquery()).scalar_subquery().label("waiting")
 
 

@@ -1,6 +1,8 @@
 """Owns the ledger: holds before a call, settling after it, grants. Every amount is in micro-credits.
 
-A call resolves exactly once. Lock order: call, stage run, account (last: it stays locked through the commit).
+A call resolves exactly once. Lock order: call, stage run, account (last: it stays locked through the commit). Locks do
+not shut out rows that only name the account or the stage run: a transaction that has kept an article names its account
+before the ledger's turn comes, and two of them would wait for each other.
 Never: commits; asks a provider.
 """
 
@@ -229,7 +231,7 @@ def grant(
 def balance(session: Session, account_id: int, *, lock: bool = False) -> Balance:
     """The account's balance and holds, locked until the commit if asked for; NotFoundError."""
     query = select(Account.balance, Account.held).where(Account.id == account_id)
-    row = session.execute(query.with_for_update() if lock else query).one_or_none()
+    row = session.execute(query.with_for_update(key_share=True) if lock else query).one_or_none()
     if row is None:
         raise NotFoundError(f"There is no account {account_id}.")
     return Balance(row[0], row[1])
@@ -256,10 +258,10 @@ def _lock(session: Session, *, account_id: int, stage_run_id: int) -> list[tuple
     stage = session.execute(
         select(StageRun.cap - StageRun.spent - StageRun.lost, StageRun.held)
         .where(StageRun.id == stage_run_id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).one()
     account = session.execute(
-        select(Account.balance, Account.held).where(Account.id == account_id).with_for_update()
+        select(Account.balance, Account.held).where(Account.id == account_id).with_for_update(key_share=True)
     ).one()
     return [(stage[0], stage[1]), (account[0], account[1])]
 

@@ -99,7 +99,7 @@ def save(
         text = text.replace("\r\n", "\n").strip()
         _refuse(which, text)
     # Two saves at once come one after the other: the second has the next version.
-    session.execute(select(Account.id).where(Account.id == account_id).with_for_update())
+    session.execute(select(Account.id).where(Account.id == account_id).with_for_update(key_share=True))
     last = _latest(session, which, account_id=account_id, site_id=site_id)
     if text != (None if last is None else last.text):
         version = 1 if last is None else last.version + 1

@@ -34,7 +34,7 @@ def cancel(session: Session, run: Run, *, actor: str, now: datetime) -> None:
     """End the run as soon as no lease is live (at once where none is); answers that still arrive are kept."""
     lanes = _locked_lanes(session, run)
     stage_runs = session.scalars(
-        select(StageRun).where(StageRun.run_id == run.id).order_by(StageRun.id).with_for_update()
+        select(StageRun).where(StageRun.run_id == run.id).order_by(StageRun.id).with_for_update(key_share=True)
     ).all()
     _set(session, run, RunStatus.CANCELLING, actor=actor, now=now)
     known = {(lane.stage_run_id, lane.number) for lane in lanes}
@@ -58,7 +58,7 @@ def cancel(session: Session, run: Run, *, actor: str, now: datetime) -> None:
 
 def _set(session: Session, run: Run, status: RunStatus, *, actor: str, now: datetime) -> None:
     """Change the run's status under its lock, audited; ConflictError where it may not become that."""
-    session.refresh(run, with_for_update=True)
+    session.refresh(run, with_for_update={"key_share": True})
     allowed = {RunStatus.PAUSED: (RunStatus.QUEUED, RunStatus.RUNNING), RunStatus.RUNNING: (RunStatus.PAUSED,)}
     if run.status not in allowed.get(status, (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.PAUSED)):
         raise ConflictError(f"Run {run.id} {_why_not(run, status)}")

@@ -73,7 +73,8 @@ class Opened:
     key: str
 
 
-# PostgreSQL locks the tables of a join in the order they are named in: the stage run, then its run.
+# PostgreSQL locks the tables of a join in the order they are named in: the stage run, then its run. Not against rows
+# that name them: see `credits.py`.
 _LOCK = (
     select(
         _stage_run.id,
@@ -98,7 +99,7 @@ _LOCK = (
     )
     .join_from(_stage_runs, _runs, _run.id == _stage_run.run_id)
     .where(_stage_run.id == bindparam("this"))
-    .with_for_update()
+    .with_for_update(key_share=True)
 )
 _BEGIN_RUN = (
     update(_runs)

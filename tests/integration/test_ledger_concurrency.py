@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from pipeline.core.states import CallStatus
 from pipeline.db.session import Database
 from pipeline.engine import gateway
-from pipeline.models import AiCall, StageRun
+from pipeline.models import AiCall, CreditEntry, StageRun
 from pipeline.services import credits as ledger
 from pipeline.services.credits import CallHandle, Refusal, Refused, Settlement
 from pipeline.services.invariants import violations
@@ -187,3 +187,25 @@ def _sampled(database: Database) -> Iterator[tuple[list[int], list[str]]]:
     finally:
         over.set()
         sampler.join(30)
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_rows_that_name_an_account_do_not_keep_the_ledger_waiting(database: Database) -> None:
+    """Two lanes that have each kept an article: neither waits for what the other has written but not committed."""
+    world = _make(database, balance=500, caps=(10_000, 10_000))
+
+    def keep(session: Session, number: int) -> None:
+        session.execute(text("SET LOCAL lock_timeout = '3s'"))
+        mine = {"account_id": world.account_id, "key": f"kept:{number}", "created_at": NOW}
+        session.add(CreditEntry(kind="grant", amount=1, **mine))
+        session.flush()
+
+    def room(session: Session, stage: int) -> int:
+        return ledger.room_ucr(session, account_id=world.account_id, stage_run_id=world.stage_run_ids[stage])
+
+    with database.transaction() as one:
+        keep(one, 1)
+        with database.transaction() as other:
+            keep(other, 2)
+            found = room(other, 1)
+        assert (found, room(one, 0)) == (500, 500)
