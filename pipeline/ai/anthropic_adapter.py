@@ -74,7 +74,7 @@ class AnthropicProvider:
             return raw.http_response.content
 
         document, attempt = ask(send, speaker=speaker, seconds=request.timeout_seconds, most_bytes=MOST_TEXT_BYTES)
-        if document.get("type") == "error" or (document.get("error") and not document.get("content")):
+        if document.get("type") == "error" or (document.get("error") and not _says_something(document)):
             raise refusal_within(speaker, document, attempt.headers)
         if "content" not in document and "usage" not in document:
             raise UnreadableAnswerError(f"{self.name} answered without content: it may have been billed.")
@@ -123,6 +123,11 @@ def _reply(document: Any) -> TextReply:
         output_tokens=tokens(field(usage, "output_tokens")),
         finish=_FINISHES.get(str(document.get("stop_reason")), "other"),
     )
+
+
+def _says_something(document: Any) -> bool:
+    """Whether an answer with an error in it is one all the same: it brings something, or bills something."""
+    return bool(document.get("content") or tokens(field(document, "usage", "output_tokens")))
 
 
 def _is_list(value: Any) -> bool:

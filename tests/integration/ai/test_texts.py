@@ -11,6 +11,7 @@ from pipeline.ai.port import (
     Message,
     NoAdapterError,
     Provider,
+    ProviderError,
     TextReply,
     ThrottledError,
     UnavailableError,
@@ -293,3 +294,15 @@ def test_an_error_within_a_success_is_an_error(server: ProviderServer, openai: P
         with pytest.raises(ThrottledError, match="slow") as raised:
             adapter.complete_text(text())
         assert raised.value.retry_after_seconds == 2.0
+
+
+def test_an_error_beside_nothing_that_bills_something_is_an_answer(server: ProviderServer, anthropic: Provider) -> None:
+    billed = (
+        b'{"type": "message", "error": {"message": "broke"}, "content": [], '
+        b'"usage": {"input_tokens": 5, "output_tokens": %d}}'
+    )
+    server.faults = [Fault(body=billed % 4), Fault(body=billed % 0)]
+
+    assert anthropic.complete_text(text()) == TextReply("", 5, 4, "other")
+    with pytest.raises(ProviderError, match="broke"):
+        anthropic.complete_text(text())
