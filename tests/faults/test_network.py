@@ -108,7 +108,7 @@ def test_a_connection_over_the_network_gives_a_server_up_that_is_gone(to_the_dat
         with socket.socket(fileno=os.dup(driver.fileno())) as seen:
             assert seen.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
             assert seen.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 10
-            assert seen.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 25_000
+            assert seen.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 20_000
     database.dispose()
 
 

@@ -26,6 +26,7 @@ ISSUED = {
     "credits refund", "report", "prompts list", "prompts show", "prompts set", "prompts reset",
     "calendar show", "calendar move", "calendar pin", "calendar unpin", "calendar swap",
     "users add", "users list", "users disable", "users enable", "users password", "users sites", "users role",
+    "users totp-reset",
     "api-keys rotate", "calendar feed", "account export", "account erase",
     "calendar unschedule", "calendar schedule", "calendar undo", "site set",
     "site delete", "site restore", "backup", "restore",

@@ -57,7 +57,7 @@ def test_an_image_model_is_set_as_the_testing_one(ready: Database, igny8: Igny8)
         "--credits-per-image", "1", "--cost-image", "0.004",
     )  # fmt: skip
 
-    assert outcome.out == "runware:100@1 (runware, image): testing; 1 credits an image.\n"
+    assert outcome.out == "runware:100@1 (runware, image): testing; 1 credit an image.\n"
     assert outcome.err == "offline-painter-testing had this place before and is retired.\n"
 
 

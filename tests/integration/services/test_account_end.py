@@ -115,11 +115,17 @@ def test_every_table_of_an_account_is_exported_or_left_out_for_a_reason() -> Non
     platforms = {
         "ai_models",
         "beat_claims",
+        "credit_packages",
         "global_module_switches",
         "heartbeats",
         "housekeeping_positions",
+        "industries",
         "integration_providers",
+        "plans",
         "provider_breakers",
+        "schema_floor",
+        "sectors",
+        "seed_keywords",
         "system_ai_settings",
     }
 
