@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(900)
 
 
 def _is_rabbitmq(campaign: Campaign) -> bool:
-    """One that is killed often within half a minute was seen to keep a quorum queue without a leader for good (3.10)."""
+    """One that was killed often within half a minute was seen to keep a quorum queue without a leader (3.10)."""
     return campaign.processes.backend.name == "rabbitmq"
 
 
