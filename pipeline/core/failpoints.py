@@ -52,7 +52,7 @@ POINTS: Final[Mapping[Name, tuple[str, str]]] = {
     "turn.committed": ("pipeline.engine.slices.Slice.commit", "all between two calls is committed"),
     "call.held": ("pipeline.engine.asking_slices.AskingSlice._answer", "a call is held for, nothing was sent"),
     "call.sending": ("pipeline.engine.wire._send", "a call has passed its gate and is about to be sent"),
-    "call.answered": ("pipeline.engine.wire.attempt", "a call was answered, nothing of it is settled"),
+    "call.answered": ("pipeline.engine.wire._attempt", "a call was answered, nothing of it is settled"),
     "image.written": ("pipeline.engine.media._write", "an image's bytes are on disk, not in their place"),
     "image.stored": ("pipeline.engine.wire._draw", "an image's file is in its place, no row knows of it"),
     "batch.committed": ("pipeline.engine.executor.batch", "a slice is over, the next link was not sent"),

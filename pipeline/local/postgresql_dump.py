@@ -10,12 +10,12 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, NullPool, create_engine, make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from pipeline.config import Config, child_environ
 from pipeline.core.errors import ConflictError, NotReadyError
@@ -26,6 +26,7 @@ INSTALLED: Final = Path("/usr/lib/postgresql")
 #: The lock of a restore in its database: any number, always the same.
 _RESTORING: Final = 0x1693_8A00
 _LOCK: Final = text("SELECT pg_try_advisory_lock(:number)")
+_UNLOCK: Final = text("SELECT pg_advisory_unlock(:number)")
 _HAS_TABLES: Final = text(
     "SELECT EXISTS (SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
     " WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND nspname <> 'information_schema' AND nspname NOT LIKE 'pg\\_%'"
@@ -46,12 +47,17 @@ def claimed_empty(settings: Config) -> Iterator[None]:
     with _connected(settings) as connection:
         if not connection.execute(_LOCK, {"number": _RESTORING}).scalar_one():
             raise ConflictError(f"Another restore is at work in the database {name}. Wait until it has ended.")
-        if connection.execute(_HAS_TABLES).scalar_one():
-            raise ConflictError(
-                f"The database {name} is not empty, and nothing is written over. Create an empty one, name it in "
-                "IGNY8_DATABASE_URL and restore again."
-            )
-        yield
+        try:
+            if connection.execute(_HAS_TABLES).scalar_one():
+                raise ConflictError(
+                    f"The database {name} is not empty, and nothing is written over. Create an empty one, name it in "
+                    "IGNY8_DATABASE_URL and restore again."
+                )
+            yield
+        finally:
+            # The server frees it a moment after the connection is closed: too late for whoever tries again at once.
+            with suppress(DBAPIError):
+                connection.execute(_UNLOCK, {"number": _RESTORING})
 
 
 def load(settings: Config, source: Path) -> None:

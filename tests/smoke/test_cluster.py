@@ -20,6 +20,8 @@ from pipeline.models import Heartbeat
 from tests.support.cluster import ROOT, Installation
 from tests.support.processes import wait_until
 
+pytestmark = pytest.mark.extended
+
 PATIENCE_SECONDS = 120
 KEYWORDS = [f"standing desk for a {room}" for room in ("kitchen", "cellar", "garden", "hall", "barn", "loft")]
 #: As many lanes as there are questions, so that there is work for two.

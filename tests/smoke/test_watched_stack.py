@@ -21,6 +21,8 @@ from tests.support.processes import environ_of_home, wait_until
 from tests.support.provider_server import ProviderServer, provider_server
 from tests.support.trace_receiver import Collector, Told, collector
 
+pytestmark = pytest.mark.extended
+
 PATIENCE_SECONDS = 120
 KEYWORD = "standing desk"
 MODEL = "told-writer"

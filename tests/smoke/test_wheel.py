@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.extended
+
 _TREE = Path(__file__).parents[2]
 _PATIENCE_SECONDS = 180
 

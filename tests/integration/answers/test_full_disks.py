@@ -30,7 +30,8 @@ ROOM = 10_000_000
 @pytest.fixture(autouse=True)
 def media(tmp_path: Path) -> Iterator[Path]:
     """The folder of images, of each test its own."""
-    use_config(config().model_copy(update={"home": tmp_path}))
+    # A disk is full for two looks, not for two hours.
+    use_config(config().model_copy(update={"home": tmp_path, "provider_wait_max_seconds": 20}))
     yield tmp_path / "media"
     use_config(None)
 

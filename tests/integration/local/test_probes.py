@@ -30,6 +30,8 @@ from tests.support.processes import environ_of_home, wait_until
 from tests.support.receivers import answering
 from tests.support.sources import ROOT
 
+pytestmark = pytest.mark.extended
+
 NODE = "probed@here"
 
 

@@ -21,6 +21,8 @@ from tests.support.installations import Installation, installed
 from tests.support.postgres import PostgresServer
 from tests.support.processes import wait_until
 
+pytestmark = pytest.mark.extended
+
 
 @pytest.fixture(params=("sqlite", pytest.param("postgresql", marks=pytest.mark.extended)))
 def installation(request: pytest.FixtureRequest) -> Iterator[Installation]:

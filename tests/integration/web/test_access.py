@@ -51,7 +51,7 @@ def test_nothing_answers_without_a_key_but_what_is_listed_as_public(sqlite_api: 
     }
 
     # What the app has is what it describes, the description itself, figures for machines, and pages for people.
-    others = {"/api/v1/openapi.json", "/metrics", STATIC, *page_paths()}
+    others = {"/api/v1/openapi.json", "/metrics", STATIC, *page_paths(), "/automation/runs/{run_id}/events"}
     assert there == {path for _, path in described} | others
     assert client.get("/metrics").status_code == 401
     assert {path for (_, path), status in answers.items() if status != 401} == PUBLIC_PATHS - {"/api/v1/openapi.json"}
