@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -51,6 +53,16 @@ async def asked(app: FastAPI, path: str, headers: Headers, count: int) -> bytes:
     for _ in range(count):
         body = await _exchanged(app, "GET", path, headers, lambda: iter(()))
     return body
+
+
+def milliseconds(app: FastAPI, paths: Iterable[str], headers: Headers) -> list[float]:
+    """What each of the requests took, one after the other."""
+    seen = []
+    for path in paths:
+        began = time.perf_counter()
+        asyncio.run(asked(app, path, headers, 1))
+        seen.append((time.perf_counter() - began) * 1_000)
+    return seen
 
 
 async def posted(app: FastAPI, path: str, headers: Headers, chunks: Callable[[], Iterator[bytes]]) -> bytes:

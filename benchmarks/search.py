@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import statistics
 import tempfile
-import time
 from collections.abc import Iterator
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from fastapi import FastAPI
 from sqlalchemy import Engine, text
 
-from benchmarks.asking import Headers, asked, bearer, unhurried
+from benchmarks.asking import bearer, milliseconds, unhurried
 from benchmarks.figures import Figure, rounded
 from pipeline.core.roles import Role
 from pipeline.db.migrate import upgrade
@@ -60,20 +58,11 @@ def _of(database: Database, key: str, count: int, rounds: int) -> Iterator[Figur
     app, headers, kind = unhurried(database), bearer(key), database.engine.dialect.name
     for name, question in _QUESTIONS.items():
         path = f"/api/v1/search?q={quote(question)}"
-        _milliseconds(app, path, headers, _FIRST)
-        seen = sorted(_milliseconds(app, path, headers, rounds))
+        milliseconds(app, repeat(path, _FIRST), headers)
+        seen = sorted(milliseconds(app, repeat(path, rounds), headers))
         more: dict[str, Any] = {"median_search": rounded(statistics.median(seen)), "slowest": rounded(seen[-1])}
         what = f"p95 of searches of {count:,} keywords in {kind} for {name}"
         yield Figure(what, "milliseconds", [seen[len(seen) * 95 // 100]], aim=_AIM_MILLISECONDS, more=more)
-
-
-def _milliseconds(app: FastAPI, path: str, headers: Headers, rounds: int) -> list[float]:
-    seen = []
-    for _ in range(rounds):
-        began = time.perf_counter()
-        asyncio.run(asked(app, path, headers, 1))
-        seen.append((time.perf_counter() - began) * 1_000)
-    return seen
 
 
 def _made(database: Database, count: int) -> str:

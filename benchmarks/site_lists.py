@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import statistics
-import time
 from collections.abc import Iterator
 from typing import Any, Final
 
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from benchmarks.asking import Headers, asked, bearer, unhurried
+from benchmarks.asking import Headers, bearer, milliseconds, unhurried
 from benchmarks.figures import Figure, rounded
 from pipeline.core.roles import Role
 from pipeline.db.migrate import upgrade
@@ -61,13 +59,7 @@ def figures(*, quick: bool) -> Iterator[Figure]:
 
 def _milliseconds(app: FastAPI, address: str, headers: Headers, count: int, pages: int) -> list[float]:
     chosen = random.Random(1)
-    seen = []
-    for _ in range(pages):
-        path = address.format(after=chosen.randrange(count))
-        began = time.perf_counter()
-        asyncio.run(asked(app, path, headers, 1))
-        seen.append((time.perf_counter() - began) * 1_000)
-    return seen
+    return milliseconds(app, (address.format(after=chosen.randrange(count)) for _ in range(pages)), headers)
 
 
 def _made(database: Database, count: int) -> tuple[int, str]:

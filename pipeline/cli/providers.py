@@ -148,8 +148,8 @@ def _mode(row: IntegrationProvider) -> str:
 
 def _pace(row: IntegrationProvider) -> str:
     """Its pace in a cell."""
-    limits = [(row.requests_per_minute, "requests"), (row.tokens_per_minute, "tokens")]
-    return ", ".join(f"{limit:,} {what}/min" for limit, what in limits if limit)
+    limits = [(row.requests_per_minute, "request"), (row.tokens_per_minute, "token")]
+    return ", ".join(f"{limit:,} {what}{'' if limit == 1 else 's'}/min" for limit, what in limits if limit)
 
 
 def _told_pace(row: IntegrationProvider) -> str:

@@ -179,7 +179,7 @@ class Watch(ABC, Generic[KeyT, ToldT]):
                     listener.tell(found.get(listener.watched))
 
     def _look(self, asked: Collection[KeyT], known: Mapping[KeyT, ToldT]) -> dict[KeyT, ToldT] | None:
-        """One look for all; None where the database is away: the streams stay, and the next tick looks again."""
+        """One look for all; None where there was none: the streams stay, and the next tick looks again."""
         try:
             database = self._database()
             with database.reading() as session:
@@ -188,6 +188,9 @@ class Watch(ABC, Generic[KeyT, ToldT]):
             if not self._is_away:
                 _log.warning("web.runs_not_watched", error=type(error).__name__)
             self._is_away = True
+            return None
+        except Exception:  # noqa: BLE001 - one thing that cannot be told must not silence all that are watched
+            _log.exception("web.watch_broke")
             return None
         self._is_away = False
         return found

@@ -93,6 +93,31 @@ def test_parts_are_made_once_for_all_who_look(sqlite_api: Api, monkeypatch: pyte
     assert {b"".join(each).count(b"event: ended") for each in heard} == {1}
 
 
+def test_parts_that_could_not_be_made_once_are_sent_at_the_next_tick(
+    sqlite_api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = Seen(Watched(sqlite_api.mine.account_id, sqlite_api.mine.run_id), may_edit=True)
+    watch = PageWatch(lambda: sqlite_api.database, tick_seconds=0.02)
+    first = _look(sqlite_api, watch, seen, known={})
+    parts_of, failing = run_stream.parts_of, ["once"]
+
+    def break_once(*given: Any, **named: Any) -> dict[str, Any]:
+        if failing:
+            raise KeyError(failing.pop())
+        return parts_of(*given, **named)
+
+    monkeypatch.setattr(run_stream, "parts_of", break_once)
+    _change(sqlite_api, status=RunStatus.COMPLETED)
+
+    async def read() -> list[bytes]:
+        return [chunk async for chunk in watch.listen(seen, first, last_id=first.id)]
+
+    heard = asyncio.run(asyncio.wait_for(read(), 20))
+
+    assert failing == []
+    assert b"".join(heard).count(b"event: ended") == 1
+
+
 def test_a_run_that_is_no_further_is_not_made_again(sqlite_api: Api) -> None:
     seen = Seen(Watched(sqlite_api.mine.account_id, sqlite_api.mine.run_id), may_edit=True)
     watch = PageWatch(lambda: sqlite_api.database)
