@@ -18,6 +18,7 @@ from pipeline.core.states import LIVE_RUNS, ContentStatus
 from pipeline.models import AiModel, Content, Image, ImagePrompt, Publication, Run, Site
 from pipeline.services import keywords, runs
 from pipeline.services.accounts import PROVIDER
+from pipeline.services.listing import LOOKED_THROUGH
 from pipeline.services.settings import row_of
 
 #: Where an article is nearest to its readers.
@@ -52,6 +53,7 @@ class Step(StrEnum):
 class Beginning:
     """How far a site is."""
 
+    #: Of each status counted up to `LOOKED_THROUGH`.
     keywords: int
     is_planned: bool
     #: The newest.
@@ -92,7 +94,7 @@ def beginning_of(session: Session, site: Site) -> Beginning:
     article = _nearest(session, site)
     planned = None if article is None else session.scalar(_slot_of(article))
     return Beginning(
-        keywords=sum(keywords.count_by_status(session, site=site).values()),
+        keywords=sum(keywords.count_up_to(session, site=site, most=LOOKED_THROUGH).values()),
         is_planned=row_of(session, site).version > 1,
         run=newest[0] if newest else None,
         article=article,

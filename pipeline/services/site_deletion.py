@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, cast
 
-from sqlalchemy import CursorResult, Select, func, select, update
+from sqlalchemy import CursorResult, Select, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.core.errors import ConflictError, Fault, InvalidValueError, NotFoundError
@@ -143,11 +143,12 @@ def find_deleted(session: Session, account_id: int, name_or_id: str) -> Site:
     raise NotFoundError(f"There is no deleted site {name_or_id!r}. Deleted within 30 days: {there}.")
 
 
-def holdings(session: Session, site: Site) -> Holdings:
-    """What hangs below the site now."""
+def holdings(session: Session, site: Site, *, up_to: int | None = None) -> Holdings:
+    """What hangs below the site now; counting of each ends at `up_to`, where there is one."""
 
     def count(model: Any, *where: Any) -> int:
-        return session.scalar(select(func.count()).select_from(model).where(model.site_id == site.id, *where)) or 0
+        rows = select(literal(1)).select_from(model).where(model.site_id == site.id, *where).limit(up_to)
+        return session.scalar(select(func.count()).select_from(rows.subquery())) or 0
 
     there = Content.deleted_at.is_(None)
     return Holdings(

@@ -9,13 +9,12 @@ from fastapi import APIRouter
 from pipeline.core.roles import Scope
 from pipeline.core.states import KeywordStatus
 from pipeline.services import keywords
+from pipeline.services.listing import LOOKED_THROUGH
 from pipeline.web.pages.parameters import After, Chosen, Holding
 from pipeline.web.pages.views import Page, View, page
 
 router = APIRouter()
 _SHOWN: Final = 50
-#: Beyond it, "10,000+" is said.
-_COUNTED: Final = 10_000
 
 
 @router.get("/planner/keywords", include_in_schema=False)
@@ -35,8 +34,8 @@ def show(view: View, text: Holding = "", status: Chosen = "", after: After = 0) 
             "status": status if wanted else "",
             "after": after,
             "statuses": list(KeywordStatus),
-            "counts": keywords.count_up_to(view.session, site=site, most=_COUNTED),
-            "counted": _COUNTED,
+            "counts": keywords.count_up_to(view.session, site=site, most=LOOKED_THROUGH),
+            "counted": LOOKED_THROUGH,
         },
         site=site,
     )

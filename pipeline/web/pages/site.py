@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from pipeline.core.roles import Role, Scope, includes
 from pipeline.services import feeds, site_deletion, site_health
+from pipeline.services.listing import LOOKED_THROUGH
 from pipeline.sites import SiteKind
 from pipeline.web.pages.parameters import SiteId
 from pipeline.web.pages.sites import zones
@@ -32,8 +33,9 @@ def show(view: View, site_id: SiteId) -> Page:
             "drifted": site_health.drifted(view.session, site, limit=_DRIFTED_SHOWN),
             "events": site_health.events(view.session, site, limit=_EVENTS_SHOWN),
             "published": site_health.count_published(view.session, site),
-            "had": site_deletion.holdings(view.session, site),
+            "had": site_deletion.holdings(view.session, site, up_to=LOOKED_THROUGH),
             "feed": feeds.feed_of(view.session, site),
+            "counted": LOOKED_THROUGH,
             "may_delete": includes(view.unit.caller.role, Role.OWNER) and view.shell.is_whole,
         },
         site=site,
