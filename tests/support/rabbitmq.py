@@ -16,7 +16,7 @@ from kombu.exceptions import KombuError
 
 from pipeline.local.child import Child, ChildSpec
 from tests.support.debian import unpacked
-from tests.support.redis_server import free_port
+from tests.support.ports import free_port
 
 _PACKAGES: Final = (
     "rabbitmq-server",

@@ -11,7 +11,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -20,6 +19,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+
+from tests.support.ports import free_port
 
 FILES: Final = Path(__file__).parents[1] / "system" / "site" / "files"
 #: The last two stand for the web server that the first wants, and are never started.
@@ -42,7 +43,7 @@ class RealSite:
         self._socket = Path(tempfile.gettempdir()) / f"igny8-site-{secrets.token_hex(4)}.sock"
         self._database: subprocess.Popen[bytes] | None = None
         self._web: subprocess.Popen[bytes] | None = None
-        self.url = f"http://127.0.0.1:{_free_port()}"
+        self.url = f"http://127.0.0.1:{free_port()}"
         #: Role -> application password; the user is called like the role.
         self.passwords: Mapping[str, str] = {}
 
@@ -229,13 +230,6 @@ def _tool(name: str) -> str:
 
 def _as_root() -> list[str]:
     return ["--user=root"] if os.geteuid() == 0 else []
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def _await(look: Any, what: str) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 import redis
 
 from tests.support.debian import unpacked
+from tests.support.ports import free_port
 
 _PACKAGE = "redis-server"
 #: The server, its tools (which hold its program), and the libraries that both need.
@@ -74,10 +74,3 @@ def redis_answers(port: int) -> bool:
             return bool(client.ping())
         except redis.RedisError:
             return False
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -23,8 +23,9 @@ from pipeline.local.broker import broker_child, prepare_socket
 from pipeline.local.child import ChildSpec
 from pipeline.local.workers import QUEUES
 from tests.support import postgres
+from tests.support.ports import free_port
 from tests.support.rabbitmq import RabbitServer
-from tests.support.redis_server import free_port, redis_answers, redis_command, redis_environment
+from tests.support.redis_server import redis_answers, redis_command, redis_environment
 
 #: The backends, the quick one first.
 BACKENDS: Final = ("embedded", "redis", "rabbitmq")

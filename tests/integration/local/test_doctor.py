@@ -16,11 +16,11 @@ from pipeline.engine.app import app, connect_to
 from pipeline.local import doctor
 from pipeline.local.doctor import Check, run_checks
 from pipeline.local.locks import StackLock
-from pipeline.local.ports import free_port
 from pipeline.models import Account, Heartbeat
 from pipeline.secrets import ENCRYPTION_KEY, FILE_NAME, encrypted, make_key
 from pipeline.services.providers import ProviderChange, access_of, set_provider
 from tests.support.builders import make_site
+from tests.support.ports import free_port
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_database_without_tables_is_told_to_init(settings: Config) -> None:
 
 
 def test_database_that_does_not_answer_is_told_without_its_password(settings: Config) -> None:
-    url = f"postgresql+psycopg://me:geheim@127.0.0.1:{free_port(1)}/x"
+    url = f"postgresql+psycopg://me:geheim@127.0.0.1:{free_port()}/x"
     gone = settings.model_copy(update={"database_url": url})
 
     check = by_name(run_checks(gone))["database"]
@@ -86,7 +86,7 @@ def test_database_that_does_not_answer_is_told_without_its_password(settings: Co
 
 
 def test_broker_that_does_not_answer_is_told(settings: Config) -> None:
-    gone = settings.model_copy(update={"broker_url": f"redis://127.0.0.1:{free_port(1)}/0"})
+    gone = settings.model_copy(update={"broker_url": f"redis://127.0.0.1:{free_port()}/0"})
     before = app.conf.broker_url
     try:
         check = by_name(run_checks(gone))["broker"]

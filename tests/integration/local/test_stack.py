@@ -22,6 +22,7 @@ from pipeline.local.child import ChildNotReadyError, ChildSpec
 from pipeline.local.locks import StackRunningError, running_stack
 from pipeline.local.ports import free_port, is_free
 from pipeline.local.stack import EmbeddedStack, hide_password, worker_node
+from tests.support.ports import free_port as quiet_port
 from tests.support.processes import all_gone, wait_until
 
 ROOT = Path(__file__).parents[3]
@@ -139,7 +140,7 @@ def test_second_stack_of_a_home_is_refused(settings: Config) -> None:
 
 
 def test_given_broker_that_is_not_there_is_named_without_its_password(settings: Config) -> None:
-    gone = settings.model_copy(update={"broker_url": f"redis://:geheim@127.0.0.1:{free_port(1)}/0"})
+    gone = settings.model_copy(update={"broker_url": f"redis://:geheim@127.0.0.1:{quiet_port()}/0"})
 
     with pytest.raises(NotReadyError) as caught, EmbeddedStack(gone, flower=False, services=[]):
         pass

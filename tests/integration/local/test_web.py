@@ -17,11 +17,12 @@ import pytest
 from pipeline.config import Config, child_environ, load_config
 from pipeline.db.migrate import upgrade
 from pipeline.db.session import Database
-from pipeline.local.ports import LOOPBACK, free_port
+from pipeline.local.ports import LOOPBACK
 from pipeline.local.stack import EmbeddedStack
 from pipeline.local.web import answers, web_child, web_url
 from pipeline.services.accounts import init_installation
 from tests.support.api import make_key, make_tenant
+from tests.support.ports import free_port
 from tests.support.processes import wait_until
 
 
@@ -29,7 +30,7 @@ from tests.support.processes import wait_until
 def settings(tmp_path: Path) -> Config:
     """An installation that is ready, its usual port taken by nobody yet."""
     (tmp_path / "home").mkdir()
-    found = load_config({"IGNY8_HOME": str(tmp_path / "home"), "IGNY8_WEB_PORT": str(free_port(1))})
+    found = load_config({"IGNY8_HOME": str(tmp_path / "home"), "IGNY8_WEB_PORT": str(free_port())})
     database = Database(found.database_url)
     upgrade(database)
     with database.transaction() as session:

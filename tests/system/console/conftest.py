@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from pipeline.local.ports import free_port
+from tests.support.ports import free_port
 from tests.support.processes import all_gone, environ_of_home, processes_of_home, wait_until
 from tests.system.console.browser import running_browser
 
@@ -50,7 +50,7 @@ class Installation:
 def running_installation(folder: Path) -> Iterator[Installation]:
     """`igny8 up` in a home of its own, with people who may do everything and a site that has keywords."""
     home = folder / "home"
-    port = free_port(0)
+    port = free_port()
     found = Installation(f"http://127.0.0.1:{port}", {**environ_of_home(home), "IGNY8_WEB_PORT": str(port)})
     found.igny8("init")
     found.igny8(

@@ -13,10 +13,10 @@ import pytest
 from sqlalchemy import select
 
 from pipeline.db.session import Database
-from pipeline.local.ports import free_port
 from pipeline.models import Heartbeat
 from pipeline.services.invariants import violations
 from tests.support.commands import Commands, commands, plain_environ
+from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 from tests.support.processes import wait_until
 from tests.support.redis_server import redis_server
@@ -54,14 +54,14 @@ def _start_all(started: Commands, port: int) -> dict[str, files.Process]:
     migrate = processes.pop("migrate")
     done = started.call(*migrate.arguments)
     assert done.returncode == 0, done.stderr
-    ports = {"8000": str(port), "5555": str(free_port(5555))}
+    ports = {"8000": str(port), "5555": str(free_port())}
     for process in processes.values():
         started.start(process.name, *(ports.get(word, word) for word in process.arguments))
     return processes
 
 
 def test_the_units_do_a_run_and_stop_when_asked(started: Commands, database: Database) -> None:
-    port = free_port(8000)
+    port = free_port()
     processes = _start_all(started, port)
     probes = {probe for process in files.of_kubernetes().values() for probe in process.probes if probe[0] == "igny8"}
     probes |= {("igny8", "doctor", "--web", f"http://127.0.0.1:{port}")}

@@ -7,7 +7,6 @@ by the id that the request brought (`X-Request-Id`).
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import tempfile
 import time
@@ -20,6 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from tests.support.ports import free_port
 from tests.system.providers import install
 
 REQUEST_ID: Final = "X-Request-Id"
@@ -188,10 +188,3 @@ def _wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
             time.sleep(0.05)
         else:
             return
-
-
-def free_port() -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -22,10 +22,11 @@ from pipeline.ai.port import (
     UnavailableError,
 )
 from pipeline.core.capabilities import Capabilities
+from tests.support.ports import free_port
 from tests.system.providers.adapters import Opened, opening
 from tests.system.providers.installation import KEY
 from tests.system.providers.questions import picture
-from tests.system.providers.servers import Aimock, free_port
+from tests.system.providers.servers import Aimock
 from tests.system.providers.small_questions import ANSWER, image, question
 
 _USAGE: Final = {
