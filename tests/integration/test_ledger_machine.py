@@ -313,11 +313,12 @@ class LedgerMachine(RuleBasedStateMachine):
         return got.call
 
 
-def test_the_ledger_agrees_with_its_model_whatever_is_killed_when(database: Database) -> None:
+def test_the_ledger_agrees_with_its_model_whatever_is_killed_when(database: Database, *, at_length: bool) -> None:
+    examples = 25 if database.is_sqlite else 12
     run_state_machine_as_test(
         lambda: LedgerMachine(database),
         settings=settings(
-            max_examples=25 if database.is_sqlite else 12,
+            max_examples=examples if at_length else examples // 2,
             stateful_step_count=30,
             deadline=None,
             # A failure is told at once, in at most thirty acts: adding Phase.shrink finds the fewest, in minutes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -69,6 +70,7 @@ def test_two_hundred_keywords_are_cheap(demo: tuple[Path, dict[str, Any], str]) 
     assert float(credits_of_run["before"]) - float(credits_of_run["after"]) < 1_000
 
 
+@pytest.mark.extended
 def test_the_demo_can_be_run_again(demo: tuple[Path, dict[str, Any], str]) -> None:
     home, story, _ = demo
 
@@ -80,13 +82,24 @@ def test_the_demo_can_be_run_again(demo: tuple[Path, dict[str, Any], str]) -> No
     assert second["contents"]["published"] == story["contents"]["published"] + 1
 
 
-def test_run_and_wait_brings_its_own_stack_and_prints_the_report(tmp_path: Path) -> None:
-    home = tmp_path / "home"
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with one site that has keywords and waits for nothing."""
+    home = tmp_path_factory.mktemp("ready") / "home"
     _igny8(home, "init")
     _igny8(home, "site", "add", "--name", "Desks", "--timezone", "UTC")
     _igny8(home, "keywords", "add", "Desks", "standing desk", "standing desk height", "desk lamp")
     _igny8(home, "settings", "set", "Desks", "delays.within_stage=0", "delays.between_stage=0")
+    return home
 
+
+@pytest.fixture
+def home(ready: Path, tmp_path: Path) -> Path:
+    """A copy of that home, of the test's own."""
+    return shutil.copytree(ready, tmp_path / "home")
+
+
+def test_run_and_wait_brings_its_own_stack_and_prints_the_report(home: Path) -> None:
     done = _igny8(home, "run", "Desks", "--wait", "--json")
 
     assert done.returncode == 0, done.stderr
@@ -99,11 +112,7 @@ def test_run_and_wait_brings_its_own_stack_and_prints_the_report(tmp_path: Path)
     assert processes_of_home(home) == []
 
 
-def test_ctrl_c_leaves_the_run_and_says_how_to_go_on(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    _igny8(home, "init")
-    _igny8(home, "site", "add", "--name", "Desks", "--timezone", "UTC")
-    _igny8(home, "keywords", "add", "Desks", "standing desk", "desk lamp")
+def test_ctrl_c_leaves_the_run_and_says_how_to_go_on(home: Path) -> None:
     _igny8(home, "settings", "set", "Desks", "delays.between_stage=60")
     command = [sys.executable, "-m", "pipeline.cli", "run", "Desks", "--wait", "--json"]
 
@@ -130,13 +139,8 @@ def _until_stage_is_over(process: subprocess.Popen[str]) -> None:
 
 
 @pytest.fixture
-def stack(tmp_path: Path) -> Iterator[tuple[Path, subprocess.Popen[str], dict[str, Any]]]:
+def stack(home: Path) -> Iterator[tuple[Path, subprocess.Popen[str], dict[str, Any]]]:
     """A home with one site in which `igny8 up` runs, and what it printed."""
-    home = tmp_path / "home"
-    _igny8(home, "init")
-    _igny8(home, "site", "add", "--name", "Desks", "--timezone", "UTC")
-    _igny8(home, "keywords", "add", "Desks", "standing desk", "desk lamp")
-    _igny8(home, "settings", "set", "Desks", "delays.within_stage=0", "delays.between_stage=0")
     command = [sys.executable, "-m", "pipeline.cli", "up", "--no-flower", "--json"]
     with subprocess.Popen(
         command, env=environ_of_home(home), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
