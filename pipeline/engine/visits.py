@@ -6,6 +6,7 @@ Never: the database; which article, when, how often.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -70,11 +71,12 @@ class Visit:
         else:
             self._show(site, article, self._drafted(site, article, remote_id))
         shown = None if self.placed is None else self._asking(site.read_back, self.placed.remote_id)
-        if shown is None:
+        if self.placed is None or shown is None:
             raise SiteUnavailableError("The site took the article, but does not show it.")
-        self.placed = shown
+        # What was written is known by the answer to it: whatever somebody changed since is no part of that.
+        self.placed = replace(shown, imprint=self.placed.imprint or shown.imprint)
         failpoints.hit("site.read_back")
-        return shown
+        return self.placed
 
     def draft(self, site: SiteTarget, article: Article, *, look_until: datetime | None, now: datetime) -> Placed:
         """Write the article, unseen: where it stands; errors as `place`."""
@@ -155,7 +157,9 @@ class Visit:
         self.is_unseen = False
         try:
             was_seen = self.claim.was_seen and drafted.remote_id == self.claim.remote_id
-            self.placed = self._asking(site.show, article, remote_id=drafted.remote_id, was_seen=was_seen)
+            self.placed = self._asking(
+                site.show, article, remote_id=drafted.remote_id, imprint=drafted.imprint, was_seen=was_seen
+            )
         except (SiteUnavailableError, SiteRefusedError):
             self.is_unseen = True
             raise

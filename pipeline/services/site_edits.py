@@ -135,6 +135,7 @@ def _follow(session: Session, site: Site, differing: Mapping[str, Any], *, now: 
         placing.forget_traces(session, site.id, now=now)
     if _CONNECTION & differing.keys():
         placing.doubt_drafts(session, site.id)
+        site_notes.doubt_search_texts(session, site)
         site.next_check_at = now
     placing.try_drafts_again(session, site.id, now=now)
 

@@ -66,8 +66,9 @@ def _require_rights(user: Mapping[str, Any], username: str) -> None:
     missing = [what for right, what in _NEEDED.items() if not allowed.get(right)]
     if missing:
         roles = ", ".join(map(str, _list(user.get("roles")))) or "none"
+        what = sentences.joined(missing, word="or")
         raise SiteRefusedError(
-            f"The user {username!r} (role at the site: {sentences.shown(roles)}) may not {_listed(missing)} there. "
+            f"The user {username!r} (role at the site: {sentences.shown(roles)}) may not {what} there. "
             "Give the user the role author or editor, or set another user: igny8 site set SITE --username NAME "
             "--password-stdin."
         )
@@ -102,7 +103,3 @@ def _clock(index: Reply, *, now: datetime) -> list[str]:
         "site's clock set right, or its own dates are wrong."
     )
     return [told]
-
-
-def _listed(texts: list[str]) -> str:
-    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} or {texts[-1]}"
