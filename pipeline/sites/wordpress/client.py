@@ -80,10 +80,15 @@ class Reply:
         """What the site's clock showed, in UTC; None where it did not say."""
         return _instant(self.headers.get("date", ""))
 
+    @property
+    def said(self) -> str:
+        """What the site said, as a sentence."""
+        message = str(self.body.get("message", "")) if isinstance(self.body, dict) else ""
+        return sentences.said(self.status, self.code, message)
+
     def refusal(self) -> SiteRefusedError:
         """The refusal as a person reads it: what the site said, and what to do."""
-        message = str(self.body.get("message", "")) if isinstance(self.body, dict) else ""
-        told = sentences.said(self.status, self.code, message)
+        told = self.said
         todo = {_UNAUTHORISED: sentences.CREDENTIALS, _FORBIDDEN: sentences.ROLE, _TOO_LARGE: sentences.TOO_LARGE}
         if self.code in {"invalid_username", "incorrect_password", "invalid_email"}:
             return SiteRefusedError(f"{sentences.CREDENTIALS} {told}")

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
+from pipeline.core.errors import InvalidValueError
+from pipeline.net import checked_url
 from pipeline.sites.port import Placed, SiteOutcomeUnknownError
 from pipeline.sites.wordpress.body import is_marked
 from pipeline.sites.wordpress.imprints import Part, Told, imprint_of
@@ -20,8 +22,6 @@ STATUSES: Final = "publish,future,draft,pending,private,trash"
 FIELDS: Final = "id,slug,status,link,date_gmt,password,title,content,excerpt,featured_media,tags,categories,meta"
 #: A site cuts a slug that is longer.
 _LONGEST_SLUG: Final = 200
-#: Of an address.
-_MOST_LINK: Final = 2_000
 #: Numbers of sites are 64 bits.
 _LARGEST_NUMBER: Final = 10**18
 VISIBLE: Final = "publish"
@@ -65,7 +65,7 @@ class Post:
                 id=number(entry["id"]),
                 slug=str(entry["slug"]),
                 status=str(entry["status"]),
-                link=str(entry["link"])[:_MOST_LINK],
+                link=address(entry["link"]),
                 title=str(entry["title"]["raw"]),
                 content=str(entry["content"]["raw"]),
                 excerpt=str(entry["excerpt"]["raw"]),
@@ -143,6 +143,14 @@ def number(found: Any) -> int:
     if not isinstance(found, int) or isinstance(found, bool) or not 0 < found < _LARGEST_NUMBER:
         raise ValueError("that is no number of anything")
     return found
+
+
+def address(found: Any) -> str:
+    """An address that can be kept and opened; empty for anything else."""
+    try:
+        return checked_url(found) if isinstance(found, str) else ""
+    except InvalidValueError:
+        return ""
 
 
 def own_slug(slug: str, content_id: int) -> str:

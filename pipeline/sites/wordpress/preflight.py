@@ -24,11 +24,14 @@ _NEEDED: Final[Mapping[str, str]] = {
 }
 _MOST_SKEW: Final = timedelta(seconds=45)
 _FORBIDDEN: Final = 403
+_NOT_FOUND: Final = 404
 
 
 def check(client: Client, *, timezone: str, username: str, now: datetime) -> list[str]:
     """What a person should know, though the site takes articles. SiteRefusedError where it takes none."""
     index = client.get("/")
+    if index.status == _NOT_FOUND:
+        raise SiteRefusedError(f"{sentences.NO_API} {index.said}")
     if not index.is_success:
         raise index.refusal()
     site = index.one()

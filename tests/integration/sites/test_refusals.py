@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pipeline.sites.port import Article, SiteError, SiteOutcomeUnknownError, SiteRefusedError, SiteUnavailableError
 from pipeline.sites.wordpress import Access, RemoteSite
-from tests.support.rest_site import PASSWORD, USER, Fault, RestSite
+from tests.support.rest_site import PASSWORD, USER, Fault, Handler, RestSite
 
 if TYPE_CHECKING:
     from tests.integration.sites.conftest import Open
@@ -166,4 +166,31 @@ def test_an_answer_that_means_nothing_is_none(
     there.faults = [Fault(route, "refuse", status=201, body=answer)]
 
     with pytest.raises((SiteUnavailableError, SiteOutcomeUnknownError)):
+        open_site().draft(article(pictures=1), remote_id=None, imprint=None)
+
+
+@pytest.mark.parametrize("link", ["javascript:alert(1)", "https://\u0000", "https://a\ud800b", "", 5, "/oak", None])
+def test_an_address_that_cannot_be_opened_is_none(
+    there: RestSite, open_site: Open, article: Make, link: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a site calls the address of a post is shown to people and kept in a database."""
+    answered = Handler._post
+    monkeypatch.setattr(Handler, "_post", lambda self, post: {**answered(self, post), "link": link})
+
+    assert open_site().draft(article(), remote_id=None, imprint=None).url == ""
+
+
+@pytest.mark.parametrize("source", ["javascript:alert(1)", "https://\u0000", "https://a\ud800b", "", 5, None])
+def test_an_image_whose_address_cannot_be_shown_is_not_put_into_a_text(
+    there: RestSite, open_site: Open, article: Make, source: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = Handler._media
+
+    def answer(self: Handler, number: int | None, body: bytes) -> tuple[int, Any]:
+        status, entry = answered(self, number, body)
+        return status, {**entry, "source_url": source} if isinstance(entry, dict) else entry
+
+    monkeypatch.setattr(Handler, "_media", answer)
+
+    with pytest.raises(SiteUnavailableError, match="where it keeps an image"):
         open_site().draft(article(pictures=1), remote_id=None, imprint=None)
