@@ -77,8 +77,13 @@ def edit(
     if not is_trusted:
         _refuse_to_tell_a_stranger(site, values)
     differing = _differing(site, values, home=home)
-    if not differing:
-        return moved
+    if differing:
+        _change(session, site, differing, actor=actor, now=now)
+    return moved
+
+
+def _change(session: Session, site: Site, differing: Mapping[str, Any], *, actor: str, now: datetime) -> None:
+    """Write the columns, with what follows of them, and leave a trace of it."""
     _follow(session, site, differing, now=now)
     for name, value in differing.items():
         setattr(site, name, value)
@@ -93,7 +98,6 @@ def edit(
         now=now,
         details={"fields": sorted(differing)},
     )
-    return moved
 
 
 def _differing(site: Site, values: Mapping[str, Any], *, home: Path) -> dict[str, Any]:
