@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, ParamSpec, TypeVar
 
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_exponential
 
 from pipeline import failpoints
 from pipeline.core.errors import PipelineError
@@ -27,6 +27,8 @@ from pipeline.sites.port import (
 
 #: One request is tried this often within seconds; what lasts longer is the row's business.
 _TRIES: Final = 3
+#: What took so long is not asked again now: a site that hangs holds its worker for one answer, not for three.
+_PATIENCE_SECONDS: Final = 5
 _LONGEST_PAUSE_SECONDS: Final = 2
 
 _Given = ParamSpec("_Given")
@@ -200,7 +202,7 @@ class Visit:
 def asking(request: Callable[[], _Answer], *, sleep: Callable[[float], None]) -> _Answer:
     """The answer to one request, which is repeated for seconds while the site is away."""
     retrying = Retrying(
-        stop=stop_after_attempt(_TRIES),
+        stop=stop_after_attempt(_TRIES) | stop_after_delay(_PATIENCE_SECONDS),
         wait=wait_exponential(multiplier=0.2, max=_LONGEST_PAUSE_SECONDS),
         retry=retry_if_exception(_passes_soon),
         sleep=sleep,

@@ -23,6 +23,8 @@ from pipeline.sites.wordpress import sentences
 
 #: A hundred long articles.
 _MOST_BYTES: Final = 32_000_000
+#: Prose has a comma in fifty characters: a hundred long articles have no million values.
+_MOST_VALUES: Final = 2_000_000
 _ROOT: Final = "root"
 _PRETTY, _PLAIN = "pretty", "plain"
 _UNAUTHORISED: Final = 401
@@ -217,7 +219,9 @@ def _raise_if_away(method: str, answer: Answer, body: Any) -> None:
 
 
 def _parsed(answer: Answer) -> Any | None:
-    """The JSON object or list; None for anything else."""
+    """The JSON object or list; None for anything else, and for what would fill memory with empty values."""
+    if sum(map(answer.text.count, "{[,")) > _MOST_VALUES:
+        return None
     try:
         found = json.loads(answer.text.removeprefix("\ufeff"))
     except (ValueError, RecursionError):

@@ -194,3 +194,11 @@ def test_an_image_whose_address_cannot_be_shown_is_not_put_into_a_text(
 
     with pytest.raises(SiteUnavailableError, match="where it keeps an image"):
         open_site().draft(article(pictures=1), remote_id=None, imprint=None)
+
+
+def test_an_answer_of_nothing_but_values_is_not_unfolded(there: RestSite, open_site: Open) -> None:
+    """Thirty megabytes of them would take six hundred of memory."""
+    there.faults = [Fault("GET /", "refuse", status=200, body=b"[" + b"{}," * 1_999_999 + b"{}]", times=2)]
+
+    with pytest.raises(SiteUnavailableError, match=r"cannot be read: \["):
+        open_site().check()
