@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -188,11 +189,11 @@ def _reply(method: str, answer: Answer) -> Reply:
     body = _parsed(answer)
     if answer.status in _SUCCESS:
         if body is None:
-            beginning = sentences.shown(answer.text) or "nothing at all"
-            raise SiteOutcomeUnknownError(f"The site answered something that cannot be read: {beginning}")
+            beginning = sentences.shown(answer.text).rstrip(".") or "nothing at all"
+            raise SiteOutcomeUnknownError(f"The site answered something that cannot be read: {beginning}.")
         return Reply(answer.status, body, answer.headers)
     if answer.status in _REDIRECTS:
-        towards = sentences.shown(answer.headers.get("location", "another address"))
+        towards = _front_page(answer.headers.get("location", ""))
         raise SiteRefusedError(
             f"The site's address leads on to {towards}. Set the one that it leads to: igny8 site set SITE --url URL."
         )
@@ -200,6 +201,11 @@ def _reply(method: str, answer: Answer) -> Reply:
     if body is None and answer.status == _NOT_FOUND:
         raise SiteRefusedError(sentences.NO_API)
     return Reply(answer.status, {"message": answer.text} if body is None else body, answer.headers)
+
+
+def _front_page(location: str) -> str:
+    """Where a site was moved to, as its address would be set: what was asked of its API stands behind that."""
+    return sentences.shown(re.split(r"/wp-json\b|/?[?#]", location)[0]) or "another address"
 
 
 def _raise_if_away(method: str, answer: Answer, body: Any) -> None:

@@ -77,6 +77,12 @@ _LOOK = partial(Fault, "GET /posts", "refuse")
         (_LOOK(status=500, body=b"<p>Error establishing</p>"), SiteUnavailableError, "Error est"),
         (_LOOK(times=2, status=200, body=b"<b>Warning</b> x"), SiteUnavailableError, "cannot be read: Warning x"),
         (_LOOK(status=301, headers={"Location": "https://b.example"}), SiteRefusedError, "leads on to https://b.exam"),
+        (
+            _LOOK(status=308, headers={"Location": "https://b.example/a/wp-json/wp/v2/posts?slug=x"}),
+            SiteRefusedError,
+            r"leads on to https://b\.example/a\. Set the one",
+        ),
+        (_LOOK(status=302, headers={"Location": "/wp-json/wp/v2/"}), SiteRefusedError, "leads on to another address"),
         (_LOOK(status=403, body=b"<h1>Firewall</h1>"), SiteRefusedError, "role.*It said: Firewall"),
         (_LOOK(times=2, status=404, body=b"<h1>No</h1>"), SiteRefusedError, "REST API"),
         (Fault("GET /posts", "cut"), SiteUnavailableError, "no whole answer"),
