@@ -87,7 +87,20 @@ _LOOK = partial(Fault, "GET /posts", "refuse")
         (_LOOK(times=2, status=404, body=b"<h1>No</h1>"), SiteRefusedError, "REST API"),
         (Fault("GET /posts", "cut"), SiteUnavailableError, "no whole answer"),
     ],
-    ids=["413", "sideload", "maintenance", "throttled", "database", "no-json", "redirect", "firewall", "no-api", "cut"],
+    ids=[
+        "413",
+        "sideload",
+        "maintenance",
+        "throttled",
+        "database",
+        "no-json",
+        "redirect",
+        "moved",
+        "relative",
+        "firewall",
+        "no-api",
+        "cut",
+    ],
 )
 def test_each_trouble_has_its_kind_and_its_sentence(
     there: RestSite, open_site: Open, article: Make, *, fault: Fault, kind: type[SiteError], sentence: str
