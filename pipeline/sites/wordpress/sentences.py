@@ -36,6 +36,14 @@ _EDITED_THERE: Final = (
     "Somebody edited the article at the site since it was placed there: its {parts}. To keep that, leave it. To have "
     "the version here instead: igny8 content withdraw {content_id}, then publish it again."
 )
+_INSTEAD: Final = (
+    "To have the version here: igny8 calendar unschedule {content_id}, or behind its slot igny8 content withdraw "
+    "{content_id}; then schedule it again."
+)
+_DRAFT_EDITED: Final = (
+    "Somebody edited the draft of the article at the site: its {parts}. To keep that, make the same change here. "
+)
+_DRAFT_THROWN_AWAY: Final = "Somebody put the draft of the article into the waste basket at the site. "
 GONE: Final = (
     "The article is not shown at the site any more: somebody hid it or took it away there. To have it there again: "
     "igny8 content withdraw {content_id}, then publish it again."
@@ -49,6 +57,12 @@ NO_CATEGORY: Final = (
 def edited_there(parts: Sequence[str], *, content_id: int) -> str:
     """That somebody changed those parts of an article, and the two ways out."""
     return _EDITED_THERE.format(parts=joined(parts, word="and"), content_id=content_id)
+
+
+def draft_edited(parts: Sequence[str], *, content_id: int) -> str:
+    """The same of what nobody has seen yet; no parts: it was thrown away."""
+    told = _DRAFT_EDITED.format(parts=joined(parts, word="and")) if parts else _DRAFT_THROWN_AWAY
+    return told + _INSTEAD.format(content_id=content_id)
 
 
 def joined(texts: Sequence[str], *, word: str) -> str:

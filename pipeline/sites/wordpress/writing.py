@@ -55,7 +55,7 @@ class Writer:
             self._look_for_meta(before)
         values = self._values(article, slug)
         is_there = before is not None and before.status != TRASHED
-        if before is not None and is_there and not _lost(values, before) and _says(values, before):
+        if before is not None and is_there and _said(values, before) == set(Part):
             return before
         if before is not None:
             self._require_unchanged(article, values, before, imprint)
@@ -88,11 +88,13 @@ class Writer:
     def _require_unchanged(self, article: Article, values: Mapping[str, Any], before: Post, known: str | None) -> None:
         """Nobody's edit is lost; what an answer that never came would have told of is none."""
         if known is not None and before.status == TRASHED:
-            raise SiteRefusedError(sentences.GONE.format(content_id=article.content_id))
-        theirs = changed(known, before.told, among=self.written_parts(article))
+            raise SiteRefusedError(sentences.draft_edited([], content_id=article.content_id))
+        written = self.written_parts(article) - _said(values, before)
+        theirs = changed(known, before.told, among=written)
         was_ours = self._notes.may_have_left_something and _reads_as(values, before)
         if theirs and not was_ours:
-            raise SiteRefusedError(sentences.edited_there(theirs, content_id=article.content_id))
+            told = sentences.edited_there if before.is_visible else sentences.draft_edited
+            raise SiteRefusedError(told(theirs, content_id=article.content_id))
 
     @property
     def _meta_names(self) -> list[str]:
@@ -201,11 +203,19 @@ def _lost(values: Mapping[str, Any], post: Post) -> list[str]:
     return lost
 
 
-def _says(values: Mapping[str, Any], post: Post) -> bool:
-    """Whether the post says exactly what would be sent."""
-    sent = (values["title"], values["content"], values["excerpt"], values["slug"])
-    is_same = sent == (post.title, post.content, post.excerpt, post.slug) and set(values["tags"]) == set(post.tags)
-    return is_same and all(post.meta.get(name) == text for name, text in values.get(_META, {}).items())
+def _said(values: Mapping[str, Any], post: Post) -> set[Part]:
+    """The parts of which the post says exactly what would be sent; what is not sent is among them."""
+    same = {
+        Part.TITLE: values["title"] == post.title,
+        Part.TEXT: values["content"] == post.content,
+        Part.EXCERPT: values["excerpt"] == post.excerpt,
+        Part.SLUG: values["slug"] == post.slug,
+        Part.META: all(post.meta.get(name) == text for name, text in values.get(_META, {}).items()),
+        Part.TAGS: set(values["tags"]) == set(post.tags),
+        Part.CATEGORIES: set(values.get("categories", post.categories)) == set(post.categories),
+        Part.IMAGE: values.get("featured_media", post.featured_media) == post.featured_media,
+    }
+    return {part for part, is_same in same.items() if is_same}
 
 
 def _reads_as(values: Mapping[str, Any], post: Post) -> bool:

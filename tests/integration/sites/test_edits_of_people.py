@@ -251,7 +251,29 @@ def test_a_draft_that_a_person_threw_away_is_not_taken_out_by_an_edit(
     drafted = site.draft(article(), remote_id=None, imprint=None)
     there.posts[int(drafted.remote_id)] |= {"status": "trash", "slug": "cafe-canoe__trashed"}
 
-    with pytest.raises(SiteRefusedError, match="hid it or took it away"):
+    with pytest.raises(SiteRefusedError, match=r"waste basket .*igny8 calendar unschedule 7"):
         site.draft(article(title="Ours"), remote_id=drafted.remote_id, imprint=drafted.imprint)
 
     assert there.posts[int(drafted.remote_id)]["status"] == "trash"
+
+
+def test_whoever_edited_a_draft_is_told_the_ways_out_of_a_draft(
+    there: RestSite, open_site: Open, article: Make
+) -> None:
+    site = open_site()
+    drafted = site.draft(article(), remote_id=None, imprint=None)
+    post = there.posts[int(drafted.remote_id)]
+    post["content"] += " "  # As a site that spells it otherwise than it was sent.
+    known = site.look_up(7)
+    assert known is not None
+    post["title"] = "Mine"
+
+    with pytest.raises(
+        SiteRefusedError, match=r"draft .* its title\. .* igny8 calendar unschedule 7, or behind its slot"
+    ):
+        site.draft(article(excerpt="Ours."), remote_id=known.remote_id, imprint=known.imprint)
+
+    # The first of them: the same change here.
+    again = site.draft(article(excerpt="Ours.", title="Mine"), remote_id=known.remote_id, imprint=known.imprint)
+    assert again.remote_id == known.remote_id
+    assert (post["title"], post["excerpt"]) == ("Mine", "Ours.")
