@@ -33,8 +33,9 @@ TOO_LARGE: Final = (
     "server in front of it), or make the image smaller."
 )
 _EDITED_THERE: Final = (
-    "Somebody edited the article at the site since it was placed there: its {parts}. To keep that, leave it. To have "
-    "the version here instead: igny8 content withdraw {content_id}, then publish it again."
+    "Somebody edited the article at the site since it was placed there: its {parts}. To keep that, leave it, or make "
+    "the same change here. To have the version here instead: igny8 content withdraw {content_id}, then publish it "
+    "again."
 )
 _INSTEAD: Final = (
     "To have the version here: igny8 calendar unschedule {content_id}, or behind its slot igny8 content withdraw "

@@ -277,3 +277,18 @@ def test_whoever_edited_a_draft_is_told_the_ways_out_of_a_draft(
     again = site.draft(article(excerpt="Ours.", title="Mine"), remote_id=known.remote_id, imprint=known.imprint)
     assert again.remote_id == known.remote_id
     assert (post["title"], post["excerpt"]) == ("Mine", "Ours.")
+
+
+def test_the_same_change_here_settles_it(there: RestSite, open_site: Open, article: Make, publish: Publish) -> None:
+    shown = publish(article(pictures=1))
+    post = there.posts[int(shown.remote_id)]
+    post["title"], post["meta"][_META[1]] = "Mine", "Mine."
+    site = open_site(category="Rivers")
+
+    with pytest.raises(SiteRefusedError, match=r"its title and texts .* make the same change here"):
+        site.update(article(pictures=1), remote_id=shown.remote_id, imprint=shown.imprint)
+    ours = article(pictures=1, title="Mine", meta_description="Mine.", excerpt="Ours.")
+    again = site.update(ours, remote_id=shown.remote_id, imprint=shown.imprint)
+
+    assert (post["title"], post["excerpt"]) == ("Mine", "Ours.")
+    assert site.standing(shown.remote_id, imprint=again.imprint) is Standing.HERE
