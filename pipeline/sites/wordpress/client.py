@@ -190,7 +190,10 @@ def _reply(method: str, answer: Answer) -> Reply:
     if answer.status in _SUCCESS:
         if body is None:
             beginning = sentences.shown(answer.text).rstrip(".") or "nothing at all"
-            raise SiteOutcomeUnknownError(f"The site answered something that cannot be read: {beginning}.")
+            raise SiteOutcomeUnknownError(
+                f"The site answered something that cannot be read: {beginning}. A plugin, or a server in front of the "
+                "site, may write into its answers: have that put right there."
+            )
         return Reply(answer.status, body, answer.headers)
     if answer.status in _REDIRECTS:
         towards = _front_page(answer.headers.get("location", ""))
