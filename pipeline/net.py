@@ -108,19 +108,22 @@ def request(
     parts = urlsplit(checked_url(url))
     connection = _connection(parts, pinned_address(parts, allow_private=allow_private), limits.timeout_seconds)
     target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
-    is_sent = False
+    is_sent, is_late = False, threading.Event()
     try:
         connection.connect()
-        with _cut_after(connection.sock, limits.timeout_seconds):
+        with _cut_after(connection.sock, limits.timeout_seconds, is_late):
             is_sent = True
             # As a browser would send it: the request line is ASCII.
             connection.request(method, quote(target, safe="!#$%&'()*+,/:;=?@[]~"), body=body, headers=dict(headers))
             with connection.getresponse() as response:
                 kept = _read(response, limits)
                 named = {name.lower(): value for name, value in response.getheaders()}
+                if limits.must_be_whole and is_late.is_set():
+                    raise TimeoutError
     except (OSError, HTTPException, ValueError) as error:
         failure = NoAnswerError if is_sent else UnreachableError
-        raise failure(f"{parts.hostname} did not answer: {_said(error)}.") from None
+        late = f" within {limits.timeout_seconds:g} s" if is_late.is_set() else f": {_said(error)}"
+        raise failure(f"{parts.hostname} did not answer{late}.") from None
     finally:
         connection.close()
     return Answer(response.status, named, kept.decode(errors="replace"))
@@ -209,10 +212,11 @@ class _PinnedHttps(HTTPSConnection):
 
 
 @contextmanager
-def _cut_after(sock: socket.socket, seconds: float) -> Iterator[None]:
-    """End the connection at the deadline, however slowly its other end goes on."""
+def _cut_after(sock: socket.socket, seconds: float, is_late: threading.Event) -> Iterator[None]:
+    """End the connection at the deadline, however slowly its other end goes on; `is_late` is set then."""
 
     def cut() -> None:
+        is_late.set()
         with suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)
 

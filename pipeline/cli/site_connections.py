@@ -68,6 +68,8 @@ def try_out(changes: dict[str, str | None], *, site: Site | None, timezone: str)
     connection = Connection(known["url"], known["username"], password, timezone)
     try:
         found = preflight(connection)
+    except InvalidValueError:
+        raise
     except PipelineError as error:
         # There is no site yet whose user could be set.
         told = error.message if site is not None else error.message.replace("site set SITE", "site add …")

@@ -21,7 +21,7 @@ from pipeline.engine.articles import Destination, Opener
 from pipeline.engine.visits import asking
 from pipeline.logs import get_logger
 from pipeline.models import Site
-from pipeline.services import site_health, site_notes, site_titles
+from pipeline.services import site_edits, site_health, site_notes, site_titles
 from pipeline.services.site_health import Check, Health
 from pipeline.sites import Login, SiteKind, target
 from pipeline.sites.port import (
@@ -113,9 +113,10 @@ def _failed(database: Database, begun: Check, error: str) -> Health | None:
 def preflight(connection: Connection) -> Sequence[str]:
     """Ask a site, before anything is saved, whether it could take an article; what a person should know all the same.
 
-    SiteRefusedError and SiteUnavailableError say why it could not.
+    SiteRefusedError and SiteUnavailableError say why it could not, InvalidValueError why it is not even asked.
     """
     settings = config()
+    site_edits.refuse_address(connection.url)
     login = Login(
         username=connection.username,
         password=connection.password,

@@ -6,10 +6,11 @@ Never: the database; which article, when, how often.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, ParamSpec, TypeVar
 
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_exponential
 
 from pipeline import failpoints
 from pipeline.core.errors import PipelineError
@@ -26,6 +27,8 @@ from pipeline.sites.port import (
 
 #: One request is tried this often within seconds; what lasts longer is the row's business.
 _TRIES: Final = 3
+#: What took so long is not asked again now: a site that hangs holds its worker for one answer, not for three.
+_PATIENCE_SECONDS: Final = 5
 _LONGEST_PAUSE_SECONDS: Final = 2
 
 _Given = ParamSpec("_Given")
@@ -70,11 +73,12 @@ class Visit:
         else:
             self._show(site, article, self._drafted(site, article, remote_id))
         shown = None if self.placed is None else self._asking(site.read_back, self.placed.remote_id)
-        if shown is None:
+        if self.placed is None or shown is None:
             raise SiteUnavailableError("The site took the article, but does not show it.")
-        self.placed = shown
+        # What was written is known by the answer to it: whatever somebody changed since is no part of that.
+        self.placed = replace(shown, imprint=self.placed.imprint or shown.imprint)
         failpoints.hit("site.read_back")
-        return shown
+        return self.placed
 
     def draft(self, site: SiteTarget, article: Article, *, look_until: datetime | None, now: datetime) -> Placed:
         """Write the article, unseen: where it stands; errors as `place`."""
@@ -155,7 +159,9 @@ class Visit:
         self.is_unseen = False
         try:
             was_seen = self.claim.was_seen and drafted.remote_id == self.claim.remote_id
-            self.placed = self._asking(site.show, article, remote_id=drafted.remote_id, was_seen=was_seen)
+            self.placed = self._asking(
+                site.show, article, remote_id=drafted.remote_id, imprint=drafted.imprint, was_seen=was_seen
+            )
         except (SiteUnavailableError, SiteRefusedError):
             self.is_unseen = True
             raise
@@ -196,7 +202,7 @@ class Visit:
 def asking(request: Callable[[], _Answer], *, sleep: Callable[[float], None]) -> _Answer:
     """The answer to one request, which is repeated for seconds while the site is away."""
     retrying = Retrying(
-        stop=stop_after_attempt(_TRIES),
+        stop=stop_after_attempt(_TRIES) | stop_after_delay(_PATIENCE_SECONDS),
         wait=wait_exponential(multiplier=0.2, max=_LONGEST_PAUSE_SECONDS),
         retry=retry_if_exception(_passes_soon),
         sleep=sleep,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
@@ -58,10 +59,12 @@ def edit(
     home: Path,
     actor: str,
     now: datetime,
+    is_trusted: bool = False,
 ) -> Changed:
     """Change the named fields of the site (of FIELDS), all or none; what that did to its calendar.
 
-    InvalidValueError names every fault.
+    A password that is kept is sent to no other address than it was given for, unless whoever asks `is_trusted`: may
+    read it anyway. InvalidValueError names every fault.
     """
     values = _checked(session, site, changes)
     if values.get("credentials") == MASK:
@@ -71,9 +74,16 @@ def edit(
         moved = calendar.set_timezone(session, site, zone, follow=follow, actor=actor, now=now)
     lock_site(session, site)
     _refuse_half_a_connection(site, values)
+    if not is_trusted:
+        _refuse_to_tell_a_stranger(site, values)
     differing = _differing(site, values, home=home)
-    if not differing:
-        return moved
+    if differing:
+        _change(session, site, differing, actor=actor, now=now)
+    return moved
+
+
+def _change(session: Session, site: Site, differing: Mapping[str, Any], *, actor: str, now: datetime) -> None:
+    """Write the columns, with what follows of them, and leave a trace of it."""
     _follow(session, site, differing, now=now)
     for name, value in differing.items():
         setattr(site, name, value)
@@ -88,7 +98,6 @@ def edit(
         now=now,
         details={"fields": sorted(differing)},
     )
-    return moved
 
 
 def _differing(site: Site, values: Mapping[str, Any], *, home: Path) -> dict[str, Any]:
@@ -118,13 +127,46 @@ def _refuse_half_a_connection(site: Site, values: Mapping[str, Any]) -> None:
         for name, what in needed.items()
         if not is_left[name]
     ]
-    url = str(is_left["url"] or "")
-    if kind == SiteKind.SITE and ("?" in url or "#" in url):
-        faults.append(Fault("url", "the address of a site has no ? and no #. Give that of its front page."))
-    if kind == SiteKind.SITE and url.lower().startswith("http://") and not config().allow_private_sites:
-        faults.append(Fault("url", "by http:// everybody on the way reads the password. Give the https:// address."))
+    if kind == SiteKind.SITE:
+        faults += _front_page_faults(str(is_left["url"] or ""))
     if faults:
         raise InvalidValueError(faults)
+
+
+def refuse_address(url: str) -> None:
+    """Raise InvalidValueError for an address that no password is to be sent to."""
+    faults = [*_url_faults(url), *_front_page_faults(url)]
+    if faults:
+        raise InvalidValueError(faults)
+
+
+def _front_page_faults(url: str) -> list[Fault]:
+    faults = []
+    if "?" in url or "#" in url:
+        faults.append(Fault("url", "the address of a site has no ? and no #. Give that of its front page."))
+    if url.lower().startswith("http://") and not config().allow_private_sites:
+        faults.append(Fault("url", "by http:// everybody on the way reads the password. Give the https:// address."))
+    return faults
+
+
+def _refuse_to_tell_a_stranger(site: Site, values: Mapping[str, Any]) -> None:
+    """Whoever may set an address and never reads a password must not have it sent to an address of theirs."""
+    if values.get("target", site.target) != SiteKind.SITE or values.get("credentials") or site.credentials is None:
+        return
+    is_as_before = site.target == SiteKind.SITE and _host(values.get("url", site.url)) == _host(site.url)
+    if not is_as_before:
+        told = (
+            "the password that is kept was given for another address, and is not sent to this one. Give it together "
+            "with the address."
+        )
+        raise InvalidValueError([Fault("credentials", told)])
+
+
+def _host(url: str | None) -> tuple[str | None, int | None]:
+    """Whose address it is; by http and by https the same."""
+    parts = urlsplit(url or "")
+    is_usual = parts.port is None or (parts.scheme, parts.port) in {("http", 80), ("https", 443)}
+    return parts.hostname, None if is_usual else parts.port
 
 
 def _follow(session: Session, site: Site, differing: Mapping[str, Any], *, now: datetime) -> None:
@@ -135,6 +177,7 @@ def _follow(session: Session, site: Site, differing: Mapping[str, Any], *, now: 
         placing.forget_traces(session, site.id, now=now)
     if _CONNECTION & differing.keys():
         placing.doubt_drafts(session, site.id)
+        site_notes.doubt_search_texts(session, site)
         site.next_check_at = now
     placing.try_drafts_again(session, site.id, now=now)
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from pipeline.models import Site, SiteNote
 from pipeline.models.base import table_of
 from pipeline.models.inserting import insert_into
-from pipeline.sites.notes import Note, NoteKind, Notes
+from pipeline.sites.notes import SEARCH_TEXTS, Note, NoteKind, Notes
 
 _MOST_KEY = 200
 
@@ -57,6 +57,13 @@ def save(
                 index_elements=["site_id", "kind", "key"], set_={"value": note.value, "url": note.url}
             )
         )
+
+
+def doubt_search_texts(session: Session, site: Site) -> None:
+    """Another user may be let write what this one was not: it is found out anew."""
+    notes = table_of(SiteNote).c
+    this = (notes.site_id == site.id, notes.kind == NoteKind.SPEECH.value, notes.key == SEARCH_TEXTS)
+    session.execute(delete(table_of(SiteNote)).where(*this))
 
 
 def forget_all(session: Session, site: Site) -> None:

@@ -8,6 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
+
+#: Of how a site is spoken to: where it keeps what search engines show, and whether the user may write that.
+SEARCH_TEXTS: Final = "meta"
 
 
 class NoteKind(StrEnum):

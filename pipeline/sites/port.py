@@ -211,9 +211,10 @@ class DraftingTarget(SiteTarget, Protocol):
         """Which of these remote ids still are the drafts of those contents; cheaply, and changing nothing."""
         ...
 
-    def show(self, article: Article, *, remote_id: str, was_seen: bool) -> Placed:
+    def show(self, article: Article, *, remote_id: str, imprint: str | None, was_seen: bool) -> Placed:
         """Make visible what was drafted, under the article's date; twice is once.
 
-        `was_seen`: the site said a short while ago that it is ours. Otherwise it is looked at first.
+        `was_seen`: the site said a short while ago that it is ours. Otherwise it is looked at first. Where somebody
+        changed the draft that had that `imprint`, it keeps it: it counts as edited there.
         """
         ...

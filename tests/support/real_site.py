@@ -128,9 +128,15 @@ class RealSite:
         )
         return [(int(number), status, slug, title) for number, status, slug, title in found]
 
+    def keep_search_texts(self, how: str) -> None:
+        """Keep what search engines show: `open` to who may edit, `closed`: shown and never taken; see `faults.php`."""
+        insert = "INSERT INTO wp_options (option_name, option_value) VALUES "
+        self._sql(f"{insert}('tests_search_texts', '{how}')")
+
     def clear(self) -> None:
         """Nothing published, nothing uploaded, no fault."""
         self.fail()
+        self._sql("DELETE FROM wp_options WHERE option_name = 'tests_search_texts'")
         self._sql("DELETE FROM wp_posts WHERE ID > 3; DELETE FROM wp_postmeta WHERE post_id > 3")
         self.asked()
 

@@ -58,8 +58,8 @@ class RestSite:
     clock: float | None = None
     #: Names of meta values that it keeps.
     meta: tuple[str, ...] = ()
-    #: Whether it says no to meta values after it has written the post.
-    refuses_meta: bool = False
+    #: The status with which it says no to meta values, after it has written the post; 0: it takes them.
+    refuses_meta: int = 0
     numbers: Iterator[int] = field(default_factory=lambda: count(10))
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -199,8 +199,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.command == "POST":
             now = self._now()
             if self.site.refuses_meta and "meta" in (values := json.loads(body)):
-                self.site.write(number, values, now=now)
-                return _error(400, "rest_invalid_type", "meta.title is not of type string.")
+                self.site.write(number, {**values, "meta": {}}, now=now)
+                code = {400: "rest_invalid_type", 403: "rest_cannot_update"}[self.site.refuses_meta]
+                return _error(self.site.refuses_meta, code, "Sorry, no such custom field.")
             return (201 if number is None else 200), self._post(self.site.write(number, json.loads(body), now=now))
         if number is not None:
             return 200, self._post(self.site.posts[number])

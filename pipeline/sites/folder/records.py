@@ -46,6 +46,8 @@ class Record:
     cover: Cover | None = None
     #: SHA-256 of the page as it was written; empty where that was before this was noted.
     page_sha256: str = ""
+    #: The same of the page that is about to be written; it may stand there already.
+    coming_sha256: str = ""
 
     @property
     def instant(self) -> datetime:
@@ -56,6 +58,10 @@ class Record:
     def folders(self) -> tuple[str, ...]:
         """Every folder that belongs to this content."""
         return (*((self.folder,) if self.folder else ()), *self.claims)
+
+    def wrote(self, page_sha256: str) -> bool:
+        """Whether a page is as it was written, or was to be; every page is where that was not noted."""
+        return not self.page_sha256 or page_sha256 in {self.page_sha256, self.coming_sha256}
 
     def claiming(self, *folders: str) -> Self:
         """The same record owning `folders` as well."""
@@ -85,7 +91,11 @@ class Records:
 
     def save(self, record: Record) -> None:
         """Write the record, whole or not at all."""
-        data = json.dumps(asdict(record), ensure_ascii=False, indent=1)
+        values = asdict(record)
+        if not record.coming_sha256:
+            # Earlier versions that still drain read no field that they do not know.
+            del values["coming_sha256"]
+        data = json.dumps(values, ensure_ascii=False, indent=1)
         self._disk.write(self._path(record.content_id), data.encode())
 
     def remove(self, record: Record) -> None:

@@ -52,7 +52,8 @@ class FolderSite:
         """Write the article's page and every list that shows it; twice is once.
 
         An earlier placement is found by the content's id, whatever `remote_id` says; a changed slug moves the page.
-        Raises SiteRefusedError for a slug or picture that cannot be used, SiteUnavailableError for a busy disk.
+        Raises SiteRefusedError for a slug or picture that cannot be used and for a page that somebody edited,
+        SiteUnavailableError for a busy disk.
         """
         slug, names = checked_slug(article), picture_names(article.pictures)
         _check_pictures(article)
@@ -60,15 +61,16 @@ class FolderSite:
             records = Records(self._disk)
             by_content = records.read_all()
             before = by_content.get(article.content_id, Record(article.content_id))
+            self._require_unedited(before)
             folder = self._folder_for(slug, before, by_content.values())
-            claimed = before.claiming(folder)
+            after = _record(article, slug=slug, folder=folder, names=names)
+            page = self._look.article_page(article, after, names)
+            coming = hashlib.sha256(page).hexdigest()
+            claimed = replace(before.claiming(folder), coming_sha256=coming)
             records.save(claimed)
 
-            after = _record(article, slug=slug, folder=folder, names=names)
-            page_sha256 = self._write_page(article, after, names)
-            after = replace(
-                after, page_sha256=page_sha256, claims=tuple(name for name in claimed.folders if name != folder)
-            )
+            self._write_page(after, page, names)
+            after = replace(after, page_sha256=coming, claims=tuple(name for name in claimed.folders if name != folder))
             records.save(after)
             self._write_lists({**by_content, article.content_id: after}.values())
 
@@ -125,9 +127,20 @@ class FolderSite:
             record = Records(self._disk).find(content_id)
             if record is None or not record.listed or self._shown_in(record.folder) != content_id:
                 return Standing.DELETED
-            page = (self._root / record.folder / PAGE).read_bytes()
-        is_edited = record.page_sha256 and hashlib.sha256(page).hexdigest() != record.page_sha256
-        return Standing.EDITED if is_edited else Standing.HERE
+            return Standing.HERE if self._is_as_written(record) else Standing.EDITED
+
+    def _is_as_written(self, record: Record) -> bool:
+        page = (self._root / record.folder / PAGE).read_bytes()
+        return record.wrote(hashlib.sha256(page).hexdigest())
+
+    def _require_unedited(self, record: Record) -> None:
+        """A page that somebody edited by hand is theirs. One that is gone, or shows another content, is none."""
+        is_there = record.listed and self._shown_in(record.folder) == record.content_id
+        if is_there and not self._is_as_written(record):
+            raise SiteRefusedError(
+                f"Somebody edited {self._root / record.folder / PAGE} since it was written. To keep that, leave it. To "
+                f"have the version here instead: igny8 content withdraw {record.content_id}, then publish it again."
+            )
 
     def _folder_for(self, slug: str, record: Record, others: Iterable[Record]) -> str:
         """The folder the content has, where its slug is the same; else the first free name for the slug."""
@@ -154,15 +167,12 @@ class FolderSite:
             found = _MARKER.search(handle.read(_MARKER_WITHIN_BYTES).decode(errors="replace"))
         return int(found[1]) if found else None
 
-    def _write_page(self, article: Article, record: Record, names: Mapping[Picture, str]) -> str:
-        """The hash of the page as it was written."""
+    def _write_page(self, record: Record, page: bytes, names: Mapping[Picture, str]) -> None:
         folder = self._root / record.folder
         self._disk.write(self._root / "style.css", style_sheet())
         for picture, name in names.items():
             self._disk.copy(picture.path, folder / IMAGES / name)
-        page = self._look.article_page(article, record, names)
         self._disk.write(folder / PAGE, page)
-        return hashlib.sha256(page).hexdigest()
 
     def _write_lists(self, records: Iterable[Record]) -> None:
         shown = [record for record in records if record.listed and (self._root / record.folder / PAGE).is_file()]

@@ -6,6 +6,7 @@ Never: the wire; the database.
 from __future__ import annotations
 
 import base64
+import re
 import uuid
 from typing import Any, Final
 
@@ -15,7 +16,10 @@ from pipeline.sites.port import Article, Picture, SiteRefusedError
 _NAMESPACE: Final = uuid.UUID("5d2f6f0e-6f2b-5f0c-9d7e-1f1b1a2c8f10")
 
 _MARK: Final = "~"
-_DELIVERY_ID_LENGTH: Final = 36
+_OF: Final = "."
+#: A name, the delivery that placed it, and whose article it is; that last was not kept by earlier versions.
+_PLACEMENT: Final = re.compile(r"(?P<name>.*)~[0-9a-f-]{36}(?:\.(?P<content>[0-9]{1,18}))?", re.DOTALL)
+_OWN_NAME: Final = re.compile(r"content-([0-9]{1,18})")
 
 
 def published(article: Article, *, site_id: int, name: str | None) -> tuple[str, dict[str, Any]]:
@@ -47,10 +51,13 @@ def published(article: Article, *, site_id: int, name: str | None) -> tuple[str,
 
 
 def withdrawn(remote_id: str, *, site_id: int) -> tuple[str, dict[str, Any]]:
-    """The id and the body that tell a receiver to take an article away."""
-    delivery_id = _delivery_id("withdrawn", site_id, remote_id)
+    """The id and the body that tell a receiver to take an article away.
+
+    It says whose article it is: a receiver whose answer was lost does not know what we call it.
+    """
+    delivery_id, content_id = _delivery_id("withdrawn", site_id, remote_id), _content_in(remote_id)
     told = {"id": delivery_id, "kind": "article.withdrawn", "site_id": site_id, "name": name_in(remote_id)}
-    return delivery_id, told
+    return delivery_id, told if content_id is None else {**told, "article": {"id": content_id}}
 
 
 def asked(*, site_id: int) -> tuple[str, dict[str, Any]]:
@@ -64,15 +71,24 @@ def own_name(content_id: int) -> str:
     return f"content-{content_id}"
 
 
-def placement(name: str, delivery_id: str) -> str:
+def placement(name: str, delivery_id: str, *, content_id: int) -> str:
     """The remote id of what a delivery placed: taking it away is another telling than taking away an earlier one."""
-    return f"{name}{_MARK}{delivery_id}"
+    return f"{name}{_MARK}{delivery_id}{_OF}{content_id}"
 
 
 def name_in(remote_id: str) -> str:
     """What the receiver calls the placement."""
-    name, mark, delivery_id = remote_id.rpartition(_MARK)
-    return name if mark and len(delivery_id) == _DELIVERY_ID_LENGTH else remote_id
+    found = _PLACEMENT.fullmatch(remote_id)
+    return found["name"] if found else remote_id
+
+
+def _content_in(remote_id: str) -> int | None:
+    """Which content it is; None of a placement of earlier versions that the receiver named."""
+    found = _PLACEMENT.fullmatch(remote_id)
+    if found and found["content"]:
+        return int(found["content"])
+    own = _OWN_NAME.fullmatch(name_in(remote_id))
+    return int(own[1]) if own else None
 
 
 def _picture(picture: Picture) -> dict[str, Any]:

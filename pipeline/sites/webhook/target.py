@@ -65,7 +65,7 @@ class WebhookSite:
         name, url = said.get("id"), said.get("url")
         is_name = isinstance(name, str | int) and 1 <= len(str(name)) <= _MOST_NAME and str(name).isprintable()
         named = str(name) if is_name else before or bodies.own_name(article.content_id)
-        placed = Placed(bodies.placement(named, delivery_id), _address(url))
+        placed = Placed(bodies.placement(named, delivery_id, content_id=article.content_id), _address(url))
         self._shown[placed.remote_id] = placed
         return placed
 

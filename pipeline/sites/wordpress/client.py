@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ from pipeline.sites.wordpress import sentences
 
 #: A hundred long articles.
 _MOST_BYTES: Final = 32_000_000
+#: Prose has a comma in fifty characters: a hundred long articles have no million values.
+_MOST_VALUES: Final = 2_000_000
 _ROOT: Final = "root"
 _PRETTY, _PLAIN = "pretty", "plain"
 _UNAUTHORISED: Final = 401
@@ -80,10 +83,15 @@ class Reply:
         """What the site's clock showed, in UTC; None where it did not say."""
         return _instant(self.headers.get("date", ""))
 
+    @property
+    def said(self) -> str:
+        """What the site said, as a sentence."""
+        message = str(self.body.get("message", "")) if isinstance(self.body, dict) else ""
+        return sentences.said(self.status, self.code, message)
+
     def refusal(self) -> SiteRefusedError:
         """The refusal as a person reads it: what the site said, and what to do."""
-        message = str(self.body.get("message", "")) if isinstance(self.body, dict) else ""
-        told = sentences.said(self.status, self.code, message)
+        told = self.said
         todo = {_UNAUTHORISED: sentences.CREDENTIALS, _FORBIDDEN: sentences.ROLE, _TOO_LARGE: sentences.TOO_LARGE}
         if self.code in {"invalid_username", "incorrect_password", "invalid_email"}:
             return SiteRefusedError(f"{sentences.CREDENTIALS} {told}")
@@ -181,11 +189,14 @@ def _reply(method: str, answer: Answer) -> Reply:
     body = _parsed(answer)
     if answer.status in _SUCCESS:
         if body is None:
-            beginning = sentences.shown(answer.text) or "nothing at all"
-            raise SiteOutcomeUnknownError(f"The site answered something that cannot be read: {beginning}")
+            beginning = sentences.shown(answer.text).rstrip(".") or "nothing at all"
+            raise SiteOutcomeUnknownError(
+                f"The site answered something that cannot be read: {beginning}. A plugin, or a server in front of the "
+                "site, may write into its answers: have that put right there."
+            )
         return Reply(answer.status, body, answer.headers)
     if answer.status in _REDIRECTS:
-        towards = sentences.shown(answer.headers.get("location", "another address"))
+        towards = _front_page(answer.headers.get("location", ""))
         raise SiteRefusedError(
             f"The site's address leads on to {towards}. Set the one that it leads to: igny8 site set SITE --url URL."
         )
@@ -193,6 +204,11 @@ def _reply(method: str, answer: Answer) -> Reply:
     if body is None and answer.status == _NOT_FOUND:
         raise SiteRefusedError(sentences.NO_API)
     return Reply(answer.status, {"message": answer.text} if body is None else body, answer.headers)
+
+
+def _front_page(location: str) -> str:
+    """Where a site was moved to, as its address would be set: what was asked of its API stands behind that."""
+    return sentences.shown(re.split(r"/wp-json\b|/?[?#]", location)[0]) or "another address"
 
 
 def _raise_if_away(method: str, answer: Answer, body: Any) -> None:
@@ -212,7 +228,9 @@ def _raise_if_away(method: str, answer: Answer, body: Any) -> None:
 
 
 def _parsed(answer: Answer) -> Any | None:
-    """The JSON object or list; None for anything else."""
+    """The JSON object or list; None for anything else, and for what would fill memory with empty values."""
+    if sum(map(answer.text.count, "{[,")) > _MOST_VALUES:
+        return None
     try:
         found = json.loads(answer.text.removeprefix("\ufeff"))
     except (ValueError, RecursionError):

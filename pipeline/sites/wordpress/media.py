@@ -13,13 +13,12 @@ from typing import Any, Final
 from slugify import slugify
 
 from pipeline.core.normal import display_text
-from pipeline.net import MOST_URL_CHARACTERS
 from pipeline.sites.notes import Note, NoteKind, Notes
 from pipeline.sites.port import Article, Picture, SiteOutcomeUnknownError, SiteRefusedError, SiteUnavailableError
 from pipeline.sites.wordpress import sentences
 from pipeline.sites.wordpress.client import Client, Reply
 from pipeline.sites.wordpress.finding import Marks
-from pipeline.sites.wordpress.posts import number
+from pipeline.sites.wordpress.posts import address, number
 
 _MOST_STEM: Final = 80
 #: Digits of an image's sum that tell it from others of its article.
@@ -137,12 +136,12 @@ def _refusal(picture: Picture, reply: Reply) -> SiteRefusedError:
 
 
 def _note(key: str, entry: Mapping[str, Any]) -> Note:
-    url = entry.get("source_url")
+    url = address(entry.get("source_url"))
     try:
         media_id = number(entry.get("id"))
     except ValueError:
         media_id = 0
-    if not media_id or not isinstance(url, str) or len(url) > MOST_URL_CHARACTERS:
+    if not media_id or not url:
         raise SiteUnavailableError("The site did not say where it keeps an image.")
     return Note(NoteKind.IMAGE, key, str(media_id), url)
 

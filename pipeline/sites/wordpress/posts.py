@@ -5,22 +5,23 @@ Never: asks the site.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
+from pipeline.core.errors import InvalidValueError
+from pipeline.net import checked_url
 from pipeline.sites.port import Placed, SiteOutcomeUnknownError
 from pipeline.sites.wordpress.body import is_marked
+from pipeline.sites.wordpress.imprints import Part, Told, imprint_of
 
 #: Every status that a post of ours may have, also one that somebody threw away.
 STATUSES: Final = "publish,future,draft,pending,private,trash"
 #: What is asked of a post: all that is compared, nothing that is rendered.
 FIELDS: Final = "id,slug,status,link,date_gmt,password,title,content,excerpt,featured_media,tags,categories,meta"
-#: Of an address.
-_MOST_LINK: Final = 2_000
+#: A site cuts a slug that is longer.
+_LONGEST_SLUG: Final = 200
 #: Numbers of sites are 64 bits.
 _LARGEST_NUMBER: Final = 10**18
 VISIBLE: Final = "publish"
@@ -28,7 +29,7 @@ DRAFT: Final = "draft"
 TRASHED: Final = "trash"
 _TRASH_SUFFIX: Final = "__trashed"
 #: The names under which what search engines show is kept, where a site keeps it: title, description.
-_META: Final = (
+_META: Final[tuple[tuple[str, str], ...]] = (
     ("_yoast_wpseo_title", "_yoast_wpseo_metadesc"),
     ("rank_math_title", "rank_math_description"),
     ("_aioseo_title", "_aioseo_description"),
@@ -64,7 +65,7 @@ class Post:
                 id=number(entry["id"]),
                 slug=str(entry["slug"]),
                 status=str(entry["status"]),
-                link=str(entry["link"])[:_MOST_LINK],
+                link=address(entry["link"]),
                 title=str(entry["title"]["raw"]),
                 content=str(entry["content"]["raw"]),
                 excerpt=str(entry["excerpt"]["raw"]),
@@ -92,10 +93,23 @@ class Post:
         return self.slug.removesuffix(_TRASH_SUFFIX)
 
     @property
+    def told(self) -> Told:
+        """All that an update of it may write over, as it is now."""
+        return {
+            Part.TITLE: self.title,
+            Part.TEXT: self.content,
+            Part.EXCERPT: self.excerpt,
+            Part.SLUG: self.slug,
+            Part.META: self._search_texts,
+            Part.TAGS: sorted(self.tags),
+            Part.CATEGORIES: sorted(self.categories),
+            Part.IMAGE: self.featured_media,
+        }
+
+    @property
     def imprint(self) -> str:
         """What a person would have to change to have edited it."""
-        told = json.dumps([self.title, self.content, self.excerpt, self.slug])
-        return hashlib.sha256(told.encode()).hexdigest()[:32]
+        return imprint_of(self.told)
 
     def is_copy_of(self, other: Post) -> bool:
         """Whether it is the same once more, made by us: it says the same under the same slug, or a number behind it."""
@@ -109,12 +123,19 @@ class Post:
         """Where it stands."""
         return Placed(str(self.id), self.link, self.imprint)
 
-    def meta_values(self, *, title: str, description: str) -> dict[str, str]:
-        """What goes into the places that the site has for search engines; empty where it has none."""
-        for names in _META:
-            if all(name in self.meta for name in names):
-                return dict(zip(names, (title, description), strict=True))
-        return {}
+    @property
+    def meta_names(self) -> tuple[str, ...]:
+        """The places that the site has for what search engines show, title and description; empty where it has none."""
+        return next((names for names in _META if all(name in self.meta for name in names)), ())
+
+    @property
+    def _search_texts(self) -> tuple[int, str, str] | None:
+        """The number of those places, and what stands in them."""
+        names = self.meta_names
+        if not names:
+            return None
+        title, description = (str(self.meta[name] or "") for name in names)
+        return _META.index(names), title, description
 
 
 def number(found: Any) -> int:
@@ -124,9 +145,24 @@ def number(found: Any) -> int:
     return found
 
 
+def address(found: Any) -> str:
+    """An address that can be kept and opened; empty for anything else."""
+    try:
+        return checked_url(found) if isinstance(found, str) else ""
+    except InvalidValueError:
+        return ""
+
+
 def own_slug(slug: str, content_id: int) -> str:
     """The slug where another page of the site has the article's own."""
     return f"{slug[:180]}-{content_id}"
+
+
+def is_numbered(slug: str, *, of: Collection[str]) -> bool:
+    """Whether the site made it of one of those slugs, by a number behind it: another page has that one."""
+    begin, _, digits = slug.rpartition("-")
+    is_short = len(slug) >= _LONGEST_SLUG - 1 and any(one.startswith(begin) for one in of)
+    return slug not in of and digits.isdecimal() and bool(begin) and (begin in of or is_short)
 
 
 def stamp(instant: datetime) -> str:

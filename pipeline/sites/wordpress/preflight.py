@@ -24,11 +24,14 @@ _NEEDED: Final[Mapping[str, str]] = {
 }
 _MOST_SKEW: Final = timedelta(seconds=45)
 _FORBIDDEN: Final = 403
+_NOT_FOUND: Final = 404
 
 
 def check(client: Client, *, timezone: str, username: str, now: datetime) -> list[str]:
     """What a person should know, though the site takes articles. SiteRefusedError where it takes none."""
     index = client.get("/")
+    if index.status == _NOT_FOUND:
+        raise SiteRefusedError(f"{sentences.NO_API} {index.said}")
     if not index.is_success:
         raise index.refusal()
     site = index.one()
@@ -66,8 +69,9 @@ def _require_rights(user: Mapping[str, Any], username: str) -> None:
     missing = [what for right, what in _NEEDED.items() if not allowed.get(right)]
     if missing:
         roles = ", ".join(map(str, _list(user.get("roles")))) or "none"
+        what = sentences.joined(missing, word="or")
         raise SiteRefusedError(
-            f"The user {username!r} (role at the site: {sentences.shown(roles)}) may not {_listed(missing)} there. "
+            f"The user {username!r} (role at the site: {sentences.shown(roles)}) may not {what} there. "
             "Give the user the role author or editor, or set another user: igny8 site set SITE --username NAME "
             "--password-stdin."
         )
@@ -102,7 +106,3 @@ def _clock(index: Reply, *, now: datetime) -> list[str]:
         "site's clock set right, or its own dates are wrong."
     )
     return [told]
-
-
-def _listed(texts: list[str]) -> str:
-    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} or {texts[-1]}"

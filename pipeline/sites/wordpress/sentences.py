@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from pipeline.core.normal import display_text
@@ -31,10 +32,19 @@ TOO_LARGE: Final = (
     "The site takes no files that large. Raise its upload limit (upload_max_filesize, post_max_size, or that of the "
     "server in front of it), or make the image smaller."
 )
-EDITED_THERE: Final = (
-    "Somebody edited the article at the site since it was placed there. To keep that, leave it. To have the version "
-    "here instead: igny8 content withdraw {content_id}, then publish it again."
+_EDITED_THERE: Final = (
+    "Somebody edited the article at the site since it was placed there: its {parts}. To keep that, leave it, or make "
+    "the same change here. To have the version here instead: igny8 content withdraw {content_id}, then publish it "
+    "again."
 )
+_INSTEAD: Final = (
+    "To have the version here: igny8 calendar unschedule {content_id}, or behind its slot igny8 content withdraw "
+    "{content_id}; then schedule it again."
+)
+_DRAFT_EDITED: Final = (
+    "Somebody edited the draft of the article at the site: its {parts}. To keep that, make the same change here. "
+)
+_DRAFT_THROWN_AWAY: Final = "Somebody put the draft of the article into the waste basket at the site. "
 GONE: Final = (
     "The article is not shown at the site any more: somebody hid it or took it away there. To have it there again: "
     "igny8 content withdraw {content_id}, then publish it again."
@@ -43,6 +53,22 @@ NO_CATEGORY: Final = (
     "The site has no category {name!r}, and does not let this user make one. Make it there, or choose another one: "
     "igny8 site set SITE --category NAME."
 )
+
+
+def edited_there(parts: Sequence[str], *, content_id: int) -> str:
+    """That somebody changed those parts of an article, and the two ways out."""
+    return _EDITED_THERE.format(parts=joined(parts, word="and"), content_id=content_id)
+
+
+def draft_edited(parts: Sequence[str], *, content_id: int) -> str:
+    """The same of what nobody has seen yet; no parts: it was thrown away."""
+    told = _DRAFT_EDITED.format(parts=joined(parts, word="and")) if parts else _DRAFT_THROWN_AWAY
+    return told + _INSTEAD.format(content_id=content_id)
+
+
+def joined(texts: Sequence[str], *, word: str) -> str:
+    """Texts as one names them: a, b and c."""
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} {word} {texts[-1]}"
 
 
 def shown(text: str) -> str:

@@ -8,6 +8,7 @@ Never: the database, the calendar; publishes what was not drafted; changes what 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -25,7 +26,8 @@ from pipeline.sites.port import (
 from pipeline.sites.wordpress import preflight, sentences
 from pipeline.sites.wordpress.client import Access, Client, Reply
 from pipeline.sites.wordpress.finding import Finder, Marks
-from pipeline.sites.wordpress.posts import DRAFT, FIELDS, TRASHED, VISIBLE, Post, own_slug, stamp
+from pipeline.sites.wordpress.imprints import Part, changed
+from pipeline.sites.wordpress.posts import DRAFT, FIELDS, TRASHED, VISIBLE, Post, is_numbered, own_slug, stamp
 from pipeline.sites.wordpress.writing import Writer
 
 _GONE: Final = frozenset({404, 410})
@@ -77,13 +79,13 @@ class RemoteSite:
         before = None if remote_id is None else self._finder.by_number(remote_id)
         if before is None or self._marks.content_of(before.content) != article.content_id:
             found = self._finder.of_article(article)
-            before = found.post
+            before, imprint = found.post, None
             slug = own_slug(slug, article.content_id) if found.slug_is_taken else slug
         if before is not None and before.wanted_slug == own_slug(article.slug, article.content_id):
             slug = before.wanted_slug
         post = self._writer.written(article, before, slug=slug, imprint=imprint)
         self._written = str(post.id)
-        return self._with_right_slug(article, post).placed
+        return self._writer.placed(article, self._with_right_slug(article, post), imprint=imprint)
 
     def update(self, article: Article, *, remote_id: str, imprint: str | None) -> Placed:
         """Write a later version over what everybody reads; refused where somebody took it away or changed it there."""
@@ -91,22 +93,23 @@ class RemoteSite:
         if before is None or not before.is_visible:
             raise SiteRefusedError(sentences.GONE.format(content_id=article.content_id))
         if self._marks.content_of(before.content) != article.content_id:
-            raise SiteRefusedError(sentences.EDITED_THERE.format(content_id=article.content_id))
+            raise SiteRefusedError(sentences.edited_there([Part.TEXT], content_id=article.content_id))
         ours = own_slug(article.slug, article.content_id)
         slug = ours if before.slug == ours else article.slug
         post = self._writer.written(article, before, slug=slug, imprint=imprint)
-        return self._with_right_slug(article, post).placed
+        return self._writer.placed(article, self._with_right_slug(article, post), imprint=imprint)
 
-    def show(self, article: Article, *, remote_id: str, was_seen: bool = False) -> Placed:
+    def show(self, article: Article, *, remote_id: str, imprint: str | None = None, was_seen: bool = False) -> Placed:
         """Have it published under its date, and see in the answer that it is, and that it is ours.
 
-        What a person changed in the draft, and left our mark in, is published with it.
+        What a person changed in the draft that had that `imprint`, and left our mark in, is published with it, and
+        counts as edited from then on.
         """
         reply = self._shown(article, remote_id) if was_seen or self._is_ours(article, remote_id) else None
         if reply is None:
             # Somebody took the draft away there, or replaced it; what stands on the calendar is to be published.
             anew = self.draft(article, remote_id=None, imprint=None)
-            reply = self._shown(article, anew.remote_id)
+            reply, imprint = self._shown(article, anew.remote_id), anew.imprint
         if reply is None:
             raise SiteUnavailableError("The site took the article, but does not have it any more.")
         post = Post.of(reply.one())
@@ -116,12 +119,16 @@ class RemoteSite:
             raise SiteUnavailableError(
                 f"The site was asked to publish the article, but calls it {sentences.shown(post.status)!r}."
             )
-        return self._with_right_slug(article, post).placed
+        theirs = changed(imprint, post.told, among=self._writer.written_parts(article))
+        if is_numbered(post.slug, of=(article.slug, own_slug(article.slug, article.content_id))):
+            post = self._with_right_slug(article, post)
+            theirs = [part for part in theirs if part is not Part.SLUG]
+        return replace(post.placed, imprint=imprint) if theirs else post.placed
 
     def publish(self, article: Article, *, remote_id: str | None) -> Placed:
         """Draft and show in one go; whoever wants to know what became of the draft calls the two."""
         drafted = self.draft(article, remote_id=remote_id, imprint=None)
-        return self.show(article, remote_id=drafted.remote_id, was_seen=False)
+        return self.show(article, remote_id=drafted.remote_id, imprint=drafted.imprint, was_seen=False)
 
     def withdraw(self, remote_id: str) -> None:
         """It goes to the site's waste basket; its images stay, so that it can be taken out again."""
@@ -152,7 +159,8 @@ class RemoteSite:
                 f"Post {remote_id} of the site does not bear our mark any more: somebody replaced what was in it. "
                 f"Take it away there by hand: {post.link}"
             )
-        self._finder.remove(post, for_good=post.status == DRAFT and post.imprint == imprint)
+        is_as_written = imprint is not None and not changed(imprint, post.told)
+        self._finder.remove(post, for_good=post.status == DRAFT and is_as_written)
 
     def look_up(self, content_id: int) -> Placed | None:
         """Where the site has the article, visible or not; a second copy of it goes to the waste basket."""
@@ -175,7 +183,7 @@ class RemoteSite:
 
     def standing(self, remote_id: str, *, imprint: str | None = None) -> Standing:
         """Deleted where it is not there, unpublished where not everybody reads it, edited where it says otherwise."""
-        return _standing(self._finder.by_number(remote_id), imprint)
+        return self._standing(self._finder.by_number(remote_id), imprint)
 
     def standings(self, known: Mapping[str, str | None]) -> dict[str, Standing]:
         """As `standing`, fifty articles a request; what is not answered is asked for by itself."""
@@ -185,7 +193,7 @@ class RemoteSite:
             found = self._finder.by_numbers(numbers[first : first + _AT_ONCE])
             posts |= {str(post.id): post for post in found}
         return {
-            remote_id: _standing(posts[remote_id], imprint)
+            remote_id: self._standing(posts[remote_id], imprint)
             if remote_id in posts
             else self.standing(remote_id, imprint=imprint)
             for remote_id, imprint in known.items()
@@ -256,10 +264,9 @@ class RemoteSite:
         again = self._change(str(post.id), {"slug": ours})
         return post if again is None else Post.of(again.one())
 
-
-def _standing(post: Post | None, imprint: str | None) -> Standing:
-    if post is None:
-        return Standing.DELETED
-    if not post.is_visible or post.is_locked:
-        return Standing.UNPUBLISHED
-    return Standing.HERE if imprint in {None, post.imprint} else Standing.EDITED
+    def _standing(self, post: Post | None, imprint: str | None) -> Standing:
+        if post is None:
+            return Standing.DELETED
+        if not post.is_visible or post.is_locked:
+            return Standing.UNPUBLISHED
+        return Standing.EDITED if changed(imprint, post.told, among=self._writer.own_parts) else Standing.HERE

@@ -77,9 +77,7 @@ class Terms:
 
 
 def _missing(name: str, reply: Reply) -> SiteRefusedError:
-    message = str(reply.body.get("message", "")) if isinstance(reply.body, dict) else ""
-    told = sentences.said(reply.status, reply.code, message)
-    return SiteRefusedError(f"{sentences.NO_CATEGORY.format(name=name)} {told}")
+    return SiteRefusedError(f"{sentences.NO_CATEGORY.format(name=name)} {reply.said}")
 
 
 def _checked(found: Any) -> int:

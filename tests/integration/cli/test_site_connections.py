@@ -15,7 +15,7 @@ from pipeline.config import load_config, use_config
 from pipeline.db.session import Database
 from pipeline.models import AuditEvent, Site, SiteNote
 from pipeline.secrets import decrypted
-from tests.support.rest_site import PASSWORD, USER, RestSite, rest_site
+from tests.support.rest_site import PASSWORD, USER, Fault, RestSite, rest_site
 
 if TYPE_CHECKING:
     from tests.integration.cli.conftest import Igny8
@@ -96,3 +96,35 @@ def test_another_address_is_tried_with_the_password_that_is_kept(
         assert session.scalars(select(SiteNote)).all() == []
         edited = session.scalars(select(AuditEvent.details).where(AuditEvent.action == "site.edited")).all()
     assert edited[-1] == {"fields": ["url"]}
+
+
+@pytest.mark.parametrize("address", ["ftp://127.0.0.1", "{url}/?page=1", "http://ann:secret@127.0.0.1"])
+def test_an_address_that_no_site_has_is_not_asked(ready: Database, there: RestSite, address: str) -> None:
+    where = ("--name", "Blog", "--timezone", "Europe/Berlin", "--url", address.format(url=there.url))
+
+    code, said = _told("site", "add", *where, "--username", USER)
+
+    assert (code, there.asked()) == (2, [])
+    assert "--unchecked" not in said
+
+
+def test_a_password_is_not_even_tried_in_the_open(ready: Database, there: RestSite, home: Path) -> None:
+    use_config(load_config({"IGNY8_HOME": str(home)}))
+
+    code, said = _told(
+        "site", "add", "--name", "Blog", "--timezone", "Europe/Berlin", "--url", there.url, "--username", USER
+    )
+
+    assert (code, there.asked()) == (2, [])
+    assert "everybody on the way reads the password" in " ".join(said.split())
+
+
+def test_an_address_without_an_api_is_told_as_that(ready: Database, there: RestSite) -> None:
+    there.faults = [Fault("GET /", "refuse", status=404, body=b'{"code": "rest_no_route", "message": "No route."}')]
+
+    code, said = _told(
+        "site", "add", "--name", "Blog", "--timezone", "Europe/Berlin", "--url", there.url, "--username", USER
+    )
+
+    assert code == 1
+    assert "Check that it is the address of the site's front page" in " ".join(said.split())

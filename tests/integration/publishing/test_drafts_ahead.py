@@ -56,7 +56,7 @@ class DraftingSite(FakeSite):
         self.imprints.append(imprint)
         return self.publish(article, remote_id=remote_id)
 
-    def show(self, article: Article, *, remote_id: str, was_seen: bool) -> Placed:
+    def show(self, article: Article, *, remote_id: str, imprint: str | None, was_seen: bool) -> Placed:  # noqa: ARG002 - the shape of a target
         self.was_seen.append(was_seen)
 
         def show() -> Placed:

@@ -148,7 +148,7 @@ def test_a_draft_that_the_site_cut_is_named_with_the_refusal(
 def test_texts_for_search_engines_that_are_refused_make_no_second_post(
     there: RestSite, open_site: Open, article: Make
 ) -> None:
-    there.refuses_meta = True
+    there.refuses_meta = 400
     notes = Notes.of([Note(NoteKind.SPEECH, "meta", "_yoast_wpseo_title,_yoast_wpseo_metadesc")])
 
     open_site(notes).draft(article(), remote_id=None, imprint=None)

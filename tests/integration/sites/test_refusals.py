@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pipeline.sites.port import Article, SiteError, SiteOutcomeUnknownError, SiteRefusedError, SiteUnavailableError
 from pipeline.sites.wordpress import Access, RemoteSite
-from tests.support.rest_site import PASSWORD, USER, Fault, RestSite
+from tests.support.rest_site import PASSWORD, USER, Fault, Handler, RestSite
 
 if TYPE_CHECKING:
     from tests.integration.sites.conftest import Open
@@ -77,11 +77,30 @@ _LOOK = partial(Fault, "GET /posts", "refuse")
         (_LOOK(status=500, body=b"<p>Error establishing</p>"), SiteUnavailableError, "Error est"),
         (_LOOK(times=2, status=200, body=b"<b>Warning</b> x"), SiteUnavailableError, "cannot be read: Warning x"),
         (_LOOK(status=301, headers={"Location": "https://b.example"}), SiteRefusedError, "leads on to https://b.exam"),
+        (
+            _LOOK(status=308, headers={"Location": "https://b.example/a/wp-json/wp/v2/posts?slug=x"}),
+            SiteRefusedError,
+            r"leads on to https://b\.example/a\. Set the one",
+        ),
+        (_LOOK(status=302, headers={"Location": "/wp-json/wp/v2/"}), SiteRefusedError, "leads on to another address"),
         (_LOOK(status=403, body=b"<h1>Firewall</h1>"), SiteRefusedError, "role.*It said: Firewall"),
         (_LOOK(times=2, status=404, body=b"<h1>No</h1>"), SiteRefusedError, "REST API"),
         (Fault("GET /posts", "cut"), SiteUnavailableError, "no whole answer"),
     ],
-    ids=["413", "sideload", "maintenance", "throttled", "database", "no-json", "redirect", "firewall", "no-api", "cut"],
+    ids=[
+        "413",
+        "sideload",
+        "maintenance",
+        "throttled",
+        "database",
+        "no-json",
+        "redirect",
+        "moved",
+        "relative",
+        "firewall",
+        "no-api",
+        "cut",
+    ],
 )
 def test_each_trouble_has_its_kind_and_its_sentence(
     there: RestSite, open_site: Open, article: Make, *, fault: Fault, kind: type[SiteError], sentence: str
@@ -167,3 +186,38 @@ def test_an_answer_that_means_nothing_is_none(
 
     with pytest.raises((SiteUnavailableError, SiteOutcomeUnknownError)):
         open_site().draft(article(pictures=1), remote_id=None, imprint=None)
+
+
+@pytest.mark.parametrize("link", ["javascript:alert(1)", "https://\u0000", "https://a\ud800b", "", 5, "/oak", None])
+def test_an_address_that_cannot_be_opened_is_none(
+    there: RestSite, open_site: Open, article: Make, link: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a site calls the address of a post is shown to people and kept in a database."""
+    answered = Handler._post
+    monkeypatch.setattr(Handler, "_post", lambda self, post: {**answered(self, post), "link": link})
+
+    assert open_site().draft(article(), remote_id=None, imprint=None).url == ""
+
+
+@pytest.mark.parametrize("source", ["javascript:alert(1)", "https://\u0000", "https://a\ud800b", "", 5, None])
+def test_an_image_whose_address_cannot_be_shown_is_not_put_into_a_text(
+    there: RestSite, open_site: Open, article: Make, source: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = Handler._media
+
+    def answer(self: Handler, number: int | None, body: bytes) -> tuple[int, Any]:
+        status, entry = answered(self, number, body)
+        return status, {**entry, "source_url": source} if isinstance(entry, dict) else entry
+
+    monkeypatch.setattr(Handler, "_media", answer)
+
+    with pytest.raises(SiteUnavailableError, match="where it keeps an image"):
+        open_site().draft(article(pictures=1), remote_id=None, imprint=None)
+
+
+def test_an_answer_of_nothing_but_values_is_not_unfolded(there: RestSite, open_site: Open) -> None:
+    """Thirty megabytes of them would take six hundred of memory."""
+    there.faults = [Fault("GET /", "refuse", status=200, body=b"[" + b"{}," * 1_999_999 + b"{}]", times=2)]
+
+    with pytest.raises(SiteUnavailableError, match=r"cannot be read: \["):
+        open_site().check()

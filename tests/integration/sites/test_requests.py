@@ -63,6 +63,15 @@ def test_an_answer_that_never_ends_is_cut() -> None:
         _ask(url, timeout_seconds=0.4, most_bytes=9_000)
 
 
+@pytest.mark.parametrize("beginning", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n{}"], ids=["head", "body"])
+def test_where_it_was_cut_is_no_end_of_an_answer(beginning: bytes) -> None:
+    with (
+        _answering(beginning, drip_seconds=0.05) as url,
+        pytest.raises(NoAnswerError, match=r"did not answer within 0\.4 s\."),
+    ):
+        _ask(url, timeout_seconds=0.4, most_bytes=9_000)
+
+
 def test_an_answer_that_is_too_long_is_not_taken() -> None:
     with _answering(b"HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n" + b"x" * 200) as url, pytest.raises(TooLongError):
         _ask(url)

@@ -240,6 +240,28 @@ def test_a_site_over_the_network_is_added_with_all_it_needs_and_looked_at_at_onc
     assert taken.status_code == 422
 
 
+def test_a_password_that_is_kept_is_sent_to_no_other_address(api: Api) -> None:
+    """Whoever may edit a site reads no password, and has none sent to an address of theirs either."""
+    whole = {"target": "site", "url": "https://blog.example", "username": "ann", "credentials": SECRET}
+    assert api.client.patch(_path(api), json=whole).status_code == 200
+    ways: list[list[dict[str, str]]] = [
+        [{"url": "https://evil.example"}],
+        [{"url": "https://blog.example:8443"}],
+        [{"url": "https://blog.example.evil.example", "credentials": "********"}],
+        [{"target": "folder", "url": "https://evil.example"}, {"target": "site"}],
+        [{"target": "webhook", "url": "https://evil.example"}, {"target": "site", "username": "bob"}],
+    ]
+    for way in ways:
+        *_, last = [api.client.patch(_path(api), json=step) for step in way]
+
+        assert last.status_code == 422
+        assert [fault["field"] for fault in last.json()["faults"]] == ["credentials"]
+        assert api.client.patch(_path(api), json=whole).status_code == 200
+
+    moved = [{"url": "https://blog.example/news"}, {"url": "https://evil.example", "credentials": "another"}]
+    assert [api.client.patch(_path(api), json=step).status_code for step in moved] == [200, 200]
+
+
 def test_what_was_found_at_a_site_is_listed_by_site(api: Api) -> None:
     with api.database.transaction() as session:
         site = session.get_one(Site, api.mine.site_id)

@@ -80,6 +80,7 @@ def test_what_the_receiver_calls_it_is_kept_and_told_again(receiver: Hooks, make
     again = site.publish(make_article(version=2), remote_id=placed.remote_id)
     site.withdraw(again.remote_id)
     assert [body(posted).get("name") for posted in receiver.posted] == [None, "post~9", "post~9"]
+    assert body(receiver.posted[2])["article"] == {"id": make_article().content_id}
     assert site.read_back(again.remote_id) is None
 
 
@@ -99,7 +100,16 @@ def test_what_may_have_arrived_is_taken_away_by_its_own_name(receiver: Hooks) ->
     assert found is not None
     site.withdraw(found.remote_id)
 
-    assert body(receiver.posted[0])["name"] == "content-12"
+    # A receiver whose answer was lost never heard that name.
+    told = body(receiver.posted[0])
+    assert (told["name"], told["article"]) == ("content-12", {"id": 12})
+
+
+def test_a_placement_of_an_earlier_version_is_taken_away_by_its_name(receiver: Hooks) -> None:
+    opened(receiver).withdraw("post~9~5d2f6f0e-6f2b-5f0c-9d7e-1f1b1a2c8f10")
+
+    told = body(receiver.posted[0])
+    assert (told["name"], "article" in told) == ("post~9", False)
 
 
 @pytest.mark.parametrize(

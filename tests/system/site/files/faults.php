@@ -50,3 +50,13 @@ add_filter('rest_pre_serve_request', function ($served) {
     if ($fault['kind'] === 'cut') { header('Content-Length: 5000'); echo '{"id":'; exit; }
     return $served;
 }, 1);
+/* What search engines show of a post, as plugins keep it: "open" to who may edit, "closed": shown and never taken. */
+if ($how = get_option('tests_search_texts')) {
+    add_action('init', function () use ($how) {
+        foreach (['_yoast_wpseo_title', '_yoast_wpseo_metadesc'] as $name) {
+            $open = ['auth_callback' => fn() => current_user_can('edit_posts'), 'sanitize_callback' => 'sanitize_text_field'];
+            register_post_meta('post', $name, ['type' => 'string', 'single' => true, 'show_in_rest' => true]
+                + ($how === 'open' ? $open : []));
+        }
+    });
+}
