@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from pipeline.core.money import UCR_PER_CREDIT
 from pipeline.core.money import shown as credits_shown
+from pipeline.web.pages.tables import Tables
 
 #: A colour, an icon and a word are always together: status of the product -> status of the design.
 _TONES: Final = {
@@ -61,6 +62,7 @@ def _environment() -> Environment:
         loader=PackageLoader("pipeline.web.pages"),
         autoescape=True,
         undefined=StrictUndefined,
+        extensions=[Tables],
         trim_blocks=True,
         lstrip_blocks=True,
     )
