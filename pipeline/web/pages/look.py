@@ -36,6 +36,13 @@ _TONES: Final = {
     "done": "done",
     "released": "pending",
     "leased": "running",
+    "review": "paused",
+    "ready": "paused",
+    "publishing": "running",
+    "published": "done",
+    "needs_attention": "failed",
+    "rejected": "skipped",
+    "deleted": "skipped",
 }
 _ICONS: Final = {
     "pending": "clock",
