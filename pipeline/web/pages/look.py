@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from pipeline.core.money import UCR_PER_CREDIT
 from pipeline.core.money import shown as credits_shown
+from pipeline.web.pages.tables import Tables
 
 #: A colour, an icon and a word are always together: status of the product -> status of the design.
 _TONES: Final = {
@@ -35,6 +36,13 @@ _TONES: Final = {
     "done": "done",
     "released": "pending",
     "leased": "running",
+    "review": "paused",
+    "ready": "paused",
+    "publishing": "running",
+    "published": "done",
+    "needs_attention": "failed",
+    "rejected": "skipped",
+    "deleted": "skipped",
 }
 _ICONS: Final = {
     "pending": "clock",
@@ -61,6 +69,7 @@ def _environment() -> Environment:
         loader=PackageLoader("pipeline.web.pages"),
         autoescape=True,
         undefined=StrictUndefined,
+        extensions=[Tables],
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -1,7 +1,7 @@
 """Owns the pictures of the console: `python -m tests.system.console.pictures` takes them of an installation of its own.
 
-Every page goes into `.pictures/`, at phone, laptop and wide, in the light and in the dark, to be looked at. A few go
-into `docs/pictures`, with few colours, for the README.
+Every page goes into `.pictures/`, whole, at phone, laptop and wide, in the light and in the dark, to be looked at. Some
+go into `docs/pictures`, as far as the window shows them, with few colours, for the README.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.support.sources import ROOT
 from tests.system.console.browser import running_browser
-from tests.system.console.conftest import Installation, log_in, running_installation
+from tests.system.console.conftest import ADMIN, EMAIL, Installation, log_in, running_installation
 from tests.system.console.looking import THEMES, settle
 
 ALL: Final = ROOT / ".pictures"
@@ -28,7 +28,8 @@ KEPT: Final = ROOT / "docs" / "pictures"
 MOST_BYTES: Final = 150_000
 #: Colours that stay as they are: the most frequent.
 _EXACT: Final = 160
-_SIZES: Final = {"phone": (390, 844), "laptop": (1440, 900), "wide": (1920, 1080)}
+#: The narrowest is what WCAG 2.2 wants read without scrolling sideways.
+_SIZES: Final = {"narrow": (320, 640), "phone": (390, 844), "laptop": (1440, 900), "wide": (1920, 1080)}
 #: What is shown of it, and where that is; ids are those of the first site.
 _PAGES: Final = {
     "dashboard": "/",
@@ -37,8 +38,11 @@ _PAGES: Final = {
     "wizard-plan": "/setup/wizard?site=1&step=plan",
     "wizard-article": "/setup/wizard?site=1",
     "sites": "/sites",
+    "site": "/sites/1",
+    "library": "/setup/add-keywords",
     "settings": "/sites/1/settings/ai-automation",
     "overview": "/automation/overview",
+    "run-now": "/automation/run",
     "run": "/automation/runs/1",
     "runs": "/automation/runs",
     "keywords": "/planner/keywords",
@@ -48,13 +52,26 @@ _PAGES: Final = {
     "content": "/writer/content",
     "article": "/writer/content/1",
     "editor": "/writer/content/1/edit",
+    "images": "/writer/images",
     "review": "/writer/review",
+    "to-publish": "/writer/approved",
+    "published": "/writer/approved?show=results",
     "calendar": "/publisher/content-calendar",
     "week": "/publisher/content-calendar?kind=week",
+    "list": "/publisher/content-calendar?kind=list",
+    "prompts": "/thinker/prompts",
+    "authors": "/thinker/author-profiles",
+    "account": "/account/settings",
+    "plans": "/account/plans",
     "usage": "/account/usage",
     "security": "/account/security",
     "notifications": "/account/notifications",
+    "models": "/settings/ai-models",
+    "help": "/help",
+    "nowhere": "/nowhere",
 }
+#: Those that nobody sees but who runs the installation.
+_ADMINS: Final = frozenset({"models"})
 #: Those that are kept: page, size, light.
 _README: Final = (
     ("settings", "laptop", "light"),
@@ -70,13 +87,13 @@ def main() -> None:
     wanted = sys.argv[1:] or list(_PAGES)
     ALL.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, _filled(Path(folder)) as found, running_browser() as browser:
-        for size, theme, page in _opened(found, browser):
-            for name in wanted:
-                taken = _taken(page, _PAGES[name])
-                (ALL / f"{name}-{size}-{theme}.png").write_bytes(taken)
-                if (name, size, theme) in _README:
-                    (KEPT / f"{_kept_name(name, size)}.png").write_bytes(small(taken))
-            _palette(page, size, theme)
+        for email in (EMAIL, ADMIN):
+            names = [name for name in wanted if (name in _ADMINS) == (email == ADMIN)]
+            for size, theme, page in _opened(found, browser, email):
+                for name in names:
+                    _take(page, name, size, theme)
+                if email == EMAIL:
+                    _palette(page, size, theme)
 
 
 def small(picture: bytes) -> bytes:
@@ -104,22 +121,27 @@ def _filled(home: Path) -> Iterator[Installation]:
         yield found
 
 
-def _opened(found: Installation, browser: Browser) -> Iterator[tuple[str, str, Page]]:
-    """A page of somebody who logged in, in every size and light."""
+def _opened(found: Installation, browser: Browser, email: str) -> Iterator[tuple[str, str, Page]]:
+    """A page of somebody who logged in, in every size and light; and what they logged in at."""
     for size, (width, height) in _SIZES.items():
         for theme in THEMES:
             context = browser.new_context(viewport={"width": width, "height": height}, base_url=found.address)
-            page = log_in(context.new_page())
             host = re.sub(r"^https?://|:\d+$", "", found.address)
             context.add_cookies([{"name": "igny8_theme", "value": theme, "domain": host, "path": "/"}])
-            yield size, theme, page
+            page = context.new_page()
+            page.goto("/login")
+            settle(page)
+            (ALL / f"log-in-{size}-{theme}.png").write_bytes(page.screenshot(animations="disabled"))
+            yield size, theme, log_in(page, email)
             context.close()
 
 
-def _taken(page: Page, address: str) -> bytes:
-    page.goto(address)
+def _take(page: Page, name: str, size: str, theme: str) -> None:
+    page.goto(_PAGES[name])
     settle(page)
-    return page.screenshot(animations="disabled")
+    (ALL / f"{name}-{size}-{theme}.png").write_bytes(page.screenshot(animations="disabled", full_page=True))
+    if (name, size, theme) in _README:
+        (KEPT / f"{_kept_name(name, size)}.png").write_bytes(small(page.screenshot(animations="disabled")))
 
 
 def _palette(page: Page, size: str, theme: str) -> None:

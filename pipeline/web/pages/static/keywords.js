@@ -15,11 +15,12 @@
     if (body.rejected.length) {
       const table = document.createElement('table');
       table.className = 'list';
-      table.innerHTML = '<thead><tr><th scope="col" class="r">Line</th><th scope="col">Why it was not imported</th></tr></thead><tbody></tbody>';
+      table.innerHTML = '<thead><tr><th scope="col">Line</th><th scope="col">Why it was not imported</th></tr></thead><tbody></tbody>';
       table.tBodies[0].replaceChildren(...body.rejected.map((row) => {
         const made = document.createElement('tr');
         const number = line('td', row.line);
-        number.className = 'r num';
+        number.className = 'num';
+        number.dataset.label = 'Line';
         made.append(number, line('td', row.reason));
         return made;
       }));
