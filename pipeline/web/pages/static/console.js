@@ -2,6 +2,26 @@
 (() => {
   const root = document.documentElement;
   const $ = (selector, within = document) => within.querySelector(selector);
+  const shown = (selector) => [...document.querySelectorAll(selector)].filter((part) => part.offsetParent);
+
+  // Who works by keys goes on, once a page was read again, where they were: at the same button, or at the next like it.
+  const KEPT = 'igny8_focus';
+  let byKeys = false;
+  window.addEventListener('keydown', () => { byKeys = true; }, true);
+  window.addEventListener('pointerdown', () => { byKeys = false; }, true);
+  window.readAgain = (same, alike = same, address = '') => {
+    const place = shown(alike).findIndex((part) => part.matches(same));
+    if (byKeys && same) sessionStorage.setItem(KEPT, JSON.stringify({ path: (address || location.pathname).split('?')[0], same, alike, place }));
+    if (address) location.assign(address);
+    else location.reload();
+  };
+  const goOn = () => {
+    const kept = JSON.parse(sessionStorage.getItem(KEPT) || '{}');
+    sessionStorage.removeItem(KEPT);
+    if (kept.path !== location.pathname) return;
+    const alike = shown(kept.alike);
+    (shown(kept.same)[0] || alike[Math.min(kept.place, alike.length - 1)] || $('#main')).focus();
+  };
 
   window.icon = (name) => `<svg class="icon" aria-hidden="true" width="20" height="20"><use href="/static/icons.svg#${name}"/></svg>`;
 
@@ -95,8 +115,10 @@
   const agreed = (button) => {
     if (!button.dataset.confirm) return Promise.resolve(true);
     const dialog = document.createElement('dialog');
-    dialog.innerHTML = '<form method="dialog"><h2 id="agree"></h2><p></p><div class="dlg-act"><button class="btn btn-ghost" value="no" autofocus>Leave it</button><button class="btn btn-danger" value="yes">Do it</button></div></form>';
+    dialog.innerHTML = '<form method="dialog"><h2 id="agree"></h2><p></p><div class="dlg-act"><button class="btn btn-ghost" value="no" autofocus>Leave it</button><button class="btn btn-danger" value="yes"></button></div></form>';
     dialog.setAttribute('aria-labelledby', 'agree');
+    // The button says again what it does; whom or what it is about stands above.
+    $('[value=yes]', dialog).textContent = [...button.childNodes].filter((part) => part.nodeType === Node.TEXT_NODE).map((part) => part.data).join('').trim() || 'Do it';
     $('h2', dialog).textContent = button.dataset.confirm;
     $('p', dialog).textContent = button.dataset.confirmWhat || '';
     document.body.append(dialog);
@@ -116,19 +138,21 @@
     if (!answer.ok) { window.refuse(answer.body.detail); return; }
     if (button.dataset.tell) { window.toast(String(answer.body[button.dataset.tell] ?? button.dataset.told)); return; }
     if (button.dataset.then) location.assign(button.dataset.then.replace('{run_id}', answer.body.run_id ?? ''));
-    else location.reload();
+    else window.readAgain(`[data-act="${button.dataset.act}"]`, '[data-act]');
   };
 
-  // An error stands where it can be read again, not in a toast.
+  // An error stands where it can be read again, not in a toast; in the dialog that is open, which would hide it.
   window.refuse = (text) => {
+    const dialog = [...document.querySelectorAll('dialog[open]')].at(-1);
     let notice = $('#refused');
+    if (notice && notice.closest('dialog') !== (dialog ?? null)) { notice.remove(); notice = null; }
     if (!notice) {
       notice = document.createElement('div');
       notice.id = 'refused';
       notice.className = 'notice notice-failed';
       notice.setAttribute('role', 'alert');
       notice.innerHTML = `<div class="notice-ic">${window.icon('alert')}</div><div class="notice-in"><h3>That was not done</h3><p></p></div>`;
-      ($('.page') || $('main')).prepend(notice);
+      (dialog || $('.page') || $('main')).prepend(notice);
     }
     $('p', notice).textContent = text;
     notice.scrollIntoView({ block: 'nearest' });
@@ -141,4 +165,5 @@
     const model = event.target.closest?.('.model');
     if (model && !model.contains(event.relatedTarget)) model.classList.remove('tip-closed');
   });
+  goOn();
 })();
