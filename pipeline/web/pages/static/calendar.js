@@ -26,7 +26,7 @@
   const send = async (text, path, body) => {
     const answer = await window.ask('POST', `/api/v1/content/${path}`, body);
     if (!answer.ok) { window.refuse(answer.body.detail); return; }
-    after(text, answer.body.undo_id, `[data-id="${path.split('/')[0]}"] ${/pin$/.test(path) ? '.chip-pin' : '[data-drag]'}`);
+    after(text, answer.body.undo_id, `[data-id="${path.split('/')[0]}"] [data-drag]`);
   };
   const move = (chip, slot) => {
     const id = chip.dataset.id;

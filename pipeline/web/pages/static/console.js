@@ -9,8 +9,8 @@
   let byKeys = false;
   window.addEventListener('keydown', () => { byKeys = true; }, true);
   window.addEventListener('pointerdown', () => { byKeys = false; }, true);
-  window.readAgain = (same, alike = same, address = '') => {
-    const place = shown(alike).findIndex((part) => part.matches(same));
+  window.readAgain = (same, alike = same, address = '', at = null) => {
+    const place = shown(alike).findIndex((part) => (at ? part === at : part.matches(same)));
     if (byKeys && same) sessionStorage.setItem(KEPT, JSON.stringify({ path: (address || location.pathname).split('?')[0], same, alike, place }));
     if (address) location.assign(address);
     else location.reload();
@@ -19,8 +19,8 @@
     const kept = JSON.parse(sessionStorage.getItem(KEPT) || '{}');
     sessionStorage.removeItem(KEPT);
     if (kept.path !== location.pathname) return;
-    const alike = shown(kept.alike);
-    (shown(kept.same)[0] || alike[Math.min(kept.place, alike.length - 1)] || $('#main')).focus();
+    const [same, alike] = [shown(kept.same), shown(kept.alike)];
+    (same.find((part) => part === alike[kept.place]) || same[0] || alike[Math.min(kept.place, alike.length - 1)] || $('#main')).focus();
   };
 
   window.icon = (name) => `<svg class="icon" aria-hidden="true" width="20" height="20"><use href="/static/icons.svg#${name}"/></svg>`;
@@ -92,7 +92,12 @@
     const on = (selector) => event.target.closest(selector);
     if (on('[data-theme-toggle]')) setTheme(root.dataset.bsTheme === 'dark' ? 'light' : 'dark');
     const opener = on('[data-open]');
-    if (opener) document.getElementById(opener.dataset.open).showModal();
+    if (opener) {
+      const dialog = document.getElementById(opener.dataset.open);
+      fill($('form', dialog), opener.dataset.fill);
+      dialog.openedBy = opener;
+      dialog.showModal();
+    }
     if (on('[data-log-out]')) {
       await window.ask('POST', '/api/v1/logout');
       location.assign('/login');
@@ -110,6 +115,18 @@
     const others = opened().filter((name) => name !== nameOf(group));
     sessionStorage.setItem('igny8_groups', JSON.stringify(group.open ? others : [...others, nameOf(group)]));
   }));
+
+  // One dialog for many rows: data-fill is what its fields say of this one, by name; without it they say nothing.
+  const fill = (form, told) => {
+    if (told || form?.dataset.filled) form.reset();
+    if (!told) return;
+    form.dataset.filled = 'yes';
+    for (const [name, value] of Object.entries(JSON.parse(told))) {
+      const field = form.elements[name];
+      if (field?.type === 'checkbox') field.checked = Boolean(value);
+      else if (field) field.value = value ?? '';
+    }
+  };
 
   // What cannot simply be done again is asked about first; the safe button has the focus.
   const agreed = (button) => {
@@ -138,7 +155,7 @@
     if (!answer.ok) { window.refuse(answer.body.detail); return; }
     if (button.dataset.tell) { window.toast(String(answer.body[button.dataset.tell] ?? button.dataset.told)); return; }
     if (button.dataset.then) location.assign(button.dataset.then.replace('{run_id}', answer.body.run_id ?? ''));
-    else window.readAgain(`[data-act="${button.dataset.act}"]`, '[data-act]');
+    else window.readAgain(`[data-act="${button.dataset.act}"]${button.dataset.body ? `[data-body="${CSS.escape(button.dataset.body)}"]` : ''}`, '[data-act]', '', button);
   };
 
   // An error stands where it can be read again, not in a toast; in the dialog that is open, which would hide it.

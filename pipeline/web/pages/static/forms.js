@@ -30,7 +30,7 @@
   };
   const again = (form, address) => {
     const dialog = form.closest('dialog');
-    window.readAgain(dialog ? `[data-open="${dialog.id}"]` : `[data-send="${form.dataset.send}"] [type=submit]`, '[data-open], [type=submit]', address);
+    window.readAgain(dialog ? `[data-open="${dialog.id}"]` : `[data-send="${form.dataset.send}"] [type=submit]`, '[data-open], [type=submit]', address, dialog?.openedBy);
   };
   const showOnce = (form, secret) => {
     const told = document.createElement('div');
@@ -42,6 +42,8 @@
     form.append(told);
     told.querySelector('button').focus();
   };
+
+  document.querySelectorAll('[data-own-zone]').forEach((field) => { field.value ||= Intl.DateTimeFormat().resolvedOptions().timeZone || ''; });
 
   // What stands in a form of the page and was not sent yet; a dialog is closed on purpose.
   const isDirty = (form) => !form.closest('dialog') && [...form.elements].some((field) => (field.type === 'checkbox' ? field.checked !== field.defaultChecked : 'defaultValue' in field && field.value !== field.defaultValue));
