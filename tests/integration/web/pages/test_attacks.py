@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from pipeline.core.roles import Role
 from pipeline.core.states import ContentStatus, PublicationStatus
-from pipeline.models import ApiKey, Base, Content, LogIn, Publication
+from pipeline.models import ApiKey, Base, Content, LogIn, Publication, Site
 from pipeline.services import passwords, users
 from pipeline.web.cookies import COOKIE
 from pipeline.web.strangers import Strangers
@@ -242,3 +242,17 @@ def _person(api: Api) -> str:
         now = api.database.now() - timedelta(minutes=1)
         users.add(session, account_id=api.mine.account_id, email=email, role=Role.EDITOR, password_hash=_HASH, now=now)
     return email
+
+
+def test_a_line_break_in_a_name_adds_nothing_to_a_calendar_file(sqlite_api: Api) -> None:
+    line = "Desks\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\nATTENDEE:mailto:eve@example.com"
+    path = f"/api/v1/sites/{sqlite_api.mine.site_id}/calendar.ics"
+    before = sqlite_api.client.get(path).text
+    with sqlite_api.database.transaction() as session:
+        session.execute(update(Content).values(title=line, excerpt=line))
+        session.execute(update(Site).values(name=line[:100]))
+
+    lines = sqlite_api.client.get(path).text.split("\r\n")
+
+    assert lines.count("BEGIN:VEVENT") == before.count("BEGIN:VEVENT") > 0
+    assert not [one for one in lines if one.startswith("ATTENDEE")]

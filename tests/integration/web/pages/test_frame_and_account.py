@@ -120,3 +120,19 @@ def test_a_stage_that_would_do_nothing_names_no_model(sqlite_api: Api) -> None:
     local = ["<td>Local</td>" in row for row in rows]
     assert not rows or local == [False, False, True, False, False, False, True]
     assert rows
+
+
+def test_a_note_stands_where_whoever_reads_the_article_finds_it(sqlite_api: Api) -> None:
+    content_id = sqlite_api.mine.content_id
+    address = f"/writer/content/{content_id}"
+    before = _text(sqlite_api, address)
+    answer = sqlite_api.client.post(f"/api/v1/content/{content_id}/reject", json={"note": "Off <b>topic</b>."})
+    assert answer.status_code == 200, answer.text
+
+    html, told = _html(sqlite_api, address), _text(sqlite_api, address, Role.VIEWER)
+
+    assert "What people decided" not in before
+    assert "Rejected by key" in told
+    assert "“Off &lt;b&gt;topic&lt;/b&gt;.”" in html
+    assert "To have it after all, delete it" in html
+    assert "To have it after all" not in told
