@@ -12,8 +12,11 @@
   window.readAgain = (same, alike = same, address = '', at = null) => {
     const place = shown(alike).findIndex((part) => (at ? part === at : part.matches(same)));
     if (byKeys && same) sessionStorage.setItem(KEPT, JSON.stringify({ path: (address || location.pathname).split('?')[0], same, alike, place }));
-    if (address) location.assign(address);
-    else location.reload();
+    const to = new URL(address || location.href, location.href);
+    // Only another part of this page: a browser would scroll there, and show what stood there before.
+    if (to.pathname + to.search !== location.pathname + location.search) { location.assign(to); return; }
+    history.replaceState(null, '', to);
+    location.reload();
   };
   const goOn = () => {
     const kept = JSON.parse(sessionStorage.getItem(KEPT) || '{}');
@@ -135,7 +138,7 @@
     dialog.innerHTML = '<form method="dialog"><h2 id="agree"></h2><p></p><div class="dlg-act"><button class="btn btn-ghost" value="no" autofocus>Leave it</button><button class="btn btn-danger" value="yes"></button></div></form>';
     dialog.setAttribute('aria-labelledby', 'agree');
     // The button says again what it does; whom or what it is about stands above.
-    $('[value=yes]', dialog).textContent = [...button.childNodes].filter((part) => part.nodeType === Node.TEXT_NODE).map((part) => part.data).join('').trim() || 'Do it';
+    $('[value=yes]', dialog).textContent = button.dataset.yes || [...button.childNodes].filter((part) => part.nodeType === Node.TEXT_NODE).map((part) => part.data).join('').trim() || 'Do it';
     $('h2', dialog).textContent = button.dataset.confirm;
     $('p', dialog).textContent = button.dataset.confirmWhat || '';
     document.body.append(dialog);

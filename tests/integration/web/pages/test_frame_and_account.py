@@ -16,7 +16,7 @@ from pipeline.services import credits as ledger
 from pipeline.web.pages.pace import Paces
 from tests.support.api import Api, statements_of, the_app
 from tests.support.calls import settled_call
-from tests.support.console import browser
+from tests.support.console import addresses, browser
 
 
 def _html(api: Api, address: str, role: Role = Role.PLATFORM_ADMIN) -> str:
@@ -136,3 +136,18 @@ def test_a_note_stands_where_whoever_reads_the_article_finds_it(sqlite_api: Api)
     assert "“Off &lt;b&gt;topic&lt;/b&gt;.”" in html
     assert "To have it after all, delete it" in html
     assert "To have it after all" not in told
+
+
+def test_a_page_that_tells_a_time_names_its_zone(sqlite_api: Api) -> None:
+    api = sqlite_api
+    client = browser(api)
+    prompt = {"text": "Write in {language}."}
+    assert api.client.put("/api/v1/prompts/keywords_to_clusters", json=prompt).status_code == 200
+    unnamed = []
+    for address in addresses(api.mine.ids):
+        main = re.search(r"<main.*</main>", client.get(address).text, re.DOTALL)
+        told = re.sub(r"<datalist.*?</datalist>|<[^>]+>", " ", main[0], flags=re.DOTALL) if main else ""
+        if re.search(r"\b[A-Z][a-z]{2} \d{1,2} [A-Z][a-z]{2}, \d\d:\d\d", told) and "Europe/Berlin" not in told:
+            unnamed.append(address)
+
+    assert unnamed == []
