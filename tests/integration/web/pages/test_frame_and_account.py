@@ -151,3 +151,11 @@ def test_a_page_that_tells_a_time_names_its_zone(sqlite_api: Api) -> None:
             unnamed.append(address)
 
     assert unnamed == []
+
+
+def test_what_a_run_gave_up_says_where_it_is_tried_again(sqlite_api: Api) -> None:
+    with sqlite_api.database.transaction() as session:
+        session.execute(update(Keyword).values(status=KeywordStatus.NEEDS_ATTENTION))
+
+    assert "Needs attention A run gave it up. Retry it in that run" in _text(sqlite_api, "/planner/keywords")
+    assert "Retry it in that run" not in _text(sqlite_api, "/planner/clusters")
