@@ -37,7 +37,7 @@ def init(*, as_json: JsonOption = False) -> None:
     say(f"Ready in {home}: account {account.name} has {shown(available)} credits.")
     if first:
         say(first.sentence)
-    say("Next: igny8 site add --name NAME --timezone ZONE, or igny8 demo to see it all.")
+    say("Next: igny8 up, then log in at the address it prints; or igny8 demo to see it all.")
 
 
 @db_app.command("upgrade")

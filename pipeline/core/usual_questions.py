@@ -21,6 +21,8 @@ BYTES_A_TOKEN: Final = 4
 SECONDS_TO_FIRST_TOKEN: Final = 2.0
 TOKENS_A_SECOND: Final = 60.0
 SECONDS_AN_IMAGE: Final = 12.0
+#: What the offline models need for either: nothing is sent anywhere.
+SECONDS_OFFLINE: Final = 0.2
 #: Pixels of the images that stage 6 asks for.
 IMAGE_WIDTH: Final = 1_280
 IMAGE_HEIGHT: Final = 720

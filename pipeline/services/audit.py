@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -57,6 +57,19 @@ def list_events(
         query = query.where(AuditEvent.action == action)
     if before_id is not None:
         query = query.where(AuditEvent.id < before_id)
+    return session.scalars(query.order_by(AuditEvent.id.desc()).limit(limit)).all()
+
+
+def about(
+    session: Session, *, account_id: int, kind: str, subject_id: int, actions: Collection[str], limit: int
+) -> Sequence[AuditEvent]:
+    """What people did to one thing, of these actions, the newest first."""
+    query = select(AuditEvent).where(
+        AuditEvent.account_id == account_id,
+        AuditEvent.subject_kind == kind,
+        AuditEvent.subject_id == subject_id,
+        AuditEvent.action.in_(actions),
+    )
     return session.scalars(query.order_by(AuditEvent.id.desc()).limit(limit)).all()
 
 

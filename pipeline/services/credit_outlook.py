@@ -29,10 +29,19 @@ class Outlook:
 
 def outlook(session: Session, account_id: int, *, now: datetime) -> Outlook:
     """What the account has available, and for how many days that is enough at the pace of the last fourteen."""
+    return outlook_of(ledger.balance(session, account_id).available_ucr, used(session, account_id, now=now))
+
+
+def used(session: Session, account_id: int, *, now: datetime) -> int:
+    """Micro-credits that calls of the account were charged in the days that are looked at."""
     charged = select(func.sum(AiCall.charged_amount)).where(
         AiCall.account_id == account_id, AiCall.resolved_at >= now - LOOKED_BACK
     )
-    used_ucr = int(session.scalar(charged) or 0)
-    available_ucr = max(0, ledger.balance(session, account_id).available_ucr)
+    return int(session.scalar(charged) or 0)
+
+
+def outlook_of(available_ucr: int, used_ucr: int) -> Outlook:
+    """How long so much is enough where so much was used in the days that are looked at."""
+    available_ucr = max(0, available_ucr)
     days = available_ucr * LOOKED_BACK.days // used_ucr if used_ucr else None
     return Outlook(available_ucr, used_ucr, days)

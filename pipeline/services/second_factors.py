@@ -5,7 +5,7 @@ A code opens once, whoever has seen it. Never: decrypts a secret; keeps, logs or
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -48,6 +48,12 @@ def state_of(session: Session, user_id: int) -> State:
     since = session.scalar(select(SecondFactor.confirmed_at).where(SecondFactor.user_id == user_id))
     unused = (RecoveryCode.user_id == user_id, RecoveryCode.used_at.is_(None))
     return State(since, session.scalar(select(func.count()).select_from(RecoveryCode).where(*unused)) or 0)
+
+
+def who_are_asked(session: Session, user_ids: Collection[int]) -> frozenset[int]:
+    """Those of the users who are asked for a code when they log in."""
+    on = (SecondFactor.user_id.in_(user_ids), SecondFactor.confirmed_at.is_not(None))
+    return frozenset(session.scalars(select(SecondFactor.user_id).where(*on)))
 
 
 def begin(session: Session, user: User, secret: bytes, *, now: datetime) -> None:

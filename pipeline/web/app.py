@@ -22,8 +22,10 @@ from pipeline.web.limits import BodyLimit
 from pipeline.web.openapi import DESCRIPTION, describe
 from pipeline.web.operations import Backend
 from pipeline.web.pages import add_pages
-from pipeline.web.pages.errors import tell_people
+from pipeline.web.pages.errors import tell_people, told_apart
+from pipeline.web.pages.pace import Paces
 from pipeline.web.pages.run_stream import PageWatch
+from pipeline.web.precautions import Precautions
 from pipeline.web.rates import Rates
 from pipeline.web.request_contexts import RequestContexts
 from pipeline.web.run_watch import RunWatch
@@ -62,10 +64,12 @@ def create_app(backend: Backend | None = None) -> FastAPI:
     )
     app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES, larger={IMPORT_PATH_END: MAX_FILE_BYTES})
     app.state.backend = backend or Installation()
-    app.add_middleware(Gate)
+    app.add_middleware(Gate, answer=told_apart)
+    app.add_middleware(Precautions)
     app.add_middleware(RequestContexts)
     app.state.strangers = Strangers(config().strangers_a_minute)
     app.state.rates = Rates(config().requests_a_minute)
+    app.state.paces = Paces()
     for watch in (RunWatch, PageWatch):
         setattr(app.state, watch.name, watch(lambda: cast("Backend", app.state.backend).database()))
     for router in ROUTERS:

@@ -42,15 +42,15 @@ def refuse_forgery(request: Request, token: str) -> None:
     """ForbiddenError for a change that no page of this installation sent."""
     if request.method in _HARMLESS:
         return
-    if not _is_from_here(request):
+    if not is_from_here(request):
         raise ForbiddenError("This change was sent by a page of another address. Do it from here.")
     if not log_ins.is_forgery_token(token, request.headers.get(FORGERY_HEADER, "")):
         told = f"Send `csrf_token` of `GET /api/v1/me` as the header {FORGERY_HEADER} with every change."
         raise ForbiddenError(told)
 
 
-def _is_from_here(request: Request) -> bool:
-    """What browsers say of where a request comes from; programs say nothing."""
+def is_from_here(request: Request) -> bool:
+    """Whether no page of another address sent it: browsers say where a request comes from, programs say nothing."""
     if request.headers.get("sec-fetch-site", "same-origin") not in _OUR_OWN:
         return False
     origin = request.headers.get("origin")

@@ -36,6 +36,7 @@ from pipeline.services import (
     webhooks,
 )
 from pipeline.web.app import create_app
+from pipeline.web.pages.pace import Paces
 from pipeline.web.pages.run_stream import PageWatch
 from pipeline.web.rates import Rates
 from pipeline.web.run_watch import RunWatch
@@ -261,6 +262,7 @@ def api_on(database: Database) -> Iterator[Api]:
     """The API with two tenants; what it would send stays in its backend."""
     mine, other = make_tenant(database), make_tenant(database, name="another")
     backend = the_app().state.backend = FakeBackend(database)
+    the_app().state.paces = Paces()
     with TestClient(the_app(), raise_server_exceptions=False, headers=mine.headers) as client:
         yield Api(database, backend, client, mine, other)
 

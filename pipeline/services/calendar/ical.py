@@ -62,7 +62,8 @@ def ical(session: Session, site: Site, *, now: datetime) -> bytes:
     found.add("prodid", _PRODUCT)
     found.add("version", "2.0")
     found.add("calscale", "GREGORIAN")
-    found.add("x-wr-calname", _text(site.name))
+    # The format does not know this name's kind, so that it escapes nothing of it.
+    found.add("x-wr-calname", " ".join(_text(site.name).split()))
     for item in _items(session, site, since=now - PUBLISHED_FOR):
         found.add_component(_event(item, site))
     written: bytes = found.to_ical()

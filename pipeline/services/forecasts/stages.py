@@ -14,6 +14,7 @@ from pipeline.core.catalog import Calls, ModelType, StageDefinition
 from pipeline.core.matrix import SiteSettings
 from pipeline.core.money import credit_string
 from pipeline.core.pricing import Price
+from pipeline.services.accounts import PROVIDER as OFFLINE
 from pipeline.services.forecasts.paces import Pace
 from pipeline.services.forecasts.questions import Questions
 from pipeline.services.forecasts.recent import Recent
@@ -171,13 +172,20 @@ def _expected(
     calls = recent.calls if recent else 1.0
     if definition.model_type is ModelType.IMAGE:
         amount = round(calls * questions.ask_ucr)
-        return _Each(amount, calls, recent.seconds if recent else usual_questions.SECONDS_AN_IMAGE, 0)
+        return _Each(amount, calls, recent.seconds if recent else _usual_seconds(price), 0)
     if recent is not None:
         return _Each(price.token_charge_ucr(round(recent.tokens)), calls, recent.seconds, recent.tokens)
     batch_size = settings.stages[definition.number].batch_size or 1
     output = usual_questions.usual(definition, batch_size=batch_size, content=settings.content).output
     tokens = round(questions.prompt_bytes / usual_questions.BYTES_A_TOKEN) + output
-    return _Each(price.token_charge_ucr(tokens), calls, usual_questions.usual_seconds(output), tokens)
+    return _Each(price.token_charge_ucr(tokens), calls, _usual_seconds(price, output), tokens)
+
+
+def _usual_seconds(price: Price, output: int = 0) -> float:
+    """How long an answer of so many tokens, or an image, usually takes."""
+    if price.provider == OFFLINE:
+        return usual_questions.SECONDS_OFFLINE
+    return usual_questions.usual_seconds(output) if output else usual_questions.SECONDS_AN_IMAGE
 
 
 def _seconds_worst(

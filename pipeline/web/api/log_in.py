@@ -30,6 +30,8 @@ from pipeline.web.strangers import address_of
 
 router = APIRouter(tags=[Scope.ACCESS.value])
 _WRONG: Final = "This e-mail address and this password do not belong together, or nobody is let in by them. Try again."
+#: It would log people in as somebody whom its maker knows, and who reads what they enter then.
+_FOREIGN: Final = "This log-in was sent by a page of another address. Log in on this installation's own page."
 _WRONG_CODE: Final = (
     "This code is wrong, or was used already. Wait for the next one that your app shows, or take a recovery code."
 )
@@ -107,6 +109,8 @@ def log_in(request: Request, response: Response, given: Credentials) -> Me:
     backend: Backend = request.app.state.backend
     rates: Rates = request.app.state.rates
     rates.count_log_in(address_of(request))
+    if not cookies.is_from_here(request):
+        raise UnknownCallerError(_FOREIGN)
     database = backend.database()
     with database.transaction() as session:
         log_in_attempts.spend(session, users.email_of(given.email), now=database.now())

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from pipeline.core.roles import Role, Scope
 from pipeline.core.states import ContentStatus, ImagePromptStatus
 from pipeline.models import Site
-from pipeline.services import calendar, content, content_restores, images, publications, versions
+from pipeline.services import audit, calendar, content, content_restores, images, publications, versions
 from pipeline.web.pages.parameters import After, Before, Chosen, ContentId
 from pipeline.web.pages.views import Page, View, page
 
@@ -19,6 +19,14 @@ _SHOWN: Final = 50
 _IMAGES_SHOWN: Final = 24
 _VERSIONS_SHOWN: Final = 10
 _DELETED: Final = "deleted"
+_DECISIONS_SHOWN: Final = 10
+#: What people decide about an article, and how that is told.
+_DECISIONS: Final = {
+    "content.approved": "Approved",
+    "content.rejected": "Rejected",
+    "content.withdrawn": "Taken off the site",
+    "content.undeleted": "Brought back",
+}
 
 
 @router.get("/writer/content", include_in_schema=False)
@@ -62,6 +70,14 @@ def article(view: View, content_id: ContentId) -> Page:
     found = content.get_content(view.session, account_id=view.account_id, content_id=content_id)
     site = view.session.get_one(Site, found.site_id)
     placed = publications.of_content(view.session, found)
+    decided = audit.about(
+        view.session,
+        account_id=view.account_id,
+        kind="content",
+        subject_id=found.id,
+        actions=_DECISIONS,
+        limit=_DECISIONS_SHOWN,
+    )
     return Page(
         "article.html",
         {
@@ -73,6 +89,8 @@ def article(view: View, content_id: ContentId) -> Page:
             "lineage": content.lineage(view.session, found.id, account_id=view.account_id),
             "next_slot": calendar.predicted_slot(view.session, site, now=view.now),
             "versions": versions.list_versions(view.session, found, limit=_VERSIONS_SHOWN),
+            "decided": [(one, _DECISIONS[one.action]) for one in decided],
+            "people": audit.names_of(view.session, decided),
             "address": None if placed is None else placed.remote_url,
         },
         site=site,

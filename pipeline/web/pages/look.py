@@ -82,6 +82,7 @@ def _environment() -> Environment:
         "words": words,
         "tone": tone,
         "plural": plural,
+        "begun": begun,
     }
     environment.tests["same_as"] = lambda one, other: one is other
     environment.globals |= {"icon": icon, "badge": badge}
@@ -140,6 +141,11 @@ def span(length: timedelta | float) -> str:
     if seconds < 2 * _DAY:
         return _two(seconds, _HOUR, "h", _MINUTE, "min")
     return f"{seconds // _DAY} days"
+
+
+def begun(sentence: str) -> str:
+    """With a capital, and names in it as they are written."""
+    return sentence[:1].upper() + sentence[1:]
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

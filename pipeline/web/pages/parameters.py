@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Query
 
@@ -15,7 +15,8 @@ Holding = Annotated[Text, Query(max_length=200)]
 #: A form sends an empty text where nothing was chosen.
 Chosen = Annotated[Text, Query(max_length=64)]
 #: Where somebody wanted to go.
-Where = Annotated[str, Query(max_length=2_000)]
+LONGEST_PLACE: Final = 2_000
+Where = Annotated[str, Query(max_length=LONGEST_PLACE)]
 WhichSite = Annotated[int, Query(ge=1, le=LARGEST_ID)]
 
 WhichSector = Annotated[int | None, Query(ge=1, le=LARGEST_ID)]
@@ -23,6 +24,7 @@ WhichSector = Annotated[int | None, Query(ge=1, le=LARGEST_ID)]
 Further = Annotated[int, Query(ge=0, le=100_000)]
 
 __all__ = [
+    "LONGEST_PLACE",
     "After",
     "Before",
     "Chosen",

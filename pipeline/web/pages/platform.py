@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from pipeline.core.providers import AI_PROVIDERS
+from pipeline.core.providers import AI_PROVIDERS, ProviderName
 from pipeline.core.roles import Role, Scope
-from pipeline.services import author_profiles, model_registry, prompts, providers, settings
+from pipeline.services import author_profiles, model_registry, prompts, provider_health, providers, settings
 from pipeline.services.prompts import PromptedStage
 from pipeline.web.pages.parameters import Chosen
 from pipeline.web.pages.views import Page, View, page
@@ -18,12 +18,14 @@ router = APIRouter()
 @page(Scope.MODELS, role=Role.PLATFORM_ADMIN)
 def models(view: View) -> Page:
     """Show every model with its cost and price, and every provider."""
+    found = provider_health.troubles(view.session, now=view.now)
     return Page(
         "models.html",
         {
             "models": [model_registry.described(model) for model in model_registry.list_models(view.session)],
             "asked": [provider.value for provider in AI_PROVIDERS],
             "system": settings.load_system(view.session),
+            "troubles": {name.value: provider_health.told(found, name.value) for name in ProviderName},
             "providers": [providers.described(row) for row in providers.list_providers(view.session, now=view.now)],
         },
     )

@@ -14,7 +14,8 @@ from pipeline.services.run_items import lines_of
 from pipeline.services.stage_runs import of_run
 
 ITEMS_SHOWN: Final = 30
-_FINISHED: Final = ("done", "failed", "skipped", "released")
+#: What was not reached went back to where it waited.
+_FINISHED: Final = ("done", "failed", "skipped")
 
 
 def parts_of(session: Session, run: Run, site: Site, *, now: datetime) -> dict[str, Any]:

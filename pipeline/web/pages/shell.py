@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from fastapi import Request
@@ -17,6 +18,7 @@ from pipeline.services.callers import Caller
 from pipeline.services.settings.modules import resolved_modules
 from pipeline.web.pages import menu
 from pipeline.web.pages.menu import Section
+from pipeline.web.pages.pace import Paces
 
 #: Which site a browser looks at, and in which light.
 SITE_COOKIE: Final = "igny8_site"
@@ -42,6 +44,8 @@ class Shell:
     site: Site | None
     #: None: who reaches some sites only is not told what the account has.
     available_ucr: int | None
+    #: For how many days that is enough; None: nothing was used lately, or they are not told.
+    lasts_days: int | None
     unread: int
 
     @property
@@ -56,13 +60,18 @@ def theme_of(request: Request) -> str:
     return theme if theme in _THEMES else _THEMES[0]
 
 
-def shell_of(session: Session, request: Request, caller: Caller) -> Shell:
+def shell_of(session: Session, request: Request, caller: Caller, *, now: datetime) -> Shell:
     """The frame of the caller's pages, about the site that the browser looks at."""
     account_id = caller.account_id
     listed = sites.list_sites(session, account_id=account_id)
     user = session.get_one(User, caller.user_id)  # Pages are of people: a key opens none.
     name = user.name or user.email
     is_whole = caller.site_ids is None
+    available_ucr = ledger.balance(session, account_id).available_ucr if is_whole else None
+    paces: Paces = request.app.state.paces
+    outlook = (
+        paces.outlook(session, account_id, available_ucr=available_ucr, now=now) if available_ucr is not None else None
+    )
     modules = {module: bool(decided.value) for module, decided in resolved_modules(session, account_id).items()}
     return Shell(
         path=request.url.path,
@@ -76,7 +85,8 @@ def shell_of(session: Session, request: Request, caller: Caller) -> Shell:
         sections=menu.sections(modules=modules, role=caller.role, is_whole=is_whole),
         sites=listed,
         site=_chosen(request, listed),
-        available_ucr=ledger.balance(session, account_id).available_ucr if is_whole else None,
+        available_ucr=available_ucr,
+        lasts_days=outlook.days if outlook else None,
         unread=notifications.count_unread(session, account_id=account_id) if is_whole else 0,
     )
 

@@ -25,6 +25,7 @@ from pipeline.web.errors import status_of
 from pipeline.web.operations import Needs, Unit, described, opened
 from pipeline.web.pages.look import render
 from pipeline.web.pages.packing import packed
+from pipeline.web.pages.parameters import LONGEST_PLACE
 from pipeline.web.pages.shell import Shell, frame, shell_of, theme_of
 
 _POLICY: Final = (
@@ -73,7 +74,7 @@ class View:
     @cached_property
     def shell(self) -> Shell:
         """What stands around the page."""
-        return shell_of(self.session, self.request, self.unit.caller)
+        return shell_of(self.session, self.request, self.unit.caller, now=self.now)
 
     def site(self, site_id: int) -> Site:
         """The account's site of that id; NotFoundError."""
@@ -135,4 +136,7 @@ def _answer(view: View, found: Page) -> Response:
 
 def _to_log_in(request: Request) -> Response:
     here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    # What others put behind an address may be longer than any of ours: it is no reason to let nobody in.
+    here = here if len(here) <= LONGEST_PLACE else request.url.path
+    here = here if len(here) <= LONGEST_PLACE else "/"
     return RedirectResponse(f"/login?{urlencode({'next': here})}", HTTPStatus.SEE_OTHER, headers=HEADERS)

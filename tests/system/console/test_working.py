@@ -83,7 +83,8 @@ def test_an_article_is_taken_off_the_calendar_by_a_key_and_put_back(page: Page, 
     expect(page.get_by_role("heading", name="Scheduled")).to_be_visible(timeout=60_000)
     page.goto("/publisher/content-calendar?site=1&kind=list")
     if not page.locator(".slot [data-drag]").count():
-        page.get_by_role("link", name="After").click()
+        with page.expect_navigation():
+            page.get_by_role("link", name="After").click()
     chip = page.locator(".slot [data-drag]").first
     title = chip.locator(".chip-t").inner_text()
     chip.focus()

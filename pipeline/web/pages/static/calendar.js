@@ -14,9 +14,9 @@
   let dragged = false;
 
   // After a change the page is read again: what is shown is what is stored. The toast waits for it.
-  const after = (text, undo) => {
+  const after = (text, undo, focus = '[data-undo]') => {
     sessionStorage.setItem('calendar', JSON.stringify({ text, undo }));
-    location.reload();
+    window.readAgain(focus, '[data-drag]');
   };
   const undo = async (id) => {
     const answer = await window.ask('POST', `/api/v1/sites/${page.dataset.site}/calendar/undo`, id ? { undo_id: id } : {});
@@ -26,7 +26,7 @@
   const send = async (text, path, body) => {
     const answer = await window.ask('POST', `/api/v1/content/${path}`, body);
     if (!answer.ok) { window.refuse(answer.body.detail); return; }
-    after(text, answer.body.undo_id);
+    after(text, answer.body.undo_id, `[data-id="${path.split('/')[0]}"] [data-drag]`);
   };
   const move = (chip, slot) => {
     const id = chip.dataset.id;
@@ -56,6 +56,16 @@
     target = chip.closest('.slot') || slots().find((slot) => !slot.querySelector('.chip'));
     target?.classList.add('target');
     window.toast(`Choose a slot for “${title(chip)}”.`);
+  };
+
+  // The slot of the day before or after that is as far down, or the last one there.
+  const sideways = (from, step) => {
+    const all = slots();
+    const dayOf = (slot) => slot.dataset.at.slice(0, 10);
+    const of = (day) => all.filter((slot) => dayOf(slot) === day);
+    const days = [...new Set(all.map(dayOf))];
+    const there = of(days[Math.max(0, Math.min(days.length - 1, days.indexOf(dayOf(from)) + step))]);
+    return there[Math.min(of(dayOf(from)).indexOf(from), there.length - 1)];
   };
 
   page.addEventListener('pointerdown', (event) => {
@@ -117,19 +127,25 @@
       if (!held) pick(main.closest('.chip'));
       else { const [chip, slot] = [held, target]; clear(); if (slot) move(chip, slot); }
     }
-    if (event.key === 'Escape') clear();
     if (event.key === 'Delete' || event.key === 'Backspace') { event.preventDefault(); const chip = main.closest('.chip'); clear(); unschedule(chip); }
     if (held && event.key.startsWith('Arrow')) {
       event.preventDefault();
       const all = slots();
-      const step = { ArrowUp: -1, ArrowDown: 1, ArrowLeft: -3, ArrowRight: 3 }[event.key];
-      const next = all[Math.max(0, Math.min(all.length - 1, all.indexOf(target) + step))];
+      if (!all.length) { say('There is no slot to choose.'); return; }
+      const step = { ArrowUp: -1, ArrowDown: 1, ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      const aside = /Left|Right/.test(event.key);
+      const next = !all.includes(target) ? all[0] : aside ? sideways(target, step) : all[Math.max(0, Math.min(all.length - 1, all.indexOf(target) + step))];
       target?.classList.remove('target');
       target = next;
       next.classList.add('target');
       next.scrollIntoView({ block: 'nearest' });
       say(next.dataset.slot);
     }
+  });
+
+  // Wherever the focus went meanwhile.
+  document.addEventListener('keydown', (event) => {
+    if (event.key === 'Escape' && held) { clear(); say('It stays where it was.'); }
   });
 
   if (told()) {

@@ -2,6 +2,29 @@
 (() => {
   const root = document.documentElement;
   const $ = (selector, within = document) => within.querySelector(selector);
+  const shown = (selector) => [...document.querySelectorAll(selector)].filter((part) => part.offsetParent);
+
+  // Who works by keys goes on, once a page was read again, where they were: at the same button, or at the next like it.
+  const KEPT = 'igny8_focus';
+  let byKeys = false;
+  window.addEventListener('keydown', () => { byKeys = true; }, true);
+  window.addEventListener('pointerdown', () => { byKeys = false; }, true);
+  window.readAgain = (same, alike = same, address = '', at = null) => {
+    const place = shown(alike).findIndex((part) => (at ? part === at : part.matches(same)));
+    if (byKeys && same) sessionStorage.setItem(KEPT, JSON.stringify({ path: (address || location.pathname).split('?')[0], same, alike, place }));
+    const to = new URL(address || location.href, location.href);
+    // Only another part of this page: a browser would scroll there, and show what stood there before.
+    if (to.pathname + to.search !== location.pathname + location.search) { location.assign(to); return; }
+    history.replaceState(null, '', to);
+    location.reload();
+  };
+  const goOn = () => {
+    const kept = JSON.parse(sessionStorage.getItem(KEPT) || '{}');
+    sessionStorage.removeItem(KEPT);
+    if (kept.path !== location.pathname) return;
+    const [same, alike] = [shown(kept.same), shown(kept.alike)];
+    (same.find((part) => part === alike[kept.place]) || same[0] || alike[Math.min(kept.place, alike.length - 1)] || $('#main')).focus();
+  };
 
   window.icon = (name) => `<svg class="icon" aria-hidden="true" width="20" height="20"><use href="/static/icons.svg#${name}"/></svg>`;
 
@@ -72,7 +95,12 @@
     const on = (selector) => event.target.closest(selector);
     if (on('[data-theme-toggle]')) setTheme(root.dataset.bsTheme === 'dark' ? 'light' : 'dark');
     const opener = on('[data-open]');
-    if (opener) document.getElementById(opener.dataset.open).showModal();
+    if (opener) {
+      const dialog = document.getElementById(opener.dataset.open);
+      fill($('form', dialog), opener.dataset.fill);
+      dialog.openedBy = opener;
+      dialog.showModal();
+    }
     if (on('[data-log-out]')) {
       await window.ask('POST', '/api/v1/logout');
       location.assign('/login');
@@ -91,12 +119,26 @@
     sessionStorage.setItem('igny8_groups', JSON.stringify(group.open ? others : [...others, nameOf(group)]));
   }));
 
+  // One dialog for many rows: data-fill is what its fields say of this one, by name; without it they say nothing.
+  const fill = (form, told) => {
+    if (told || form?.dataset.filled) form.reset();
+    if (!told) return;
+    form.dataset.filled = 'yes';
+    for (const [name, value] of Object.entries(JSON.parse(told))) {
+      const field = form.elements[name];
+      if (field?.type === 'checkbox') field.checked = Boolean(value);
+      else if (field) field.value = value ?? '';
+    }
+  };
+
   // What cannot simply be done again is asked about first; the safe button has the focus.
   const agreed = (button) => {
     if (!button.dataset.confirm) return Promise.resolve(true);
     const dialog = document.createElement('dialog');
-    dialog.innerHTML = '<form method="dialog"><h2 id="agree"></h2><p></p><div class="dlg-act"><button class="btn btn-ghost" value="no" autofocus>Leave it</button><button class="btn btn-danger" value="yes">Do it</button></div></form>';
+    dialog.innerHTML = '<form method="dialog"><h2 id="agree"></h2><p></p><div class="dlg-act"><button class="btn btn-ghost" value="no" autofocus>Leave it</button><button class="btn btn-danger" value="yes"></button></div></form>';
     dialog.setAttribute('aria-labelledby', 'agree');
+    // The button says again what it does; whom or what it is about stands above.
+    $('[value=yes]', dialog).textContent = button.dataset.yes || [...button.childNodes].filter((part) => part.nodeType === Node.TEXT_NODE).map((part) => part.data).join('').trim() || 'Do it';
     $('h2', dialog).textContent = button.dataset.confirm;
     $('p', dialog).textContent = button.dataset.confirmWhat || '';
     document.body.append(dialog);
@@ -116,19 +158,21 @@
     if (!answer.ok) { window.refuse(answer.body.detail); return; }
     if (button.dataset.tell) { window.toast(String(answer.body[button.dataset.tell] ?? button.dataset.told)); return; }
     if (button.dataset.then) location.assign(button.dataset.then.replace('{run_id}', answer.body.run_id ?? ''));
-    else location.reload();
+    else window.readAgain(`[data-act="${button.dataset.act}"]${button.dataset.body ? `[data-body="${CSS.escape(button.dataset.body)}"]` : ''}`, '[data-act]', '', button);
   };
 
-  // An error stands where it can be read again, not in a toast.
+  // An error stands where it can be read again, not in a toast; in the dialog that is open, which would hide it.
   window.refuse = (text) => {
+    const dialog = [...document.querySelectorAll('dialog[open]')].at(-1);
     let notice = $('#refused');
+    if (notice && notice.closest('dialog') !== (dialog ?? null)) { notice.remove(); notice = null; }
     if (!notice) {
       notice = document.createElement('div');
       notice.id = 'refused';
       notice.className = 'notice notice-failed';
       notice.setAttribute('role', 'alert');
       notice.innerHTML = `<div class="notice-ic">${window.icon('alert')}</div><div class="notice-in"><h3>That was not done</h3><p></p></div>`;
-      ($('.page') || $('main')).prepend(notice);
+      (dialog || $('.page') || $('main')).prepend(notice);
     }
     $('p', notice).textContent = text;
     notice.scrollIntoView({ block: 'nearest' });
@@ -141,4 +185,5 @@
     const model = event.target.closest?.('.model');
     if (model && !model.contains(event.relatedTarget)) model.classList.remove('tip-closed');
   });
+  goOn();
 })();

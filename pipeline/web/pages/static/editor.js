@@ -42,22 +42,33 @@
     if (command) document.execCommand(command);
     if (button.dataset.link !== undefined) {
       const dialog = document.getElementById('link');
+      const address = dialog.querySelector('input');
       const range = getSelection().rangeCount ? getSelection().getRangeAt(0) : null;
       dialog.onclose = () => {
         text.focus();
         if (range) { getSelection().removeAllRanges(); getSelection().addRange(range); }
-        const url = dialog.querySelector('input').value.trim();
-        if (dialog.returnValue === 'yes' && url) document.execCommand('createLink', false, url);
+        const typed = address.value.trim();
+        const url = /^[a-z][a-z\d+.-]*:/i.test(typed) ? typed : `https://${typed}`;
+        if (dialog.returnValue === 'yes' && typed) {
+          if (/^https?:/i.test(url)) document.execCommand('createLink', false, url);
+          else window.refuse('A link begins with https:// or http://. The text is as it was.');
+        }
         if (dialog.returnValue === 'none') document.execCommand('unlink');
         keep();
       };
       dialog.returnValue = 'no';
+      address.value = getSelection().anchorNode?.parentElement?.closest('a')?.getAttribute('href') || '';
       dialog.showModal();
+      address.focus();
     }
     keep();
     state();
   };
 
+  // Enter links what is marked; the first button of the dialog, which would be pressed, leaves it.
+  document.querySelector('#link input').addEventListener('keydown', (event) => {
+    if (event.key === 'Enter') { event.preventDefault(); document.getElementById('link').close('yes'); }
+  });
   document.execCommand('defaultParagraphSeparator', false, 'p');
   text.addEventListener('input', keep);
   text.addEventListener('paste', (event) => {

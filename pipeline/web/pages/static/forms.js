@@ -1,6 +1,7 @@
 // Small forms that are one request: data-send="METHOD URL", fields by name, data-then is where it leads,
 // data-show names what of the answer is shown once. An empty field that is not required is left out, or sent as null
-// with data-null. A dot in a name makes a group; ticked boxes with data-into are a list.
+// with data-null. A dot in a name makes a group; ticked boxes with data-into are a list, with data-if-any only where one
+// is ticked.
 (() => {
   const numbers = (field) => field.type === 'number' && field.value !== '';
   const value = (field) => {
@@ -19,7 +20,7 @@
   const bodyOf = (form) => {
     const body = {};
     for (const field of form.elements) {
-      if (field.dataset.into) (body[field.dataset.into] ??= []).push(...(field.checked ? ['number' in field.dataset ? Number(field.value) : field.value] : []));
+      if (field.dataset.into && (field.checked || !('ifAny' in field.dataset))) (body[field.dataset.into] ??= []).push(...(field.checked ? ['number' in field.dataset ? Number(field.value) : field.value] : []));
       if (!field.name) continue;
       const found = value(field);
       if (!isSent(field, found)) continue;
@@ -27,16 +28,22 @@
     }
     return body;
   };
+  const again = (form, address) => {
+    const dialog = form.closest('dialog');
+    window.readAgain(dialog ? `[data-open="${dialog.id}"]` : `[data-send="${form.dataset.send}"] [type=submit]`, '[data-open], [type=submit]', address, dialog?.openedBy);
+  };
   const showOnce = (form, secret) => {
     const told = document.createElement('div');
     told.className = 'stack';
     told.innerHTML = '<p>This is shown once. Keep it now.</p><p><code class="secret"></code></p><div class="dlg-act"><button class="btn btn-primary" type="button">I have it</button></div>';
     told.querySelector('code').textContent = form.dataset.showAs === 'address' ? new URL(secret, location.href).href : secret;
-    told.querySelector('button').addEventListener('click', () => location.reload());
+    told.querySelector('button').addEventListener('click', () => again(form));
     form.querySelectorAll('.stack, .dlg-act').forEach((part) => part.remove());
     form.append(told);
     told.querySelector('button').focus();
   };
+
+  document.querySelectorAll('[data-own-zone]').forEach((field) => { field.value ||= Intl.DateTimeFormat().resolvedOptions().timeZone || ''; });
 
   // What stands in a form of the page and was not sent yet; a dialog is closed on purpose.
   const isDirty = (form) => !form.closest('dialog') && [...form.elements].some((field) => (field.type === 'checkbox' ? field.checked !== field.defaultChecked : 'defaultValue' in field && field.value !== field.defaultValue));
@@ -51,7 +58,7 @@
   };
 
   forms.forEach((form) => {
-    if (form.matches('dialog form')) form.closest('dialog').addEventListener('close', () => { if (form.querySelector('.secret')) location.reload(); });
+    if (form.matches('dialog form')) form.closest('dialog').addEventListener('close', () => { if (form.querySelector('.secret')) again(form); });
     const said = form.querySelector('[data-error]');
     form.querySelector('[data-close]')?.addEventListener('click', () => form.closest('dialog').close());
     form.addEventListener('submit', async (event) => {
@@ -67,7 +74,7 @@
       if (answer.ok) {
         kept(form);
         if (forms.some(isDirty)) { window.toast('Saved. Another form of this page is not saved yet.'); return; }
-        location.assign(form.dataset.then.replace('{id}', answer.body.id ?? ''));
+        again(form, form.dataset.then.replace('{id}', answer.body.id ?? ''));
         return;
       }
       if (answer.status === 412) { stale(form, said, answer); return; }

@@ -30,7 +30,7 @@
       else refused.push(`${nameOf(box)}: ${answer.body.detail}`);
     }
     button.closest('dialog')?.close();
-    if (!refused.length) { location.reload(); return; }
+    if (!refused.length) { window.readAgain('[data-pick-all], [data-pick]'); return; }
     update();
     window.refuse(`${rows.length - refused.length} of ${rows.length} were done. ${refused.slice(0, 5).join(' ')}`);
   };
@@ -39,7 +39,7 @@
     const answer = await window.ask(method, url, { [button.dataset.field]: picked().map((box) => Number(box.value)) });
     if (!answer.ok) { window.refuse(answer.body.detail); return; }
     const { imported, duplicates } = answer.body;
-    if (imported === undefined) { location.reload(); return; }
+    if (imported === undefined) { window.readAgain('[data-pick-all], [data-pick]'); return; }
     boxes().forEach((box) => { box.checked = false; });
     update();
     const had = duplicates ? `, ${duplicates} ${duplicates === 1 ? 'was' : 'were'} there already` : '';

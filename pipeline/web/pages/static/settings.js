@@ -13,6 +13,7 @@
     'publishing.time_slots': 'Time slots', 'publishing.skip_dates': 'Days without publishing', 'delays.between_stage': 'Delay between stages',
     'delays.within_stage': 'Delay within a stage',
   };
+  const MOVING = ['publishing.publish_days', 'publishing.time_slots', 'publishing.skip_dates'];
   let etag = form.dataset.etag;
 
   // What stands in the form, and what stood there when it was read, as texts by dotted name.
@@ -117,6 +118,18 @@
   };
   const mark = (field, wrong) => { if (wrong) field.setAttribute('aria-invalid', 'true'); else field.removeAttribute('aria-invalid'); };
 
+  // An hourly run has a minute; it is kept as that of the time.
+  const minute = () => {
+    const [field, time] = [$('[data-minute]'), form.elements['automation.time']];
+    if (form.elements['automation.frequency'].value !== 'hourly') { mark(field, false); return ''; }
+    if (field !== document.activeElement) field.value = Number(time.value.split(':')[1]) || 0;
+    const isOne = /^[0-5]?\d$/.test(field.value.trim());
+    mark(field, !isOne);
+    if (!isOne) return 'Use a minute from 0 to 59.';
+    time.value = `${TIME.test(time.value.trim()) ? time.value.trim().split(':')[0] : '00'}:${field.value.trim().padStart(2, '0')}`;
+    return '';
+  };
+
   const schedule = () => {
     const seen = new Set();
     let wrong = '';
@@ -144,12 +157,12 @@
   };
 
   const update = () => {
-    const wrong = [budget(), schedule()].find(Boolean) || '';
+    const wrong = [budget(), minute(), schedule()].find(Boolean) || '';
     $$('tr[data-stage]').forEach((row) => row.toggleAttribute('data-off', !form.elements[`stages.${row.dataset.stage}.enabled`].checked));
     $$('.model').forEach((model) => { model.dataset.model = $('select', model).value; });
     const frequency = form.elements['automation.frequency'].value;
     $$('[data-when]').forEach((part) => { part.hidden = part.dataset.when !== frequency; });
-    $('[data-time-label]').textContent = frequency === 'hourly' ? 'Minute of' : 'Time';
+    $('[data-when-not]').hidden = frequency === $('[data-when-not]').dataset.whenNot;
     const is = now();
     const changed = Object.keys(is).filter((name) => is[name] !== was[name]);
     const bar = $('.unsaved');
@@ -157,33 +170,39 @@
     bar.toggleAttribute('data-bad', Boolean(wrong));
     $('[data-unsaved-n]').textContent = `${changed.length} unsaved ${changed.length === 1 ? 'change' : 'changes'}`;
     $('[data-unsaved-what]').textContent = wrong || changed.slice(0, 3).map(called).join(', ') + (changed.length > 3 ? ` and ${changed.length - 3} more` : '');
-    const moving = changed.some((name) => ['publishing.publish_days', 'publishing.time_slots', 'publishing.skip_dates'].includes(name));
+    const moving = changed.some((name) => MOVING.includes(name));
     preview(moving && !wrong);
-    return { changed, wrong };
+    return { changed, wrong, moving };
   };
 
-  // What a schedule change would move, asked of the server once typing rests.
+  // What a schedule change would move, asked of the server once typing rests, or before it is saved.
   let asked = 0;
   let timer = 0;
+  let seen = '';
+  const scheduled = () => JSON.stringify(MOVING.map((name) => now()[name]));
   const preview = (wanted) => {
     clearTimeout(timer);
-    if (!wanted) { asked += 1; $('[data-moves]').hidden = true; return; }
-    timer = setTimeout(async () => {
-      const mine = ++asked;
-      const answer = await window.ask('POST', `${form.dataset.url}preview`, documentOf());
-      if (mine !== asked || !answer.ok) return;
-      const moves = answer.body.moves;
-      $('[data-moves]').hidden = !moves.length;
-      $('[data-moves-head]').textContent = `Saving this moves ${moves.length} scheduled ${moves.length === 1 ? 'article' : 'articles'}`;
-      $('[data-moves-list]').replaceChildren(...moves.slice(0, 5).map((move) => {
-        const line = document.createElement('li');
-        line.innerHTML = '<span class="moves-t"></span><span class="num"><s></s> <b></b></span>';
-        $('.moves-t', line).textContent = move.title;
-        $('s', line).textContent = local(move.was_at);
-        $('b', line).textContent = `→ ${local(move.now_at)}`;
-        return line;
-      }));
-    }, 350);
+    if (!wanted) { asked += 1; seen = ''; $('[data-moves]').hidden = true; return; }
+    if (seen !== scheduled()) timer = setTimeout(look, 350);
+  };
+  const look = async () => {
+    clearTimeout(timer);
+    const mine = ++asked;
+    const about = scheduled();
+    const answer = await window.ask('POST', `${form.dataset.url}preview`, documentOf());
+    if (mine !== asked || !answer.ok) return;
+    const moves = answer.body.moves;
+    seen = about;
+    $('[data-moves]').hidden = !moves.length;
+    $('[data-moves-head]').textContent = `Saving this moves ${moves.length} scheduled ${moves.length === 1 ? 'article' : 'articles'}`;
+    $('[data-moves-list]').replaceChildren(...moves.slice(0, 5).map((move) => {
+      const line = document.createElement('li');
+      line.innerHTML = '<span class="moves-t"></span><span class="num"><s></s> <b></b></span>';
+      $('.moves-t', line).textContent = move.title;
+      $('s', line).textContent = local(move.was_at);
+      $('b', line).textContent = `→ ${local(move.now_at)}`;
+      return line;
+    }));
   };
   const clock = new Intl.DateTimeFormat('en-GB', { timeZone: form.dataset.zone, weekday: 'short', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
   const local = (instant) => (instant ? clock.format(new Date(instant)) : 'no slot');
@@ -207,10 +226,15 @@
   };
 
   const save = async () => {
-    const { changed, wrong } = update();
+    const { changed, wrong, moving } = update();
     if (wrong) { ($('[aria-invalid=true]') || $('[data-bad] input'))?.focus(); return; }
     if (!changed.length) { window.toast('Nothing to save.'); return; }
     $('#errors').replaceChildren();
+    // Nobody moves articles without having seen which.
+    if (moving && seen !== scheduled()) {
+      await look();
+      if (!$('[data-moves]').hidden) { $('[name=schedule_change]:checked').focus(); return; }
+    }
     const follow = $('[name=schedule_change]:checked').value;
     const buttons = $$('[type=submit]');
     buttons.forEach((button) => { button.disabled = true; });
@@ -297,6 +321,7 @@
 
   form.addEventListener('input', (event) => {
     const field = event.target;
+    if (field.name === 'automation.frequency') $('[data-minute]').value = Number(form.elements['automation.time'].value.split(':')[1]) || 0;
     if (field.dataset.mirror) form.elements[field.dataset.mirror].checked = field.checked;
     else if (field.dataset.kind === 'bool') mirror(field);
     if (field.name === 'preset') {

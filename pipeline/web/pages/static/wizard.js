@@ -11,7 +11,8 @@
   // What was refused: every fault's sentence, the focus in the first field that has one.
   const told = (form, answer, fieldOf = (name) => form.elements[name]) => {
     const faults = answer.body.faults || [];
-    $('[data-error]', form).textContent = faults.length ? faults.map((fault) => upper(fault.message)).join(' ') : answer.body.detail;
+    const named = (fault) => { const name = fieldOf(fault.field)?.labels?.[0]?.querySelector('span')?.textContent; return name ? `${name}: ${fault.message}` : upper(fault.message); };
+    $('[data-error]', form).textContent = faults.length ? faults.map(named).join(' ') : answer.body.detail;
     const fields = faults.map((fault) => fieldOf(fault.field)).filter((field) => field?.focus);
     for (const field of fields) field.setAttribute('aria-invalid', 'true');
     fields[0]?.focus();
@@ -121,15 +122,19 @@
       out.classList.toggle('over-budget', total > 100);
       const weekly = new Set(times()).size * days().length;
       $('[data-capacity]', form).textContent = weekly ? `${weekly} articles a week` : 'no article is published';
-      $('[data-weekly]', form).hidden = form.elements.frequency.value !== 'weekly';
+      const frequency = form.elements.frequency.value;
+      $('[data-weekly]', form).hidden = frequency !== 'weekly';
+      $('[data-hourly]', form).hidden = frequency !== 'hourly';
+      $('[data-at]', form).hidden = frequency === 'hourly';
     };
     form.addEventListener('input', count);
     count();
+    const time = () => form.elements.frequency.value === 'hourly' ? `00:${form.elements.minute.value.trim().padStart(2, '0')}` : form.elements.time.value.trim();
     const fieldOf = (name) => ({
-      'automation.time': form.elements.time, 'publishing.time_slots': form.elements.times,
+      'automation.time': form.elements.frequency.value === 'hourly' ? form.elements.minute : form.elements.time, 'publishing.time_slots': form.elements.times,
     })[name] || shares.find((field) => name === `stages.${field.name.split('_')[1]}.budget_pct` || name === 'stages');
     const laid = (document) => {
-      Object.assign(document.automation, { enabled: form.elements.enabled.checked, frequency: form.elements.frequency.value, weekday: form.elements.weekday.value, time: form.elements.time.value.trim() });
+      Object.assign(document.automation, { enabled: form.elements.enabled.checked, frequency: form.elements.frequency.value, weekday: form.elements.weekday.value, time: time() });
       Object.assign(document.publishing, { publish_days: days(), time_slots: times(), auto_approval_enabled: form.elements.auto_approval.checked, auto_publish_enabled: form.elements.auto_publish.checked });
       const waits = Number(form.elements.pace.value);
       if (!waits) Object.assign(document.delays, { within_stage: 0, between_stage: 0 });
