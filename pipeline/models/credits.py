@@ -15,7 +15,8 @@ from pipeline.models.types import BigId, Status
 
 ENTRY_KINDS = ("grant", "purchase", "charge", "refund", "adjustment")
 _SETTLED = text("status = 'settled'")
-_OPEN = text("status IN ('reserved', 'dispatched')")
+#: Calls that wait for their end.
+OPEN_CALL = text("status IN ('reserved', 'dispatched')")
 _RESOLVED = text("resolved_at IS NOT NULL")
 _REFUND = text("kind = 'refund'")
 #: Which calls have a line of their own in reports (`pipeline.core.call_flags`).
@@ -67,7 +68,7 @@ class AiCall(Base):
         CheckConstraint("(step = 'test') = (stage_run_id IS NULL)", name="test"),
         CheckConstraint("charged_amount >= 0 AND charged_amount <= held_amount", name="charged"),
         Index("uq_ai_calls_key", "key", unique=True, sqlite_where=_SETTLED, postgresql_where=_SETTLED),
-        Index("ix_ai_calls_open", "stage_run_id", "lane", sqlite_where=_OPEN, postgresql_where=_OPEN),
+        Index("ix_ai_calls_open", "stage_run_id", "lane", sqlite_where=OPEN_CALL, postgresql_where=OPEN_CALL),
         Index("ix_ai_calls_stage_run_id", "stage_run_id"),
         Index(
             "ix_ai_calls_resolved",

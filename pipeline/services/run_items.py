@@ -50,6 +50,8 @@ class ItemLine:
     attempts: int
     error: str | None
     credits_ucr: int
+    #: Who works on it; None: nobody.
+    lane: int | None
 
 
 @dataclass(frozen=True)
@@ -159,4 +161,5 @@ def _line(item: StageItem, called: str | None, key: str) -> ItemLine:
         attempts=item.attempts,
         error=item.error,
         credits_ucr=item.credits,
+        lane=item.lane,
     )

@@ -5,31 +5,23 @@ It refuses what Run Now would refuse, by the same code. Never: writes, locks, as
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from pipeline.contract import stage
 from pipeline.core import money
-from pipeline.core.catalog import STAGES, StageDefinition
+from pipeline.core.catalog import STAGES
 from pipeline.core.errors import PipelineError
-from pipeline.core.pricing import Price
 from pipeline.models import Run, Site
 from pipeline.services import run_starts
 from pipeline.services import settings as site_settings
 from pipeline.services.forecasts.flow import Flow
-from pipeline.services.forecasts.paces import Pace, paces
-from pipeline.services.forecasts.questions import questions_of
-from pipeline.services.forecasts.recent import Recent, recent_calls
+from pipeline.services.forecasts.playing import Known, play
 from pipeline.services.forecasts.slots import SlotForecast, slots_of
-from pipeline.services.forecasts.stages import StageForecast, asking_stage, local_stage
+from pipeline.services.forecasts.stages import StageForecast
 from pipeline.services.run_starts import Started, Wanted
-
-_NOTHING_WAITS = "nothing would wait for it"
-_NO_CREDITS = "the account has no credits available; add credits, then run again"
 
 
 @dataclass(frozen=True)
@@ -74,14 +66,6 @@ class Forecast:
         }
 
 
-@dataclass(frozen=True)
-class _Known:
-    """What calls have lately needed, by stage and model, and how fast providers may be asked."""
-
-    recent: Mapping[tuple[int, str], Recent]
-    paces: Mapping[str, Pace]
-
-
 def forecast(session: Session, site: Site, *, now: datetime) -> Forecast:
     """What a run of the site would do if it began now. Raises what `runs.start` would: LiveRunError, PreflightError."""
     found = run_starts.would_start(session, Wanted(site, site_settings.row_of(session, site)), now=now)
@@ -95,8 +79,8 @@ def forecast(session: Session, site: Site, *, now: datetime) -> Forecast:
 
 
 def _of_run(session: Session, site: Site, run: Run, *, now: datetime) -> Forecast:
-    flow, known = Flow(session, site, run.site_settings), _Known(recent_calls(session, site.account_id), paces(session))
-    stages = tuple(_stage(session, site, definition, run=run, flow=flow, known=known) for definition in STAGES)
+    flow, known = Flow(session, site, run.site_settings), Known.of(session, site.account_id)
+    stages = tuple(play(session, site, definition, run=run, flow=flow, known=known) for definition in STAGES)
     # A stage that does not work is passed without a delay, and nothing follows the last one.
     between = sum(each.reason is None for each in stages[:-1]) * run.site_settings.delays.between_stage
     seconds = sum(each.seconds for each in stages) + between
@@ -113,60 +97,3 @@ def _of_run(session: Session, site: Site, run: Run, *, now: datetime) -> Forecas
         seconds=seconds,
         seconds_worst=sum(each.seconds_worst for each in stages) + between,
     )
-
-
-def _stage(
-    session: Session,
-    site: Site,
-    definition: StageDefinition,
-    *,
-    run: Run,
-    flow: Flow,
-    known: _Known,
-) -> StageForecast:
-    """What the stage would do with what waits for it then; what comes of it is in the flow afterwards."""
-    number, settings = definition.number, run.site_settings
-    row, inputs = settings.stages[number], flow.inputs(number)
-    waiting, coming = flow.waiting[number], flow.coming[number]
-    reason = _why_not(definition, run, inputs=max(inputs, flow.most[number]))
-    if reason is not None:
-        flow.bypass(number, reason)
-        return StageForecast(definition, reason, waiting, coming)
-    taken = min(inputs, row.per_run_limit or inputs)
-    most = max(taken, min(flow.most[number], row.per_run_limit or flow.most[number]))
-    if not definition.has_ai:
-        found = local_stage(definition, settings=settings, waiting=waiting, coming=coming, taken=taken, most=most)
-    else:
-        price = Price.from_json(run.prices[str(number)])
-        found = asking_stage(
-            definition,
-            settings=settings,
-            price=price,
-            questions=questions_of(
-                session, stage(definition.key), site, settings=settings, price=price, taken=taken, most=most
-            ),
-            recent=known.recent.get((number, price.model)),
-            pace=known.paces.get(price.provider, Pace()),
-            cap_ucr=money.share_ucr(max(0, run.available), row.budget_pct or 0),
-            taken=taken,
-            most=most,
-            waiting=waiting,
-            coming=coming,
-        )
-    flow.work(number, found.done, most=most)
-    return found
-
-
-def _why_not(definition: StageDefinition, run: Run, *, inputs: int) -> str | None:
-    """Why the stage would not work, in the order in which its admission asks."""
-    settings, needed = run.site_settings, stage(definition.key).needed_setting
-    off = settings.off_reason(definition.number)
-    if off is not None:
-        return off
-    if needed is not None and not needed.is_on(settings):
-        return needed.reason
-    if definition.has_ai and not settings.stages[definition.number].budget_pct:
-        return "its budget is 0 %"
-    if not inputs:
-        return _NOTHING_WAITS
-    return _NO_CREDITS if definition.has_ai and run.available <= 0 else None

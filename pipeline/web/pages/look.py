@@ -79,6 +79,9 @@ def _environment() -> Environment:
         "whole_credits": whole_credits,
         "instant": instant,
         "span": span,
+        "about": about,
+        "clock": clock,
+        "second": second,
         "words": words,
         "tone": tone,
         "plural": plural,
@@ -141,6 +144,23 @@ def span(length: timedelta | float) -> str:
     if seconds < 2 * _DAY:
         return _two(seconds, _HOUR, "h", _MINUTE, "min")
     return f"{seconds // _DAY} days"
+
+
+def about(length: timedelta) -> str:
+    """An estimate: `about 38 s`, `about 14 min`, `about 15 h 30 min`; whole minutes, rounded up."""
+    seconds = max(1, int(length.total_seconds()))
+    return f"about {span(seconds if seconds < _MINUTE else -(-seconds // _MINUTE) * _MINUTE)}"
+
+
+def clock(at: datetime, zone: str, now: datetime) -> str:
+    """`10:44` on the clock of the zone; the day too where it is another one there."""
+    there = at.astimezone(ZoneInfo(zone))
+    return f"{there:%H:%M}" if there.date() == now.astimezone(ZoneInfo(zone)).date() else instant(at, zone)
+
+
+def second(at: datetime, zone: str) -> str:
+    """`10:30:12`, as logs tell it."""
+    return f"{at.astimezone(ZoneInfo(zone)):%H:%M:%S}"
 
 
 def begun(sentence: str) -> str:

@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from pipeline.core.states import LIVE_RUNS, RunStatus, StageRunStatus
-from pipeline.models import Run, Site
-from pipeline.services import calendar, reports
+from pipeline.core.states import LIVE_RUNS, ItemStatus, RunStatus, StageRunStatus
+from pipeline.models import Run, Site, StageRun
+from pipeline.services import calendar, reports, settings
+from pipeline.services.forecasts import Rest, rest_of
+from pipeline.services.run_activity import events_of
 from pipeline.services.run_items import lines_of
-from pipeline.services.stage_runs import of_run
+from pipeline.services.stage_runs import item_counts, of_run
+from pipeline.web.pages.run_log import log_of
 
 ITEMS_SHOWN: Final = 30
+_EVENTS_SHOWN: Final = 12
+#: What is expected of a run is made anew after this long: it looks at all that waits, and hardly changes meanwhile.
+_REST_IS_GOOD: Final = timedelta(seconds=20)
 #: What was not reached went back to where it waited.
 _FINISHED: Final = ("done", "failed", "skipped")
 
 
-def parts_of(session: Session, run: Run, site: Site, *, now: datetime) -> dict[str, Any]:
-    """What `run_parts.html` shows."""
+def parts_of(session: Session, run: Run, site: Site, *, now: datetime, rest: Rest | None = None) -> dict[str, Any]:
+    """What `run_parts.html` shows; `rest`: what was expected of the run a short while ago."""
     rows = of_run(session, run.id)
     report = reports.run_report(session, run.id)
     spent, held = sum(row.spent for row in rows), sum(row.held for row in rows)
     current = next((row for row in rows if row.status is StageRunStatus.RUNNING), None)
     lines = lines_of(session, rows, most=ITEMS_SHOWN)
+    working_on = [line for line in lines[current.id] if line.status is ItemStatus.LEASED] if current else []
+    events = events_of(session, run, rows, most=_EVENTS_SHOWN)
+    is_live, is_paused = run.status in LIVE_RUNS, run.status is RunStatus.PAUSED
+    schedule = settings.row_of(session, site)
     return {
         "rows": [
             {
@@ -37,9 +48,12 @@ def parts_of(session: Session, run: Run, site: Site, *, now: datetime) -> dict[s
             for row, told in zip(rows, report["stages"], strict=True)
         ],
         "current": current,
-        "working_on": [line for line in lines[current.id] if line.status.value == "leased"] if current else [],
-        "is_live": run.status in LIVE_RUNS,
-        "is_paused": run.status is RunStatus.PAUSED,
+        "following": next((row for row in rows if row.status is StageRunStatus.PENDING), None),
+        "working_on": working_on,
+        "activity": list(log_of(events, {told["number"]: told for told in report["stages"]}, working_on)),
+        "rest": _rest(session, run, site, rows, known=rest, now=now) if is_live and not is_paused else None,
+        "is_live": is_live,
+        "is_paused": is_paused,
         "spent_ucr": spent,
         "held_ucr": held,
         "left_ucr": max(0, run.available - spent - held),
@@ -48,4 +62,14 @@ def parts_of(session: Session, run: Run, site: Site, *, now: datetime) -> dict[s
         "failed": sum(told["failed"] for told in report["stages"]),
         "ended": sum(1 for row in rows if row.finished_at is not None),
         "next_slot": calendar.predicted_slot(session, site, now=now),
+        "next_run_at": schedule.next_run_at,
     }
+
+
+def _rest(
+    session: Session, run: Run, site: Site, rows: Sequence[StageRun], *, known: Rest | None, now: datetime
+) -> Rest:
+    if known is not None and now - known.at < _REST_IS_GOOD and known.ends_at > now:
+        return known
+    counts = item_counts(session, [row.id for row in rows])
+    return rest_of(session, run, site, rows, counts, now=now)

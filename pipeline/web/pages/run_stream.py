@@ -16,7 +16,9 @@ from sqlalchemy.orm import Session
 from pipeline.core.roles import Scope
 from pipeline.models import Run, Site
 from pipeline.services import runs
+from pipeline.services.forecasts import Rest
 from pipeline.services.run_progress import Progress, Watched, progress_of
+from pipeline.web.pages.flower import in_flower
 from pipeline.web.pages.look import render
 from pipeline.web.pages.parameters import RunId
 from pipeline.web.pages.run_parts import parts_of
@@ -33,6 +35,8 @@ class Seen:
 
     watched: Watched
     may_edit: bool
+    #: Where the run's tasks are in Flower, for whoever runs the installation.
+    in_flower: str | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Parts:
 
     progress: Progress
     html: str
+    #: What was expected of it then; None: nothing is.
+    rest: Rest | None
 
     @property
     def id(self) -> str:
@@ -72,7 +78,7 @@ class PageWatch(Watch[Seen, Parts]):
             if before is not None and before.id == so_far.id:
                 found[seen] = before
             else:
-                found[seen] = _parts(session, seen, so_far, now=now)
+                found[seen] = _parts(session, seen, so_far, rest=before.rest if before else None, now=now)
         return found
 
     def event(self, found: Parts) -> bytes:
@@ -85,15 +91,16 @@ class PageWatch(Watch[Seen, Parts]):
 def events(view: View, run_id: RunId, last_event_id: LastEventId = None) -> Page | Response:
     """Send the parts of a run's page, the first at once. A stream lives ten minutes; then come again."""
     run = runs.get_run(view.session, account_id=view.account_id, run_id=run_id)
-    seen = Seen(Watched(view.account_id, run.id), may_edit=view.shell.may_edit)
+    seen = Seen(Watched(view.account_id, run.id), view.shell.may_edit, in_flower(view, run))
     so_far = progress_of(view.session, [seen.watched])[seen.watched]
     if so_far.is_over and so_far.id == last_event_id:
         return Response(status_code=204)
     return Stream(PageWatch.name, seen, _parts(view.session, seen, so_far, now=view.now), last_id=last_event_id)
 
 
-def _parts(session: Session, seen: Seen, so_far: Progress, *, now: datetime) -> Parts:
+def _parts(session: Session, seen: Seen, so_far: Progress, *, now: datetime, rest: Rest | None = None) -> Parts:
     run = session.get_one(Run, seen.watched.run_id)
     site = session.get_one(Site, run.site_id)
-    shown = parts_of(session, run, site, now=now)
-    return Parts(so_far, render("run_parts.html", shell=seen, run=run, site=site, now=now, **shown))
+    shown = parts_of(session, run, site, now=now, rest=rest)
+    values = {"run": run, "site": site, "now": now, "in_flower": seen.in_flower}
+    return Parts(so_far, render("run_parts.html", shell=seen, **values, **shown), shown["rest"])

@@ -6,13 +6,13 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from pipeline.config import config
 from pipeline.core.errors import PipelineError, PreflightError
-from pipeline.core.roles import Role, Scope, includes
+from pipeline.core.roles import Scope
 from pipeline.core.states import RunStatus
 from pipeline.models import Run, Site
 from pipeline.models.runs import ORIGINS
 from pipeline.services import calendar, decisions, forecasts, runs, settings
+from pipeline.web.pages.flower import flower, in_flower
 from pipeline.web.pages.parameters import Before, Chosen, RunId
 from pipeline.web.pages.run_parts import parts_of
 from pipeline.web.pages.views import Page, View, page
@@ -37,7 +37,7 @@ def overview(view: View) -> Page:
             "ahead": calendar.forecast(view.session, site, now=view.now),
             "next_slot": calendar.predicted_slot(view.session, site, now=view.now),
             "runs": runs.list_runs(view.session, account_id=view.account_id, site_id=site.id, limit=5),
-            "flower": _flower(view),
+            "flower": flower(view),
             "decisions": decisions.list_decisions(
                 view.session, account_id=view.account_id, site_id=site.id, limit=_DECISIONS_SHOWN
             ),
@@ -106,19 +106,8 @@ def history(view: View, before: Before = None, *, every: bool = False, status: C
 def show(view: View, run_id: RunId) -> Page:
     """Show a run; it is watched while it lives."""
     run, site = _found(view, run_id)
-    values = {"site": site, "run": run, "in_flower": _in_flower(view, run)}
+    values = {"site": site, "run": run, "in_flower": in_flower(view, run)}
     return Page("run.html", {**values, **parts_of(view.session, run, site, now=view.now)}, site=site)
-
-
-def _in_flower(view: View, run: Run) -> str | None:
-    """Where whoever runs the installation sees the run's tasks; None for all others."""
-    address = _flower(view)
-    return None if address is None else f"{address}/runs/{run.id}/tasks"
-
-
-def _flower(view: View) -> str | None:
-    """Where Flower is, for whoever runs the installation."""
-    return config().flower_address if includes(view.unit.caller.role, Role.PLATFORM_ADMIN) else None
 
 
 def _found(view: View, run_id: int) -> tuple[Run, Site]:
