@@ -173,5 +173,5 @@ def test_a_deletion_is_asked_about_first(page: Page) -> None:
     page.get_by_role("dialog").get_by_role("button", name="Leave it").click()
     expect(row).to_be_visible()
     row.get_by_role("button", name="Delete quiet canoe").click()
-    page.get_by_role("dialog").get_by_role("button", name="Do it").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete it").click()
     expect(row).to_have_count(0)

@@ -74,7 +74,7 @@ def test_commands_are_done(palette: Page) -> None:
     palette.keyboard.press("Control+k")
     palette.keyboard.type("run now")
     palette.keyboard.press("Enter")
-    expect(palette.get_by_role("heading", level=1, name="Automation")).to_be_visible()
+    expect(palette.get_by_role("heading", level=1, name="Run now")).to_be_visible()
 
 
 def test_where_nothing_is_called_so_it_says_what_to_try(palette: Page) -> None:

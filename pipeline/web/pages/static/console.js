@@ -15,7 +15,7 @@
     const to = new URL(address || location.href, location.href);
     // Only another part of this page: a browser would scroll there, and show what stood there before.
     if (to.pathname + to.search !== location.pathname + location.search) { location.assign(to); return; }
-    history.replaceState(null, '', to);
+    if (to.hash !== location.hash) history.replaceState(null, '', to);
     location.reload();
   };
   const goOn = () => {
