@@ -6,7 +6,6 @@ import io
 import os
 import resource
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,7 @@ from pipeline.models import Content, Run
 from pipeline.services import run_control
 from tests.integration.answers.conftest import Made
 from tests.support.scripted import calls_of, picture, statuses, subjects, told
+from tests.support.small_disks import no_file_larger_than
 
 IMAGE_CHARGE = 1_000_000
 #: Enough for the databases of a test.
@@ -35,17 +35,6 @@ def media(tmp_path: Path) -> Iterator[Path]:
     use_config(config().model_copy(update={"home": tmp_path, "provider_wait_max_seconds": 20}))
     yield tmp_path / "media"
     use_config(None)
-
-
-@contextmanager
-def no_file_larger_than(size: int) -> Iterator[None]:
-    """What this process may write into one file, as on a disk that is full at that point."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def _noise() -> bytes:
