@@ -97,6 +97,19 @@ def test_database_that_does_not_answer_is_told_without_its_password(settings: Co
     assert "geheim" not in check.detail
 
 
+def test_a_database_that_does_not_answer_is_told_once(settings: Config) -> None:
+    url = f"postgresql+psycopg://me:geheim@127.0.0.1:{free_port(1)}/x"
+    gone = settings.model_copy(update={"database_url": url})
+
+    checks = run_checks(gone)
+
+    refused = [check.name for check in checks if "Connection refused" in check.detail]
+    left = {check.name: (check.detail, check.remedy) for check in checks if not check.ok and check.name != "database"}
+    assert refused == ["database"]
+    assert set(left) == {"migrations", "books", "secrets", "providers", "due"}
+    assert set(left.values()) == {("not looked at: the database does not work", "")}
+
+
 def test_broker_that_does_not_answer_is_told(settings: Config) -> None:
     gone = settings.model_copy(update={"broker_url": f"redis://127.0.0.1:{free_port(1)}/0"})
     before = app.conf.broker_url
