@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from celery.app.events import Events
 from celery.events.dispatcher import EventDispatcher
-from kombu.exceptions import KombuError
+
+from pipeline.engine.brokers import is_amqp
 
 #: What puts itself in the place of an AMQP channel's own way to publish, where messages are confirmed.
 _CONFIRMING: Final = "basic_publish"
-_GONE: Final = (KombuError, OSError, AttributeError)
 
 
 class GuardedDispatcher(EventDispatcher):  # type: ignore[misc]  # Celery ships no types.
@@ -41,8 +41,9 @@ class GuardedDispatcher(EventDispatcher):  # type: ignore[misc]  # Celery ships 
             super().flush(*args, **options)
 
     def _publish(self, event: Any, producer: Any, *args: Any, **options: Any) -> Any:
-        with suppress(*_GONE):  # Celery's own meets the same, and keeps the event.
-            vars(producer.channel).pop(_CONFIRMING, None)
+        if is_amqp(self.app.conf.broker_url):
+            with suppress(Exception):  # Celery's own meets the same, and keeps the event.
+                vars(producer.channel).pop(_CONFIRMING, None)
         return super()._publish(event, producer, *args, **options)
 
 
