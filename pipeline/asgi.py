@@ -19,11 +19,10 @@ from pipeline import failpoints, logs
 from pipeline.config import WEB_URL_FILE, config
 from pipeline.core.errors import NotReadyError
 from pipeline.engine.task_contexts import start_traces
-from pipeline.local.ports import LOOPBACK
+from pipeline.local.ports import LOOPBACK, in_turn
 from pipeline.local.web import url_of
 from pipeline.web.app import create_app
 
-_ANY_PORT: Final = 0
 _BACKLOG: Final = 1_024
 #: What is under way when a signal comes may end within this.
 _GRACE_SECONDS: Final = 5
@@ -42,12 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     failpoints.arm(config().failpoint)
     logs.configure_logs(log_format=config().log_format, log_level=config().log_level)
     try:
-        listening = _listen(given.host, [given.port, _ANY_PORT] if given.elsewhere else [given.port])
+        written = config().home / WEB_URL_FILE
+        listening = _listen(given.host, in_turn(given.port, written=written) if given.elsewhere else [given.port])
     except NotReadyError as error:
         sys.exit(error.message)
     with listening:
         url = url_of(given.host, listening.getsockname()[1])
-        (config().home / WEB_URL_FILE).write_text(f"{url}\n", encoding="utf-8")
+        written.write_text(f"{url}\n", encoding="utf-8")
         _server().run(sockets=[listening])
 
 

@@ -137,7 +137,7 @@ def tell_accepted(accepted: Accepted, *, as_json: bool) -> None:
         say(f"Nothing to do: {started.reason}.")
         return
     if not accepted.sent:
-        note(f"The broker could not be reached: run {started.run_id} begins as soon as a stack runs (igny8 up).")
+        note(f"The broker cannot be reached: run {started.run_id} begins once it can be and a stack runs (igny8 up).")
     if as_json:
         document({"run_id": started.run_id, "status": RunStatus.QUEUED})
         return

@@ -13,8 +13,10 @@ from pipeline.engine.keepalive import SOCKET_KEEPALIVE_OPTIONS
 
 _QUORUM: Final = "quorum"
 _CLASSIC: Final = "classic"
-#: How often both sides of a connection to RabbitMQ say that they live.
-_HEARTBEAT_SECONDS: Final = 20
+#: How often both sides of a connection to RabbitMQ say that they live; whoever is silent for twice as long is gone.
+_HEARTBEAT_SECONDS: Final = 10
+#: For how long a broker's answer is waited for on any connection: one whose other end is gone without a word has none.
+_ANSWER_SECONDS: Final = 15
 #: Celery's own; nothing beats on a connection to Redis.
 _NO_HEARTBEAT: Final = 120
 
@@ -27,18 +29,28 @@ def is_amqp(address: str) -> bool:
 def settings_of(address: str, *, visibility_timeout_seconds: float) -> dict[str, Any]:
     """Celery's settings that depend on the kind of broker."""
     kind = _QUORUM if is_amqp(address) else _CLASSIC
-    kept = {"task_default_queue_type": kind, "task_create_missing_queue_type": kind}
+    kept: dict[str, Any] = {
+        "task_default_queue_type": kind,
+        "task_create_missing_queue_type": kind,
+        # After a lost connection Celery gives a worker less to do and asks for more again from the thread of a task.
+        # RabbitMQ's answer to that is taken from the thread that reads the connection, which then waits for ever.
+        "worker_enable_prefetch_count_reduction": not is_amqp(address),
+    }
     if is_amqp(address):
         return {
             **kept,
             "broker_heartbeat": _HEARTBEAT_SECONDS,
-            "broker_transport_options": {"confirm_publish": True},
+            "broker_transport_options": {
+                "confirm_publish": True,
+                "read_timeout": _ANSWER_SECONDS,
+                "write_timeout": _ANSWER_SECONDS,
+            },
         }
     redis_options = {
         "visibility_timeout": visibility_timeout_seconds,
         "unacked_restore_interval": 1,
         "unacked_restore_throttle": 1,
-        "socket_timeout": 15,
+        "socket_timeout": _ANSWER_SECONDS,
         "socket_connect_timeout": 5,
         "socket_keepalive": True,
         "socket_keepalive_options": SOCKET_KEEPALIVE_OPTIONS,

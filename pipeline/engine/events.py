@@ -1,12 +1,21 @@
-"""Owns how a worker with threads tells Flower what it does: no event may be lost between two threads."""
+"""Owns how a worker with threads tells Flower what it does: no event may be lost between two threads.
+
+Never: waits for a broker to confirm one. The thread that reads the queues sends events too.
+"""
 
 from __future__ import annotations
 
 import threading
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
 from celery.app.events import Events
 from celery.events.dispatcher import EventDispatcher
+
+from pipeline.engine.brokers import is_amqp
+
+#: What puts itself in the place of an AMQP channel's own way to publish, where messages are confirmed.
+_CONFIRMING: Final = "basic_publish"
 
 
 class GuardedDispatcher(EventDispatcher):  # type: ignore[misc]  # Celery ships no types.
@@ -30,6 +39,12 @@ class GuardedDispatcher(EventDispatcher):  # type: ignore[misc]  # Celery ships 
         """Publish what is buffered."""
         with self._guard:
             super().flush(*args, **options)
+
+    def _publish(self, event: Any, producer: Any, *args: Any, **options: Any) -> Any:
+        if is_amqp(self.app.conf.broker_url):
+            with suppress(Exception):  # Celery's own meets the same, and keeps the event.
+                vars(producer.channel).pop(_CONFIRMING, None)
+        return super()._publish(event, producer, *args, **options)
 
 
 class GuardedEvents(Events):  # type: ignore[misc]  # the same.

@@ -9,11 +9,12 @@ from sqlalchemy.exc import OperationalError
 
 from pipeline import failpoints
 from pipeline.config import config
-from pipeline.core.catalog import Calls
+from pipeline.core.catalog import Calls, ModelType
 from pipeline.db.session import Database
 from pipeline.engine import lanes, recovery
 from pipeline.engine.asking_slices import AskingSlice
-from pipeline.engine.contexts import load_context
+from pipeline.engine.contexts import StageContext, load_context
+from pipeline.engine.image_slices import ImageSlice
 from pipeline.engine.local_slices import LocalSlice
 from pipeline.engine.outcomes import Cut, GoOn, Outcome
 from pipeline.engine.slices import Slice, StageFault
@@ -56,13 +57,18 @@ def _take(
         context = load_context(session, stage_run_id)
         if not grip.is_first:
             recovery.recover(session, context, grip, now=now)
-        kind = LocalSlice if context.definition.calls is Calls.LOCAL else AskingSlice
-        taken = kind(database, context, grip)
+        taken = _kind(context)(database, context, grip)
         outcome = taken.begin(session, now) if begins else None
         failpoints.hit("take.uncommitted")
     failpoints.hit("take.committed")
     taken.committed()
     return taken, outcome
+
+
+def _kind(context: StageContext) -> type[Slice]:
+    if context.definition.calls is Calls.LOCAL:
+        return LocalSlice
+    return ImageSlice if context.definition.model_type is ModelType.IMAGE else AskingSlice
 
 
 def finish(database: Database, stage_run_id: int) -> Outcome:

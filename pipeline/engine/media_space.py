@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
+from pipeline.config import config
 from pipeline.core.errors import PipelineError
 from pipeline.services.credits import Settlement
 
@@ -47,6 +48,11 @@ class ImageLostError(NotKeptError):
         super().__init__(f"an image was drawn and could not be kept here ({_said(error)}). {REMEDY}")
 
 
+def media() -> Path:
+    """The folder that images are kept in."""
+    return config().home / "media"
+
+
 class Space:
     """Bytes that nobody else can take until they are given back."""
 
@@ -70,6 +76,15 @@ def taken(root: Path) -> Iterator[Space]:
     with file:
         _take(file)
         yield Space(file)
+
+
+def lacking(root: Path) -> NoSpaceError | None:
+    """Why there is no space for one image below `root` now; None: there is."""
+    try:
+        with taken(root):
+            return None
+    except NoSpaceError as error:
+        return error
 
 
 def _take(file: IO[bytes]) -> None:

@@ -21,7 +21,7 @@ from pipeline.engine.renewals import Renewal
 from pipeline.engine.visits import Visit
 from pipeline.logs import get_logger
 from pipeline.models import Site
-from pipeline.services import publications, site_notes
+from pipeline.services import publications, run_traces, site_notes
 from pipeline.services.publications import Claim, Limits, Work
 from pipeline.sites.port import (
     Article,
@@ -138,6 +138,7 @@ def _read(database: Database, claim: Claim) -> tuple[Destination, Article | None
     """Where it goes, and what: nothing where it is to be taken away."""
     home = config().home
     with database.reading() as session:
+        run_traces.link_to_run(session, claim.content_id)
         destination = articles.destination(session, claim.site_id, home=home, content_id=claim.content_id)
         if claim.work is Work.TAKE_AWAY:
             return destination, None

@@ -8,14 +8,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import structlog
 
 from pipeline import failpoints
 from pipeline.ai.port import ImageReply, ImageRequest, OutcomeUnknownError, Provider, ProviderError
-from pipeline.config import config
 from pipeline.db.session import Database
 from pipeline.engine import call_traces, gates, media_space
 from pipeline.engine.breaker import BreakerOpenError
@@ -44,14 +42,10 @@ def attempt(database: Database, dispatched: Dispatched) -> Answered:
     if not isinstance(dispatched.prepared.request, ImageRequest):
         return _attempt(database, dispatched, None)
     try:
-        with media_space.taken(_media()) as space:
+        with media_space.taken(media_space.media()) as space:
             return _attempt(database, dispatched, space)
     except NoSpaceError as error:
         raise CallFailed(dispatched.call, error) from None
-
-
-def _media() -> Path:
-    return config().home / "media"
 
 
 def _attempt(database: Database, dispatched: Dispatched, space: Space | None) -> Answered:
@@ -128,7 +122,7 @@ def _draw(dispatched: Dispatched, adapter: Provider, request: ImageRequest, spac
     if space is not None:
         space.give_back()
     try:
-        kept = MediaStore(_media()).store(reply.data)
+        kept = MediaStore(media_space.media()).store(reply.data)
         failpoints.hit("image.stored")
         answer = json.dumps({"sha256": kept.sha256, "mime": kept.mime, "width": kept.width, "height": kept.height})
     except ImageRejectedError as error:

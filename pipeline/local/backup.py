@@ -23,7 +23,7 @@ from typing import Final
 from sqlalchemy import make_url
 
 from pipeline.config import Config
-from pipeline.core.errors import ConflictError, InvalidValueError
+from pipeline.core.errors import ConflictError, InvalidValueError, NotReadyError
 from pipeline.db.session import Database
 from pipeline.local import backup_file, postgresql_dump
 from pipeline.private import make_home
@@ -56,8 +56,8 @@ class Manifest:
 def back_up(database: Database, settings: Config, *, to: Path, now: datetime) -> Manifest:
     """Write everything to one file, readable by its owner alone; also while everything runs.
 
-    ConflictError where there is such a file or the database is damaged, NotReadyError where a program of PostgreSQL is
-    missing or not of the server's version.
+    ConflictError where there is such a file or the database is damaged, NotReadyError where there is no room, or a
+    program of PostgreSQL is missing or not of the server's version.
     """
     if to.exists():
         raise ConflictError(f"There is a file {to} already. Nothing is written over: choose another name.")
@@ -143,7 +143,13 @@ def _put_in_place(folder: Path, settings: Config) -> None:
 def _copy_sqlite(source: Path, to: Path) -> None:
     """SQLite's own way of copying a database that is being written."""
     with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(to)) as copy:
-        live.backup(copy)
+        try:
+            live.backup(copy)
+        except sqlite3.OperationalError as error:
+            raise NotReadyError(
+                f"The database cannot be copied to {to.parent.parent}: {error}. Make room there, or name a file on "
+                "another disk."
+            ) from None
     fault = _fault_of_sqlite(to)
     if fault:
         raise ConflictError(f"The database cannot be backed up: {fault}. Restore the last backup that is whole.")

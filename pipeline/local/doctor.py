@@ -41,20 +41,30 @@ _FREE_BYTES_LEAST: Final = 500_000_000
 _SKEW_SECONDS_MOST: Final = 5.0
 _ZONE: Final = "America/New_York"
 _MADE_IN: Final = 2026
+_DATABASE: Final = "database"
+_FIRST: Final = "Correct this first."
 
 
 def run_checks(config: Config, probes: Sequence[tuple[str, Probe]] | None = None) -> list[Check]:
     """Ask every probe, in order. One that breaks is a finding, and keeps no other from being asked."""
-    return [_ask(name, probe, config) for name, probe in (PROBES if probes is None else probes)]
+    found: list[Check] = []
+    for name, probe in PROBES if probes is None else probes:
+        found.append(_ask(name, probe, config, is_away=any(not check.ok for check in found if check.name == _DATABASE)))
+    return found
 
 
-def _ask(name: str, probe: Probe, config: Config) -> Check:
+def _ask(name: str, probe: Probe, config: Config, *, is_away: bool) -> Check:
+    """`is_away`: the database was found not to work; that is said once."""
     try:
         return probe(config)
+    except SQLAlchemyError as error:
+        if is_away:
+            return Check(name=name, ok=False, detail="not looked at: the database does not work")
+        return Check(name=name, ok=False, detail=f"the database does not work: {_cause(error)}", remedy=_FIRST)
     except PipelineError as error:
         return Check(name=name, ok=False, detail=error.message, remedy="Do what the sentence says, then run it again.")
     except Exception as error:  # noqa: BLE001  # whatever breaks here is what the doctor was asked to find.
-        return Check(name=name, ok=False, detail=f"{type(error).__name__}: {error}", remedy="Correct this first.")
+        return Check(name=name, ok=False, detail=f"{type(error).__name__}: {error}", remedy=_FIRST)
 
 
 def check_settings(_config: Config) -> Check:
@@ -149,14 +159,14 @@ def check_database(config: Config) -> Check:
     """The database can be read."""
     address = hide_password(config.database_url)
     if is_missing(config):
-        return Check(name="database", ok=False, detail=f"there is none at {address} yet", remedy="Run `igny8 init`.")
+        return Check(name=_DATABASE, ok=False, detail=f"there is none at {address} yet", remedy="Run `igny8 init`.")
     try:
         with opened(config) as database, database.reading() as session:
             session.execute(text("SELECT 1"))
     except SQLAlchemyError as error:
         remedy = "Start it, or correct IGNY8_DATABASE_URL."
-        return Check(name="database", ok=False, detail=f"{address}: {_cause(error)}", remedy=remedy)
-    return Check(name="database", ok=True, detail=f"answers at {address}")
+        return Check(name=_DATABASE, ok=False, detail=f"{address}: {_cause(error)}", remedy=remedy)
+    return Check(name=_DATABASE, ok=True, detail=f"answers at {address}")
 
 
 def check_migrations(config: Config) -> Check:
@@ -202,7 +212,7 @@ PROBES: Final[tuple[tuple[str, Probe], ...]] = (
     ("clock", check_clock),
     ("ports", check_ports),
     ("broker", check_broker),
-    ("database", check_database),
+    (_DATABASE, check_database),
     ("migrations", check_migrations),
     ("books", check_books),
     ("heartbeats", check_heartbeats),

@@ -26,7 +26,7 @@ from pipeline import logs
 from pipeline.config import FLOWER_URL_FILE, Config, child_environ, config
 from pipeline.core.errors import NotReadyError
 from pipeline.local.child import ChildSpec
-from pipeline.local.ports import LOOPBACK
+from pipeline.local.ports import LOOPBACK, in_turn
 from pipeline.private import written_address
 from pipeline.secrets import FLOWER_PASSWORD, ensure_secrets
 
@@ -34,7 +34,6 @@ USER: Final = "igny8"
 #: Below the home: what Flower knew when it last wrote it down.
 STATE_FILE: Final = Path("flower", "state")
 _SAVE_MILLISECONDS: Final = 10_000
-_ANY_PORT: Final = 0
 _ANSWER_SECONDS: Final = 1.0
 _TASKS_SHOWN: Final = 10_000
 
@@ -78,7 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logs.configure_logs(log_format=config().log_format, log_level=config().log_level)
     signal.signal(signal.SIGTERM, _leave)
     try:
-        _serve(given.address, [given.port, _ANY_PORT] if given.elsewhere else [given.port])
+        written = config().home / FLOWER_URL_FILE
+        _serve(given.address, in_turn(given.port, written=written) if given.elsewhere else [given.port])
     except KeyboardInterrupt:
         return
     except NotReadyError as error:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
+
+from pipeline.private import written_address
 
 LOOPBACK: Final = "127.0.0.1"
 _ANY: Final = 0
@@ -18,6 +23,17 @@ def free_port(preferred: int, *, host: str = LOOPBACK) -> int:
     """`preferred` where it is free, else one that the system chooses. Whoever binds it first has it."""
     found = _try(preferred, host)
     return found if found is not None else _any(host)
+
+
+def in_turn(usual: int, *, written: Path) -> list[int]:
+    """The ports that a server tries which may listen elsewhere: that of its last address, the usual one, any.
+
+    `written`: the file that holds the address. Who looks at a page of it finds the same page once it was started again.
+    """
+    last = None
+    with suppress(ValueError):
+        last = urlsplit(written_address(written) or "").port
+    return [port for port in (last, usual) if port] + [_ANY]
 
 
 def _any(host: str) -> int:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from pipeline.config import Config
 from pipeline.core.liveness import SENDS_WITHIN, Patience, takes_nothing
 from pipeline.db.migrate import require_current
+from pipeline.db.session import Database
 from pipeline.engine.waiting import oldest_due
 from pipeline.local.findings import Check, is_missing, opened
 from pipeline.local.locks import StackInfo, running_stack
@@ -37,7 +38,13 @@ def check_heartbeats(config: Config) -> Check:
     now = datetime.now(UTC)
     if stack is not None and _has_just_started(stack, now):
         return Check(name="heartbeats", ok=True, detail=f"the stack started at {stack.started_at}")
-    with opened(config) as database, database.reading() as session:
+    with opened(config) as database:
+        require_current(database)
+        return _judged(database, config, now)
+
+
+def _judged(database: Database, config: Config, now: datetime) -> Check:
+    with database.reading() as session:
         beats = session.execute(select(Heartbeat.name, Heartbeat.at)).all()
         executed = heartbeats.executions(session, now=now, within=_SILENCE)
         stuck = _stuck_workers(session, config, now)

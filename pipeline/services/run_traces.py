@@ -8,17 +8,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipeline import tracing
+from pipeline.core.catalog import BY_KEY
+from pipeline.core.states import ItemStatus
 from pipeline.db.session import after_commit
 from pipeline.logs import get_logger
-from pipeline.models import Run
+from pipeline.models import Content, Run, StageItem, StageRun
 from pipeline.services.stage_run_statements import Locked
 
 _log = get_logger(__name__)
+#: The stage whose subjects become contents.
+_WRITES: Final = BY_KEY["tasks_to_content"].number
 
 
 def begin(run: Run) -> None:
@@ -50,6 +55,23 @@ def run_ended(session: Session, run: Run, *, now: datetime) -> None:
         over = partial(tracing.tell, "run", begun=run.created_at, ended=now)
         own = tracing.of_run(run.traceparent, run.id)
         after_commit(session, partial(over, own=own, parent=run.traceparent, attributes=_attributes(named)))
+
+
+def link_to_run(session: Session, content_id: int) -> None:
+    """Let the span under way point at the run that wrote the content; a publication may be days after it."""
+    if not tracing.is_on():
+        return
+    query = (
+        select(Run.id, Run.traceparent)
+        .join(StageRun, StageRun.run_id == Run.id)
+        .join(StageItem, StageItem.stage_run_id == StageRun.id)
+        .join(Content, (Content.site_id == Run.site_id) & (Content.content_task_id == StageItem.subject_id))
+        .where(Content.id == content_id, StageRun.number == _WRITES, StageItem.status == ItemStatus.DONE)
+        .order_by(Run.id.desc())
+    )
+    row = session.execute(query.limit(1)).one_or_none()
+    if row is not None:
+        tracing.link(tracing.of_run(row.traceparent, row.id), {"igny8.run_id": row.id})
 
 
 def _attributes(named: Mapping[str, Any]) -> dict[str, Any]:

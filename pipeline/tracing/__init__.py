@@ -114,6 +114,12 @@ def of_stage_run(parent: str | None, stage_run_id: int) -> str | None:
     return _derived(parent, f"stage run {stage_run_id}")
 
 
+def link(to: str | None, attributes: Attributes) -> None:
+    """Let the span under way point at one of another trace, `to` as one of the two above gives it."""
+    if _State.engine is not None and to is not None:
+        _State.engine.link(to, attributes)
+
+
 def tell(
     name: str, *, own: str | None, parent: str | None, begun: datetime, ended: datetime, attributes: Attributes
 ) -> None:

@@ -106,6 +106,12 @@ class Engine:
             return None
         return f"00-{found.trace_id:032x}-{found.span_id:016x}-{found.trace_flags:02x}"
 
+    def link(self, to: str, attributes: Attributes) -> None:
+        """The span under way points at that one."""
+        found = _remote(to)
+        if found is not None:
+            trace.get_current_span().add_link(found, dict(attributes))
+
     def tell(
         self, name: str, *, own: str, parent: str, begun: datetime, ended: datetime, attributes: Attributes
     ) -> None:
@@ -125,12 +131,19 @@ class Engine:
 
 def _context(parent: str) -> contexts.Context:
     """Below that span, wherever it is under way; nothing of this process's own."""
-    parts = tracing.parts_of(parent)
-    if parts is None:
+    remote = _remote(parent)
+    if remote is None:
         return contexts.Context()
-    trace_id, span_id, flags = parts
-    remote = SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags))
     return trace.set_span_in_context(NonRecordingSpan(remote), contexts.Context())
+
+
+def _remote(given: str) -> SpanContext | None:
+    """That span, wherever it is under way; None where it is no traceparent."""
+    parts = tracing.parts_of(given)
+    if parts is None:
+        return None
+    trace_id, span_id, flags = parts
+    return SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags))
 
 
 def _nanoseconds(instant: datetime) -> int:

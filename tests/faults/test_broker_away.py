@@ -1,12 +1,12 @@
 """The broker is away for a while and comes back empty: runs are accepted meanwhile, and go on within 30 s.
 
-`make test`: away for three seconds, accepted by the command; `--all`: away for a minute, and accepted by the API too.
+`make test`: the embedded one, away for three seconds, accepted by the command; `--all`: on every backend, away for a
+minute, and accepted by the API too.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -21,8 +21,9 @@ from pipeline.core.roles import Role
 from pipeline.core.states import RunStatus
 from pipeline.local.web import web_url
 from pipeline.services import api_keys
+from tests.faults.conftest import EVERYWHERE
 from tests.faults.harness.fleet import fleet
-from tests.faults.harness.siege import Siege, new_database, short_home
+from tests.faults.harness.siege import Siege, besieged, new_database, short_home
 from tests.faults.harness.sites import MadeSite, make_site, run_of
 from tests.support.seven_stages import the_seven_stages
 
@@ -31,17 +32,18 @@ pytestmark = pytest.mark.timeout(300)
 _CONSUMING_AGAIN_SECONDS: Final = 30.0
 
 
-@pytest.fixture
-def siege() -> Iterator[Siege]:
-    """A worker and beat on SQLite and the embedded broker."""
+@pytest.fixture(params=EVERYWHERE)
+def siege(request: pytest.FixtureRequest) -> Iterator[Siege]:
+    """A worker and beat on each backend."""
     with (
         short_home() as home,
         the_seven_stages(),
-        fleet(home) as found,
+        fleet(home, on=request.param) as found,
         new_database(found.config.database_url, as_installed=True) as database,
+        besieged(database, found) as siege,
     ):
         found.start("worker", "beat")
-        yield Siege(database, found)
+        yield siege
 
 
 def test_a_broker_that_comes_back_empty_loses_nothing(siege: Siege, request: pytest.FixtureRequest) -> None:
@@ -52,7 +54,7 @@ def test_a_broker_that_comes_back_empty_loses_nothing(siege: Siege, request: pyt
     siege.wait_for_questions(2)
 
     siege.fleet.kill("broker")
-    shutil.rmtree(siege.fleet.config.home / "broker" / "appendonlydir")
+    siege.fleet.backend.empty_broker()
     _accept(siege, _by_command)
     if at_length:
         _accept(siege, _by_api)

@@ -21,7 +21,7 @@ from pipeline.core.states import CallStatus
 from pipeline.models import Decision, Run, SiteAutomationSettings
 from tests.faults.harness.fleet import fleet
 from tests.faults.harness.processes import ROOT
-from tests.faults.harness.siege import Siege, new_database, short_home
+from tests.faults.harness.siege import Siege, besieged, new_database, short_home
 from tests.faults.harness.sites import MadeSite, make_site, run_of
 from tests.support.faketime import WrongClock
 from tests.support.seven_stages import the_seven_stages
@@ -33,6 +33,8 @@ _TEN_MINUTES: Final = 600.0
 #: How long a jump lasts, and how long is looked whether a slot does something.
 _WHILE_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 8.0
+#: Leases that no busy machine outlasts, and a clock that is wrong by ten minutes does.
+_PATIENT: Final = {"IGNY8_LEASE_SECONDS": "20", "IGNY8_LEASE_RENEW_SECONDS": "1"}
 #: 02:30 in Berlin.
 _SCHEDULE: Final = {"automation.enabled": "true", "automation.frequency": "daily", "automation.time": "02:30"}
 
@@ -67,12 +69,17 @@ _NIGHTS: Final = {
 
 
 @contextmanager
-def _besieged(on: str, clocks: dict[str, WrongClock]) -> Iterator[Siege]:
-    """Three beats and a worker, each by its clock."""
+def _besieged(on: str, clocks: dict[str, WrongClock], **variables: str) -> Iterator[Siege]:
+    """Three beats and a worker, each by its clock. `variables`: of all of them."""
     with short_home() as home, the_seven_stages():
         environs = {name: clock.environ(ROOT) for name, clock in clocks.items()}
-        with fleet(home, on=on, environs=environs) as found, new_database(found.config.database_url) as database:
-            yield Siege(database, found)
+        with (
+            fleet(home, on=on, environs=environs, **variables) as found,
+            new_database(found.config.database_url) as database,
+            # SQLite goes by the wrong clock, this process by its own.
+            besieged(database, found, leases=on != "embedded") as siege,
+        ):
+            yield siege
 
 
 @pytest.mark.parametrize("name", _NIGHTS, ids=[name.replace(" ", "-") for name in _NIGHTS])
@@ -104,7 +111,7 @@ def test_machines_whose_clocks_are_wrong_by_ten_minutes_go_by_the_databases(tmp_
     clocks = {name: WrongClock(tmp_path / name) for name in wrong_by}
     for name, seconds in wrong_by.items():
         clocks[name].add(seconds)
-    with _besieged("redis", clocks) as siege:
+    with _besieged("redis", clocks, **_PATIENT) as siege:
         siege.fleet.start("worker", *_BEATS)
         sites = [make_site(siege.database, "one lane", changes=_SCHEDULE) for _ in range(_SITES)]
         due = siege.database.now().replace(microsecond=0) + timedelta(seconds=4)

@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 
 from tests.faults.harness.fleet import fleet
-from tests.faults.harness.siege import Siege, new_database, short_home
+from tests.faults.harness.siege import Siege, besieged, new_database, short_home
 from tests.support.seven_stages import the_seven_stages
 
 pytestmark = [pytest.mark.timeout(1_200), pytest.mark.extended]
@@ -33,9 +33,10 @@ def siege() -> Iterator[Siege]:
         the_seven_stages(),
         fleet(home, on="redis") as found,
         new_database(found.config.database_url) as database,
+        besieged(database, found) as siege,
     ):
         found.start("worker", "beat")
-        yield Siege(database, found)
+        yield siege
 
 
 def test_a_database_that_is_restarted_again_and_again_loses_nothing(siege: Siege, seed: str) -> None:

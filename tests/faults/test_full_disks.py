@@ -20,7 +20,7 @@ from pipeline.config import child_environ
 from pipeline.core.states import CallStatus
 from pipeline.models import AiCall, StageRun
 from tests.faults.harness.fleet import fleet
-from tests.faults.harness.siege import Siege, new_database, short_home
+from tests.faults.harness.siege import Siege, besieged, new_database, short_home
 from tests.faults.harness.sites import MadeSite, make_site
 from tests.support.seven_stages import the_seven_stages
 from tests.support.small_disks import Disk, NoMountError, small_disk
@@ -35,9 +35,13 @@ def _besieged(where: str, *, megabytes: int) -> Iterator[tuple[Siege, Disk]]:
     """Worker and beat, whose home has a small disk at `where`."""
     with short_home() as home, the_seven_stages(), _small_disk(home / where, megabytes=megabytes) as disk:
         address = f"sqlite:///{home}/{where}/igny8.db" if where == "database" else f"sqlite:///{home}/igny8.db"
-        with fleet(home, IGNY8_DATABASE_URL=address) as found, new_database(address, as_installed=True) as database:
+        with (
+            fleet(home, IGNY8_DATABASE_URL=address) as found,
+            new_database(address, as_installed=True) as database,
+            besieged(database, found) as siege,
+        ):
             found.start("worker", "beat")
-            yield Siege(database, found), disk
+            yield siege, disk
 
 
 @contextmanager

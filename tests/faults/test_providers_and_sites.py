@@ -26,7 +26,7 @@ from pipeline.services.providers import ProviderChange
 from tests.faults.harness import laws
 from tests.faults.harness.fleet import fleet
 from tests.faults.harness.posts import Posts
-from tests.faults.harness.siege import Siege, new_database, short_home
+from tests.faults.harness.siege import Siege, besieged, new_database, short_home
 from tests.faults.harness.sites import RunningSite, make_site, publish_all, published, start_run
 from tests.support import rest_site
 from tests.support.provider_server import Fault, ProviderServer, provider_server
@@ -77,10 +77,11 @@ def world() -> Iterator[World]:
         Posts() as posts,
         fleet(home, **patience, **breaker, IGNY8_STAGES="stages") as found,
         new_database(found.config.database_url) as database,
+        besieged(database, found) as siege,
     ):
         _use(database, provider)
         found.start("worker", "beat")
-        yield World(Siege(database, found), provider, posts)
+        yield World(siege, provider, posts)
 
 
 def test_faults_of_providers_and_sites_in_one_run(world: World, seed: str) -> None:
@@ -160,7 +161,7 @@ def _complaints(world: World, places: list[RestSite]) -> list[str]:
         found.append(f"{booked} was booked, {billed} was billed, {lost} calls were lost")
     if len(world.provider.journal) > len(calls):
         found.append(f"{len(world.provider.journal)} requests, {len(calls)} calls")
-    return [*found, *(f"content {content_id} needs a person" for content_id in stuck)]
+    return [*found, *siege.sampler.complaints(), *(f"content {content_id} needs a person" for content_id in stuck)]
 
 
 def _billed(provider: ProviderServer) -> int:

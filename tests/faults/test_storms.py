@@ -1,6 +1,6 @@
 """Workers of two versions are asked to stop again and again; people pause, resume and cancel; old messages come.
 
-`make test`: a few seconds of each; `--all`: an order to stop every 20 s, and a longer storm.
+`make test`: a few seconds of each; `--all`: on every backend, an order to stop every 20 s, and a longer storm.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ from random import Random
 from typing import Any, Final
 
 import pytest
-import redis
 from sqlalchemy import select
 
 from pipeline.core.errors import ConflictError
 from pipeline.core.states import CallStatus, RunStatus
+from pipeline.engine import sending
 from pipeline.engine.app import app
-from pipeline.local.broker import prepare_socket
 from pipeline.models import AiCall, Run, StageRun
 from pipeline.services import run_control
+from tests.faults.conftest import EVERYWHERE
+from tests.faults.harness.backends import EmbeddedBackend, RabbitBackend, RedisBackend
 from tests.faults.harness.fleet import fleet
 from tests.faults.harness.older import older_tree
-from tests.faults.harness.siege import Siege, new_database, short_home
+from tests.faults.harness.siege import Siege, besieged, new_database, short_home
 from tests.faults.harness.sites import RunningSite, make_site, start_run
 from tests.support.seven_stages import the_seven_stages
 
@@ -39,17 +40,17 @@ _RECORDED: Final = Path(__file__).with_name("messages_0_1_0.json")
 _LANES: Final = 3
 
 
-@pytest.fixture(scope="module")
-def siege() -> Iterator[Siege]:
+@pytest.fixture(scope="module", params=EVERYWHERE)
+def siege(request: pytest.FixtureRequest) -> Iterator[Siege]:
     """A worker and beat of this version, and a worker of an older one."""
-    with short_home() as home, the_seven_stages(), fleet(home) as found:
+    with short_home() as home, the_seven_stages(), fleet(home, on=request.param) as found:
         older = home / "older"
         older.mkdir()
         print(f"the older version is {older_tree(older)}")  # noqa: T201 - shown where a test fails.
         found.roots["worker2"] = older
-        with new_database(found.config.database_url) as database:
+        with new_database(found.config.database_url) as database, besieged(database, found) as siege:
             found.start("worker", "worker2", "beat")
-            yield Siege(database, found)
+            yield siege
 
 
 def test_orders_to_stop_lose_no_call_with_old_and_new_side_by_side(
@@ -149,7 +150,7 @@ def _asked_since(siege: Siege, site: RunningSite, seen: Counter[str]) -> int:
 
 
 def _send_as_recorded(siege: Siege, recorded: Any, site: RunningSite) -> None:
-    """Put a message on its queue byte by byte as it was recorded, about this run."""
+    """Put a message on its queue as it was recorded, about this run: byte by byte where the broker keeps it so."""
     with siege.database.reading() as session:
         first = select(StageRun.id).where(StageRun.run_id == site.run_id, StageRun.number == 1)
         stage_run_id = session.scalars(first).one()
@@ -157,6 +158,14 @@ def _send_as_recorded(siege: Siege, recorded: Any, site: RunningSite) -> None:
     for name, value in {"<stage run>": stage_run_id, "<task>": str(uuid.uuid4())}.items():
         text = text.replace(f'"{name}"', json.dumps(value)).replace(name, str(value))
     message = json.loads(text)
+    backend = siege.fleet.backend
+    if isinstance(backend, RabbitBackend):
+        with sending.producing() as producer:
+            own = {"headers": message["headers"], "correlation_id": message["properties"]["correlation_id"]}
+            kind = {"content_type": message["content-type"], "content_encoding": message["content-encoding"]}
+            producer.publish(json.dumps(message["body"]), exchange="", routing_key=recorded["queue"], **kind, **own)
+        return
+    assert isinstance(backend, EmbeddedBackend | RedisBackend)
     message["body"] = b64encode(json.dumps(message["body"]).encode()).decode()
-    with redis.Redis(unix_socket_path=str(prepare_socket(siege.fleet.config.home))) as client:
+    with backend.client() as client:
         client.lpush(recorded["queue"], json.dumps(message))

@@ -171,6 +171,9 @@ def test_beat_and_publications_are_told_too(watched: Watched) -> None:
     subprocess.run(publish, env=environ_of_home(watched.home), check=True, capture_output=True)
     placed = wait_until(lambda: watched.collector.named("publications.publish"), seconds=10)
     assert placed[0].attributes["igny8.publication_id"] > 0
+    assert placed[0].trace_id != run.trace_id
+    assert placed[0].links <= {(span.trace_id, span.span_id) for span in watched.collector.named("run")}
+    assert len(placed[0].links) == 1
 
 
 def test_a_trace_holds_no_content(watched: Watched) -> None:

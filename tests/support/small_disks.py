@@ -1,11 +1,13 @@
 """Owns disks so small that they can be filled: a few megabytes of memory, mounted for the length of a test.
 
-Only root may mount. Where that is not allowed, NoMountError says so.
+Only root may mount. Where that is not allowed, NoMountError says so. `no_file_larger_than` is the same for one process,
+and for anybody.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -57,3 +59,14 @@ def small_disk(folder: Path, *, megabytes: int) -> Iterator[Disk]:
         yield Disk(folder)
     finally:
         subprocess.run([umount, "--lazy", str(folder)], check=True)
+
+
+@contextmanager
+def no_file_larger_than(size: int) -> Iterator[None]:
+    """What this process may write into one file, as on a disk that is full at that point."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

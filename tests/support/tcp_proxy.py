@@ -49,7 +49,7 @@ class TcpProxy:
 
     def __init__(self, upstream: Path | int) -> None:
         """`upstream` is a unix socket, or a port on loopback. Use `tcp_proxy`."""
-        self._upstream = upstream
+        self.upstream = upstream
         self._loop = asyncio.new_event_loop()
         self._links: set[_Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -147,9 +147,9 @@ class TcpProxy:
                 side.close()
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        if isinstance(self._upstream, Path):
-            return await asyncio.open_unix_connection(str(self._upstream))
-        return await asyncio.open_connection("127.0.0.1", self._upstream)
+        if isinstance(self.upstream, Path):
+            return await asyncio.open_unix_connection(str(self.upstream))
+        return await asyncio.open_connection("127.0.0.1", self.upstream)
 
     async def _pump(self, link: _Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):

@@ -24,6 +24,8 @@ class Told:
     seconds: float
     attributes: dict[str, Any]
     failed: bool
+    #: The spans of other traces that it points at.
+    links: frozenset[tuple[str, str]]
 
 
 @dataclass
@@ -84,6 +86,7 @@ def _read(body: bytes) -> Iterator[Told]:
                     (span.end_time_unix_nano - span.start_time_unix_nano) / 1e9,
                     _values(span.attributes),
                     span.status.code == span.status.STATUS_CODE_ERROR,
+                    frozenset((each.trace_id.hex(), each.span_id.hex()) for each in span.links),
                 )
 
 

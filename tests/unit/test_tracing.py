@@ -76,6 +76,20 @@ def test_a_span_that_is_over_is_told_under_its_own_id(told: Collector) -> None:
     assert (spans["child"].failed, spans["child"].attributes) == (True, {"error.type": "Kind"})
 
 
+def test_a_span_points_at_one_of_another_trace(told: Collector) -> None:
+    run = tracing.of_run(PARENT, 7)
+    with tracing.span("publication"):
+        tracing.link(run, {"igny8.run_id": 7})
+        tracing.link(None, {})
+        tracing.link("what a stranger wrote", {})
+    tracing.stop()
+
+    (span,) = told.spans
+    assert run is not None
+    assert span.links == {(run.split("-")[1], run.split("-")[2])}
+    assert span.trace_id != run.split("-")[1]
+
+
 def test_what_an_error_says_is_not_told(told: Collector) -> None:
     with pytest.raises(ValueError, match="of a customer"), tracing.span("fails"):
         raise ValueError("the words of a customer")

@@ -7,6 +7,7 @@ Never: a server that was there before, or that listens beyond loopback.
 from __future__ import annotations
 
 import os
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +18,7 @@ import redis
 from amqp.exceptions import NotFound
 from kombu import Connection
 
-from pipeline.config import Config
+from pipeline.config import SOCKET, Config
 from pipeline.engine import generation
 from pipeline.local.broker import broker_child, prepare_socket
 from pipeline.local.child import ChildSpec
@@ -58,6 +59,15 @@ class Backend(ABC):
     def spec(self, name: str, config: Config) -> ChildSpec:
         """How one of its servers is started."""
 
+    @property
+    @abstractmethod
+    def broker_place(self) -> Path | int:
+        """The socket or the port on loopback that the broker listens at."""
+
+    @abstractmethod
+    def empty_broker(self) -> None:
+        """Have the broker, which is not running, lose all that it keeps on disk."""
+
     @abstractmethod
     def flush(self) -> None:
         """Have the broker lose everything while it lives."""
@@ -94,6 +104,13 @@ class EmbeddedBackend(_RedisProtocol):
 
     def spec(self, name: str, config: Config) -> ChildSpec:  # noqa: ARG002 - it has one server only
         return broker_child(config)
+
+    @property
+    def broker_place(self) -> Path:
+        return self.home / SOCKET
+
+    def empty_broker(self) -> None:
+        shutil.rmtree(self.home / "broker" / "appendonlydir")
 
     def client(self, **options: Any) -> redis.Redis:
         return redis.Redis(unix_socket_path=str(prepare_socket(self.home)), **options)
@@ -160,6 +177,14 @@ class RedisBackend(_OnPostgres, _RedisProtocol):
             ready_seconds=_READY_SECONDS,
         )
 
+    @property
+    def broker_place(self) -> int:
+        return self._port
+
+    def empty_broker(self) -> None:
+        for kept in (self.home / "redis").iterdir():
+            shutil.rmtree(kept) if kept.is_dir() else kept.unlink()
+
     def client(self, **options: Any) -> redis.Redis:
         return redis.Redis(port=self._port, **options)
 
@@ -185,6 +210,13 @@ class RabbitBackend(_OnPostgres):
             ready=self._server.answers,
             ready_seconds=_READY_SECONDS,
         )
+
+    @property
+    def broker_place(self) -> int:
+        return self._server.port
+
+    def empty_broker(self) -> None:
+        shutil.rmtree(self.home / "rabbitmq" / "mnesia")
 
     def flush(self) -> None:
         """Every queue is emptied, that of the mark too."""

@@ -8,14 +8,20 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter, defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, get_args
 
 #: What the provider bills, in picodollars: it says so with each answer.
 INPUT_TOKEN_COST: Final = 150_000
 OUTPUT_TOKEN_COST: Final = 600_000
 IMAGE_COST: Final = 40_000_000_000
+#: How a provider that was told to fail does so: it asks to come again, it is down, it never answers, it has answered
+#: and billed and nobody hears of it.
+Fault = Literal["busy", "down", "silent", "unheard"]
+FAULTS: Final[tuple[Fault, ...]] = get_args(Fault)
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,17 @@ class ProviderJournal:
     def __init__(self, path: Path) -> None:
         """It need not be there yet."""
         self.path = path
+        self._planted = count()
+
+    def plant(self, fault: Fault) -> None:
+        """Let the next question meet it, whichever process asks."""
+        folder = _faults_of(self.path)
+        folder.mkdir(exist_ok=True)
+        (folder / f"{next(self._planted)}-{fault}").touch()
+
+    def take_back(self) -> int:
+        """Let nobody meet what was planted and not met yet: how many."""
+        return sum(_take(file) for file in sorted(_faults_of(self.path).iterdir()))
 
     def read(self) -> Seen:
         """All of it so far."""
@@ -66,6 +83,7 @@ class JournalWriter:
 
     def __init__(self, path: str) -> None:
         """Open it for appending."""
+        self._faults = _faults_of(Path(path))
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
     def asked(self, key: str) -> None:
@@ -77,5 +95,24 @@ class JournalWriter:
         used = {"input": billed.input_tokens, "output": billed.output_tokens}
         self._write({"event": "answered", "key": key, "pid": os.getpid(), **used, "cost": billed.cost_picodollars})
 
+    def fault(self) -> Fault | None:
+        """How this question fails, if one is to: each that was planted is met once."""
+        if not self._faults.is_dir():
+            return None
+        found = next((file for file in sorted(self._faults.iterdir()) if _take(file)), None)
+        return None if found is None else next(fault for fault in FAULTS if found.name.endswith(f"-{fault}"))
+
     def _write(self, said: dict[str, object]) -> None:
         os.write(self._file, f"{json.dumps(said)}\n".encode())
+
+
+def _faults_of(journal: Path) -> Path:
+    return journal.with_name(f"{journal.name}.faults")
+
+
+def _take(file: Path) -> bool:
+    """Whether it is ours: whoever removes it has it."""
+    with suppress(FileNotFoundError):
+        file.unlink()
+        return True
+    return False

@@ -30,6 +30,7 @@ from scheduler.duty import Context
 from tests.faults.harness import laws, rows
 from tests.faults.harness.fleet import Fleet
 from tests.faults.harness.rows import Rows
+from tests.faults.harness.sampler import Sampler
 from tests.faults.harness.sites import RunningSite, at_rest, describe, make_site, start_run
 from tests.support.driver import Driver
 from tests.support.seven_stages import the_seven_stages
@@ -42,8 +43,9 @@ _POLL_SECONDS: Final = 0.05
 class Siege:
     """A database, the processes that work on it, and the sites they work on."""
 
-    def __init__(self, database: Database, fleet: Fleet) -> None:
-        self.database, self.fleet = database, fleet
+    def __init__(self, database: Database, fleet: Fleet, sampler: Sampler) -> None:
+        """Use `besieged`."""
+        self.database, self.fleet, self.sampler = database, fleet, sampler
         self.sites: list[RunningSite] = []
 
     def start(self, variant: str = "one lane") -> RunningSite:
@@ -96,10 +98,11 @@ class Siege:
         return [*found, *self.broken_laws()]
 
     def broken_laws(self) -> list[str]:
-        """What must hold at rest, however the runs ended."""
+        """What must hold at rest, however the runs ended, and what was seen meanwhile that must never be."""
         seen = self.fleet.journal.read()
         with self.database.reading() as session:
-            return [*laws.broken_laws(session), *laws.unwitnessed_calls(session, seen)]
+            found = [*laws.broken_laws(session), *laws.unwitnessed_calls(session, seen)]
+        return [*found, *self.sampler.complaints()]
 
     def count(self, status: CallStatus) -> int:
         """How many calls are so."""
@@ -114,6 +117,13 @@ class Siege:
         resting = self._at_rest()
         with self.database.reading() as session:
             return "\n".join(describe(session, site) for site in self.sites if site not in resting)
+
+
+@contextmanager
+def besieged(database: Database, fleet: Fleet, *, leases: bool = True) -> Iterator[Siege]:
+    """A siege that is looked at all the time. `leases`: whether they are made by the clock of this process, too."""
+    with Sampler(fleet.config.database_url, leases=leases) as sampler:
+        yield Siege(database, fleet, sampler)
 
 
 @contextmanager

@@ -16,14 +16,15 @@ from typing import Final, TypeVar
 import tenacity
 
 from pipeline.db.session import DATABASE_AWAY
-from tests.faults.harness import laws, more_kinds
+from tests.faults.harness import laws, more_kinds, outside_kinds
 from tests.faults.harness.campaign import Campaign
 from tests.faults.harness.kinds import Kind, Strike, at_failpoint, of_backend
+from tests.faults.harness.outside_kinds import SITE_FAILED, met
 from tests.faults.harness.sites import RunningSite
 
 Answer = TypeVar("Answer")
 #: Imported for the kinds that it registers.
-__all__ = ["Soak", "more_kinds"]
+__all__ = ["Soak", "more_kinds", "outside_kinds"]
 
 #: How the sites of a soak are worked on: each keyword alone in its batch, so that any number of deaths splits none.
 VARIANTS: Final = ("one by one", "one by one, three lanes")
@@ -34,8 +35,13 @@ _REST_SECONDS: Final[dict[str, float]] = {"worker": 6.0, "beat": 4.0, "broker": 
 _USUAL_REST_SECONDS: Final = 3.0
 _PAUSE_SECONDS: Final = (0.2, 2.0)
 _HEAL_SECONDS: Final = 180.0
-#: Deaths of an item alone, and of a publisher, are no sign of a bad one here.
-TIMES: Final = {"IGNY8_ITEM_ATTEMPTS": "1000", "IGNY8_PUBLISH_RETRY_MINUTES": ",".join("0" * 400)}
+#: Deaths of an item alone, and of a publisher, are no sign of a bad one here; a provider is not left alone for long.
+TIMES: Final = {
+    "IGNY8_ITEM_ATTEMPTS": "1000",
+    "IGNY8_PUBLISH_RETRY_MINUTES": ",".join("0" * 400),
+    "IGNY8_BREAKER_SECONDS": "1",
+    "IGNY8_BREAKER_MAX_SECONDS": "2",
+}
 
 
 @dataclass
@@ -131,6 +137,7 @@ class Soak:
         self.rows.check(self._asking(lambda: self.campaign.row_complaints(site)))
         if site.site_id in self.campaign.of_site:
             self.posts.check(self._asking(lambda: self.campaign.post_complaints(site)))
+        self.injected[SITE_FAILED] += met(self.campaign, site.site_id)
 
     def _asking(self, ask: Callable[[], Answer]) -> Answer:
         """What the database says once it is there again."""

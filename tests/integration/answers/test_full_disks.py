@@ -6,7 +6,6 @@ import io
 import os
 import resource
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,9 +17,11 @@ from pipeline.config import config, use_config
 from pipeline.core.states import RunStatus, StageRunStatus
 from pipeline.engine import media_space
 from pipeline.engine.media_space import MOST_BYTES
-from pipeline.models import Content
+from pipeline.models import Content, Run
+from pipeline.services import run_control
 from tests.integration.answers.conftest import Made
 from tests.support.scripted import calls_of, picture, statuses, subjects, told
+from tests.support.small_disks import no_file_larger_than
 
 IMAGE_CHARGE = 1_000_000
 #: Enough for the databases of a test.
@@ -34,17 +35,6 @@ def media(tmp_path: Path) -> Iterator[Path]:
     use_config(config().model_copy(update={"home": tmp_path, "provider_wait_max_seconds": 20}))
     yield tmp_path / "media"
     use_config(None)
-
-
-@contextmanager
-def no_file_larger_than(size: int) -> Iterator[None]:
-    """What this process may write into one file, as on a disk that is full at that point."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def _noise() -> bytes:
@@ -86,12 +76,30 @@ def test_a_disk_that_stays_full_ends_the_stage_with_the_remedy(sqlite_world_of: 
         run_id = world.run()
 
     assert script.images == []
-    assert {(call.status.value, call.charged_amount) for call in calls_of(world, run_id, 6)} == {("voided", 0)}
+    # It was looked three times, and one call was written.
+    assert [(call.status.value, call.charged_amount) for call in calls_of(world, run_id, 6)] == [("voided", 0)]
     stage = world.stages(run_id)[6]
     assert stage.status is StageRunStatus.FAILED
     assert "there is no room for images (File too large): none is asked for. Make room on the disk" in str(stage.reason)
     assert statuses(world, 6) == ["new"]
     assert world.driver.status(run_id) is RunStatus.FAILED
+    world.assert_sound()
+
+
+def test_a_run_that_waits_for_room_can_be_cancelled(sqlite_world_of: Made) -> None:
+    world, script = sqlite_world_of(6)
+    subjects(world, 6, ["one"])
+
+    with no_file_larger_than(ROOM):
+        run_id = world.start()
+        world.driver.drain()
+        with world.database.transaction() as session:
+            run_control.cancel(session, session.get_one(Run, run_id), actor="test", now=world.database.now())
+
+        assert world.driver.run_to_end(run_id) is RunStatus.CANCELLED
+
+    assert script.images == []
+    assert statuses(world, 6) == ["new"]
     world.assert_sound()
 
 

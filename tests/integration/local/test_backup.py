@@ -24,6 +24,7 @@ from pipeline.secrets import decrypted, encrypted
 from pipeline.services import accounts, invariants, sites
 from tests.support.builders import make_content
 from tests.support.postgres import PostgresServer, programs
+from tests.support.small_disks import no_file_larger_than
 
 
 def settings_of(home: Path, url: str) -> Config:
@@ -267,6 +268,21 @@ def test_what_changes_meanwhile_breaks_no_backup(
         "sites/desks/.well-known/x",
     }
     assert (files["media/grows"].read_bytes(), files["media/shrinks"].read_bytes()) == (b"as it was", b"as")
+
+
+def test_without_room_for_the_copy_it_is_said_and_nothing_is_left(sqlite_database: Database, tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, sqlite_database.engine.url.render_as_string())
+    with sqlite_database.transaction() as session:
+        accounts.init_installation(session, now=sqlite_database.now())
+    folder = tmp_path / "backups"
+
+    with (
+        no_file_larger_than(100_000),
+        pytest.raises(NotReadyError, match=r"cannot be copied to .*/backups: .*Make room there, or name a file"),
+    ):
+        backup.back_up(sqlite_database, settings, to=folder / "x.tar.gz", now=sqlite_database.now())
+
+    assert list(folder.iterdir()) == []
 
 
 def test_a_damaged_database_is_not_backed_up(sqlite_database: Database, tmp_path: Path) -> None:

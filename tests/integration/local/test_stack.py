@@ -20,7 +20,7 @@ from pipeline.db.session import Database
 from pipeline.engine.app import app, broker_answers, connect_to
 from pipeline.local.child import ChildNotReadyError, ChildSpec
 from pipeline.local.locks import StackRunningError, running_stack
-from pipeline.local.ports import free_port, is_free
+from pipeline.local.ports import free_port, in_turn, is_free
 from pipeline.local.stack import EmbeddedStack, hide_password, worker_node
 from tests.support.ports import free_port as quiet_port
 from tests.support.processes import all_gone, wait_until
@@ -182,6 +182,25 @@ def test_taken_port_is_passed_over() -> None:
         assert not is_free(port)
         assert found != port
         assert is_free(found)
+
+
+@pytest.mark.parametrize(
+    ("written", "ports"),
+    [
+        ("http://127.0.0.1:4711", [4711, 8000, 0]),
+        ("http://[::1]:4711", [4711, 8000, 0]),
+        (None, [8000, 0]),
+        ("http://127.0.0.1", [8000, 0]),
+        ("http://127.0.0.1:no", [8000, 0]),
+        ("nonsense", [8000, 0]),
+    ],
+)
+def test_the_port_of_the_last_address_comes_first(tmp_path: Path, written: str | None, ports: list[int]) -> None:
+    file = tmp_path / "web.url"
+    if written is not None:
+        file.write_text(f"{written}\n", encoding="utf-8")
+
+    assert in_turn(8000, written=file) == ports
 
 
 def test_worker_of_another_home_has_another_name(settings: Config, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 from pipeline.config import Config, child_environ, load_config
 from pipeline.db.migrate import upgrade
 from pipeline.db.session import Database
+from pipeline.local.child import Child
 from pipeline.local.ports import LOOPBACK
 from pipeline.local.stack import EmbeddedStack
 from pipeline.local.web import answers, web_child, web_url
@@ -128,6 +129,23 @@ def test_the_stack_serves_it_and_takes_another_port_where_the_usual_is_in_use(se
     assert served
     assert not url.endswith(f":{taken}")
     assert not answers(url)
+
+
+def test_one_that_was_killed_listens_again_where_it_did(settings: Config, taken: int) -> None:
+    child = Child(web_child(settings), logs=settings.home / "logs")
+    try:
+        child.wait_ready()
+        url = web_url(settings.home) or ""
+        os.kill(child.pid or 0, signal.SIGKILL)
+        wait_until(lambda: child.exit_code() is not None)
+        child = Child(child.spec, logs=settings.home / "logs")
+        wait_until(lambda: answers(url), seconds=60)
+        again = web_url(settings.home)
+    finally:
+        child.kill()
+
+    assert again == url
+    assert not url.endswith(f":{taken}")
 
 
 def test_the_child_says_nothing_of_an_earlier_address(settings: Config) -> None:
