@@ -98,7 +98,7 @@ def test_database_that_does_not_answer_is_told_without_its_password(settings: Co
 
 
 def test_a_database_that_does_not_answer_is_told_once(settings: Config) -> None:
-    url = f"postgresql+psycopg://me:geheim@127.0.0.1:{free_port(1)}/x"
+    url = f"postgresql+psycopg://me:geheim@127.0.0.1:{free_port()}/x"
     gone = settings.model_copy(update={"database_url": url})
 
     checks = run_checks(gone)
