@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from sqlalchemy import update
 
 from pipeline.core.money import ucr
@@ -17,6 +18,8 @@ from pipeline.web.pages.pace import Paces
 from tests.support.api import Api, statements_of, the_app
 from tests.support.calls import settled_call
 from tests.support.console import addresses, browser
+
+pytestmark = pytest.mark.usefixtures("seven_stages")
 
 
 def _html(api: Api, address: str, role: Role = Role.PLATFORM_ADMIN) -> str:

@@ -161,7 +161,7 @@ def test_a_site_says_how_it_was_found_and_shows_no_credentials(api: Api) -> None
     told = _text(api, f"/sites/{api.mine.site_id}")
     assert "Does not take articles" in told
     assert "It answered 401." in told
-    assert "Application password (set; empty: as it is)" in told
+    assert "Application password (set; empty: as it is, while the address is of the same host)" in told
     shown = _html(api, f"/sites/{api.mine.site_id}", Role.OWNER)
     assert "hidden words" not in shown
     assert "Delete the site" in shown
