@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -276,7 +276,16 @@ def _until_saved(file: Path) -> None:
     """It was written down after now, and once more: the first may have begun before."""
     for _ in range(2):
         before = time.time()
-        wait_until(lambda before=before: any(each.stat().st_mtime > before for each in file.parent.glob("state*")))
+        wait_until(lambda before=before: _is_saved_since(before, file.parent))
+
+
+def _is_saved_since(before: float, folder: Path) -> bool:
+    for each in folder.glob("state*"):
+        # It is written beside itself and then put in its place: what was seen may be gone.
+        with suppress(FileNotFoundError):
+            if each.stat().st_mtime > before:
+                return True
+    return False
 
 
 def test_what_flower_wrote_down_is_its_owners_alone(told: Told) -> None:
