@@ -13,7 +13,7 @@ from pipeline.models import Run, Site, StageRun
 from pipeline.services import calendar, reports, settings
 from pipeline.services.forecasts import Rest, rest_of
 from pipeline.services.run_activity import events_of
-from pipeline.services.run_items import lines_of
+from pipeline.services.run_items import ItemLine, lines_of
 from pipeline.services.stage_runs import item_counts, of_run
 from pipeline.web.pages.run_log import log_of
 
@@ -25,8 +25,10 @@ _REST_IS_GOOD: Final = timedelta(seconds=20)
 _FINISHED: Final = ("done", "failed", "skipped")
 
 
-def parts_of(session: Session, run: Run, site: Site, *, now: datetime, rest: Rest | None = None) -> dict[str, Any]:
-    """What `run_parts.html` shows; `rest`: what was expected of the run a short while ago."""
+def parts_of(
+    session: Session, run: Run, site: Site, *, now: datetime, rest: Rest | None = None, is_good: bool = False
+) -> dict[str, Any]:
+    """What `run_parts.html` shows; `rest`: what was expected of the run a while ago, `is_good`: however long ago."""
     rows = of_run(session, run.id)
     report = reports.run_report(session, run.id)
     spent, held = sum(row.spent for row in rows), sum(row.held for row in rows)
@@ -37,21 +39,14 @@ def parts_of(session: Session, run: Run, site: Site, *, now: datetime, rest: Res
     is_live, is_paused = run.status in LIVE_RUNS, run.status is RunStatus.PAUSED
     schedule = settings.row_of(session, site)
     return {
-        "rows": [
-            {
-                "row": row,
-                "told": told,
-                "finished": sum(told[name] for name in _FINISHED),
-                "lines": lines[row.id],
-                "took": None if row.admitted_at is None else (row.finished_at or now) - row.admitted_at,
-            }
-            for row, told in zip(rows, report["stages"], strict=True)
-        ],
+        "rows": [_stage(row, told, lines[row.id], now=now) for row, told in zip(rows, report["stages"], strict=True)],
         "current": current,
         "following": next((row for row in rows if row.status is StageRunStatus.PENDING), None),
         "working_on": working_on,
         "activity": list(log_of(events, {told["number"]: told for told in report["stages"]}, working_on)),
-        "rest": _rest(session, run, site, rows, known=rest, now=now) if is_live and not is_paused else None,
+        "rest": _rest(session, run, site, rows, known=rest, is_good=is_good, now=now)
+        if is_live and not is_paused
+        else None,
         "is_live": is_live,
         "is_paused": is_paused,
         "spent_ucr": spent,
@@ -66,10 +61,27 @@ def parts_of(session: Session, run: Run, site: Site, *, now: datetime, rest: Res
     }
 
 
+def _stage(row: StageRun, told: dict[str, Any], lines: Sequence[ItemLine], *, now: datetime) -> dict[str, Any]:
+    return {
+        "row": row,
+        "told": told,
+        "finished": sum(told[name] for name in _FINISHED),
+        "lines": lines,
+        "took": None if row.admitted_at is None else (row.finished_at or now) - row.admitted_at,
+    }
+
+
 def _rest(
-    session: Session, run: Run, site: Site, rows: Sequence[StageRun], *, known: Rest | None, now: datetime
+    session: Session,
+    run: Run,
+    site: Site,
+    rows: Sequence[StageRun],
+    *,
+    known: Rest | None,
+    is_good: bool,
+    now: datetime,
 ) -> Rest:
-    if known is not None and now - known.at < _REST_IS_GOOD and known.ends_at > now:
+    if known is not None and (is_good or (now - known.at < _REST_IS_GOOD and known.ends_at > now)):
         return known
     counts = item_counts(session, [row.id for row in rows])
     return rest_of(session, run, site, rows, counts, now=now)

@@ -26,6 +26,8 @@ from pipeline.web.pages.views import Page, View, page
 from pipeline.web.watch import Stream, Watch, event_of
 
 router = APIRouter()
+#: What is expected of so many runs is made anew at once: other pages wait for the process meanwhile.
+_ESTIMATES_A_LOOK: Final = 1
 LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=100)]
 
 
@@ -70,7 +72,7 @@ class PageWatch(Watch[Seen, Parts]):
     ) -> dict[Seen, Parts]:
         """The parts of each; those of a run that is no further than before are not made again."""
         progress = progress_of(session, {seen.watched for seen in asked})
-        found = {}
+        found, estimates = {}, 0
         for seen in asked:
             so_far, before = progress.get(seen.watched), known.get(seen)
             if so_far is None:
@@ -78,7 +80,10 @@ class PageWatch(Watch[Seen, Parts]):
             if before is not None and before.id == so_far.id:
                 found[seen] = before
             else:
-                found[seen] = _parts(session, seen, so_far, rest=before.rest if before else None, now=now)
+                rest = before.rest if before else None
+                is_good = estimates >= _ESTIMATES_A_LOOK
+                found[seen] = _parts(session, seen, so_far, rest=rest, is_good=is_good, now=now)
+                estimates += found[seen].rest is not rest
         return found
 
     def event(self, found: Parts) -> bytes:
@@ -98,9 +103,11 @@ def events(view: View, run_id: RunId, last_event_id: LastEventId = None) -> Page
     return Stream(PageWatch.name, seen, _parts(view.session, seen, so_far, now=view.now), last_id=last_event_id)
 
 
-def _parts(session: Session, seen: Seen, so_far: Progress, *, now: datetime, rest: Rest | None = None) -> Parts:
+def _parts(
+    session: Session, seen: Seen, so_far: Progress, *, now: datetime, rest: Rest | None = None, is_good: bool = False
+) -> Parts:
     run = session.get_one(Run, seen.watched.run_id)
     site = session.get_one(Site, run.site_id)
-    shown = parts_of(session, run, site, now=now, rest=rest)
+    shown = parts_of(session, run, site, now=now, rest=rest, is_good=is_good)
     values = {"run": run, "site": site, "now": now, "in_flower": seen.in_flower}
     return Parts(so_far, render("run_parts.html", shell=seen, **values, **shown), shown["rest"])
