@@ -6,13 +6,13 @@ Reads only, and never more than the newest: what a live run did last is found by
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Select, select
+from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session
 
 from pipeline.core.states import CallStatus, StageRunStatus
@@ -21,16 +21,19 @@ from pipeline.models.credits import OPEN_CALL
 
 
 class Happened(StrEnum):
-    """What an event tells."""
+    """What an event tells; of one stage and instant, they happen in this order."""
 
     #: A stage took its inputs.
     BEGAN = "began"
-    #: A stage came to its end.
-    ENDED = "ended"
     #: A model was asked; there is no answer yet.
     ASKED = "asked"
     #: A call resolved: answered, or not.
     RESOLVED = "resolved"
+    #: A stage came to its end.
+    ENDED = "ended"
+
+
+_ORDER: Final = tuple(Happened)
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,7 @@ def events_of(session: Session, run: Run, rows: Sequence[StageRun], *, most: int
 
 
 def _instant(event: Event) -> tuple[datetime, int, int]:
-    """When it happened; of one instant, in the order in which it must have."""
-    return (
-        event.at,
-        event.stage.number,
-        (Happened.BEGAN, Happened.ASKED, Happened.RESOLVED, Happened.ENDED).index(event.happened),
-    )
+    return event.at, event.stage.number, _ORDER.index(event.happened)
 
 
 def _of_stages(rows: Sequence[StageRun]) -> Iterator[Event]:
@@ -77,12 +75,14 @@ def _of_calls(session: Session, run: Run, rows: Sequence[StageRun], *, most: int
     if run.finished_at is not None:
         resolved = resolved.where(AiCall.resolved_at <= run.finished_at)
     for call in session.execute(resolved.order_by(AiCall.resolved_at.desc()).limit(most)):
-        amount, error = call.charged_amount, call.error
-        stage, at = stages[call.stage_run_id], call.resolved_at
-        yield Event(at, stage, Happened.RESOLVED, call.status, call.model, call.lane, amount, error)
+        told = _call(call, stages[call.stage_run_id], call.resolved_at, Happened.RESOLVED)
+        yield replace(told, amount_ucr=call.charged_amount, error=call.error)
     for call in session.execute(_calls(stages).where(OPEN_CALL).limit(most)):
-        stage, at = stages[call.stage_run_id], call.created_at
-        yield Event(at, stage, Happened.ASKED, call.status, call.model, call.lane, call.held_amount)
+        yield _call(call, stages[call.stage_run_id], call.created_at, Happened.ASKED)
+
+
+def _call(call: Row[*tuple[Any, ...]], stage: StageRun, at: datetime, happened: Happened) -> Event:
+    return Event(at, stage, happened, call.status, call.model, call.lane, amount_ucr=call.held_amount)
 
 
 def _calls(stages: dict[int, StageRun]) -> Select[*tuple[Any, ...]]:

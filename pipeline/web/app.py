@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, cast
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from pipeline.config import config
 from pipeline.db.session import Database
@@ -51,10 +52,18 @@ class Installation:
         publish_stage(self.database(), stage_run_id)
 
 
+class App(FastAPI):
+    """An app all of whose answers carry what they must, also that to an error which nobody expected."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The framework's own, whose outermost part answers such errors, within ours."""
+        return RequestContexts(Precautions(super().build_middleware_stack()))
+
+
 def create_app(backend: Backend | None = None) -> FastAPI:
     """An app on `backend` (default: this installation), the stages known."""
     celery.loader.import_default_modules()
-    app = FastAPI(
+    app = App(
         title="IGNY8 Pipeline",
         version="1",
         description=DESCRIPTION,
@@ -65,8 +74,6 @@ def create_app(backend: Backend | None = None) -> FastAPI:
     app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES, larger={IMPORT_PATH_END: MAX_FILE_BYTES})
     app.state.backend = backend or Installation()
     app.add_middleware(Gate, answer=told_apart)
-    app.add_middleware(Precautions)
-    app.add_middleware(RequestContexts)
     app.state.strangers = Strangers(config().strangers_a_minute)
     app.state.rates = Rates(config().requests_a_minute)
     app.state.paces = Paces()

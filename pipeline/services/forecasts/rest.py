@@ -6,7 +6,7 @@ its inputs and its cap. Never: writes, locks, asks a provider.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,6 +19,7 @@ from pipeline.models import Run, Site, StageRun
 from pipeline.services.forecasts.flow import Flow
 from pipeline.services.forecasts.playing import Known, Left, play
 from pipeline.services.forecasts.stages import StageForecast
+from pipeline.services.stage_runs import item_counts
 
 _OPEN: Final = (ItemStatus.PENDING, ItemStatus.LEASED)
 
@@ -32,17 +33,9 @@ class Rest:
     expected_ucr: int
 
 
-def rest_of(
-    session: Session,
-    run: Run,
-    site: Site,
-    rows: Sequence[StageRun],
-    counts: Mapping[int, Mapping[ItemStatus, int]],
-    *,
-    now: datetime,
-) -> Rest:
-    """What is ahead of the run; `counts`: items of each of its stage runs, by status."""
-    found = list(_stages(session, run, site, rows, counts))
+def rest_of(session: Session, run: Run, site: Site, rows: Sequence[StageRun], *, now: datetime) -> Rest:
+    """What is ahead of the run, whose stage runs these are."""
+    found = list(_stages(session, run, site, rows))
     # A stage that does not work is passed without a delay, and nothing follows the last one.
     between = sum(each.reason is None for each in found[:-1]) * run.site_settings.delays.between_stage
     seconds = sum(each.seconds for each in found) + between
@@ -50,9 +43,8 @@ def rest_of(
     return Rest(at=now, ends_at=now + timedelta(seconds=seconds), expected_ucr=expected)
 
 
-def _stages(
-    session: Session, run: Run, site: Site, rows: Sequence[StageRun], counts: Mapping[int, Mapping[ItemStatus, int]]
-) -> Iterator[StageForecast]:
+def _stages(session: Session, run: Run, site: Site, rows: Sequence[StageRun]) -> Iterator[StageForecast]:
+    counts = item_counts(session, [row.id for row in rows])
     flow, known = Flow(session, site, run.site_settings), Known.of(session, site.account_id)
     for row, definition in zip(rows, STAGES, strict=True):
         if row.finished_at is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
@@ -14,21 +14,19 @@ from pipeline.services import calendar, reports, settings
 from pipeline.services.forecasts import Rest, rest_of
 from pipeline.services.run_activity import events_of
 from pipeline.services.run_items import ItemLine, lines_of
-from pipeline.services.stage_runs import item_counts, of_run
+from pipeline.services.stage_runs import of_run
 from pipeline.web.pages.run_log import log_of
 
 ITEMS_SHOWN: Final = 30
 _EVENTS_SHOWN: Final = 12
-#: What is expected of a run is made anew after this long: it looks at all that waits, and hardly changes meanwhile.
-_REST_IS_GOOD: Final = timedelta(seconds=20)
+#: Nothing is expected of others: they wait for a person, or only for what is being asked.
+_GOES_ON: Final = frozenset({RunStatus.QUEUED, RunStatus.RUNNING})
 #: What was not reached went back to where it waited.
 _FINISHED: Final = ("done", "failed", "skipped")
 
 
-def parts_of(
-    session: Session, run: Run, site: Site, *, now: datetime, rest: Rest | None = None, is_good: bool = False
-) -> dict[str, Any]:
-    """What `run_parts.html` shows; `rest`: what was expected of the run a while ago, `is_good`: however long ago."""
+def parts_of(session: Session, run: Run, site: Site, *, now: datetime, rest: Rest | None = None) -> dict[str, Any]:
+    """What `run_parts.html` shows; `rest`: what is expected of the run, where that is known."""
     rows = of_run(session, run.id)
     report = reports.run_report(session, run.id)
     spent, held = sum(row.spent for row in rows), sum(row.held for row in rows)
@@ -36,19 +34,17 @@ def parts_of(
     lines = lines_of(session, rows, most=ITEMS_SHOWN)
     working_on = [line for line in lines[current.id] if line.status is ItemStatus.LEASED] if current else []
     events = events_of(session, run, rows, most=_EVENTS_SHOWN)
-    is_live, is_paused = run.status in LIVE_RUNS, run.status is RunStatus.PAUSED
-    schedule = settings.row_of(session, site)
+    is_live = run.status in LIVE_RUNS
     return {
         "rows": [_stage(row, told, lines[row.id], now=now) for row, told in zip(rows, report["stages"], strict=True)],
         "current": current,
         "following": next((row for row in rows if row.status is StageRunStatus.PENDING), None),
         "working_on": working_on,
         "activity": list(log_of(events, {told["number"]: told for told in report["stages"]}, working_on)),
-        "rest": _rest(session, run, site, rows, known=rest, is_good=is_good, now=now)
-        if is_live and not is_paused
-        else None,
+        "rest": (rest or rest_of(session, run, site, rows, now=now)) if run.status in _GOES_ON else None,
         "is_live": is_live,
-        "is_paused": is_paused,
+        "is_paused": run.status is RunStatus.PAUSED,
+        "is_cancelling": run.status is RunStatus.CANCELLING,
         "spent_ucr": spent,
         "held_ucr": held,
         "left_ucr": max(0, run.available - spent - held),
@@ -57,7 +53,7 @@ def parts_of(
         "failed": sum(told["failed"] for told in report["stages"]),
         "ended": sum(1 for row in rows if row.finished_at is not None),
         "next_slot": calendar.predicted_slot(session, site, now=now),
-        "next_run_at": schedule.next_run_at,
+        "next_run_at": None if is_live else settings.row_of(session, site).next_run_at,
     }
 
 
@@ -69,19 +65,3 @@ def _stage(row: StageRun, told: dict[str, Any], lines: Sequence[ItemLine], *, no
         "lines": lines,
         "took": None if row.admitted_at is None else (row.finished_at or now) - row.admitted_at,
     }
-
-
-def _rest(
-    session: Session,
-    run: Run,
-    site: Site,
-    rows: Sequence[StageRun],
-    *,
-    known: Rest | None,
-    is_good: bool,
-    now: datetime,
-) -> Rest:
-    if known is not None and (is_good or (now - known.at < _REST_IS_GOOD and known.ends_at > now)):
-        return known
-    counts = item_counts(session, [row.id for row in rows])
-    return rest_of(session, run, site, rows, counts, now=now)

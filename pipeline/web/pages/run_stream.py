@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Response
@@ -26,7 +26,9 @@ from pipeline.web.pages.views import Page, View, page
 from pipeline.web.watch import Stream, Watch, event_of
 
 router = APIRouter()
-#: What is expected of so many runs is made anew at once: other pages wait for the process meanwhile.
+#: What is expected of a run is found out anew after this long: all that waits is looked at, and it hardly changes.
+_EXPECTED_FOR: Final = timedelta(seconds=20)
+#: Of so many runs at once: other pages wait for the process meanwhile.
 _ESTIMATES_A_LOOK: Final = 1
 LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=100)]
 
@@ -81,9 +83,9 @@ class PageWatch(Watch[Seen, Parts]):
                 found[seen] = before
             else:
                 rest = before.rest if before else None
-                is_good = estimates >= _ESTIMATES_A_LOOK
-                found[seen] = _parts(session, seen, so_far, rest=rest, is_good=is_good, now=now)
-                estimates += found[seen].rest is not rest
+                if rest is not None and now - rest.at >= _EXPECTED_FOR and estimates < _ESTIMATES_A_LOOK:
+                    rest, estimates = None, estimates + 1
+                found[seen] = _parts(session, seen, so_far, rest=rest, now=now)
         return found
 
     def event(self, found: Parts) -> bytes:
@@ -103,11 +105,9 @@ def events(view: View, run_id: RunId, last_event_id: LastEventId = None) -> Page
     return Stream(PageWatch.name, seen, _parts(view.session, seen, so_far, now=view.now), last_id=last_event_id)
 
 
-def _parts(
-    session: Session, seen: Seen, so_far: Progress, *, now: datetime, rest: Rest | None = None, is_good: bool = False
-) -> Parts:
+def _parts(session: Session, seen: Seen, so_far: Progress, *, now: datetime, rest: Rest | None = None) -> Parts:
     run = session.get_one(Run, seen.watched.run_id)
     site = session.get_one(Site, run.site_id)
-    shown = parts_of(session, run, site, now=now, rest=rest, is_good=is_good)
+    shown = parts_of(session, run, site, now=now, rest=rest)
     values = {"run": run, "site": site, "now": now, "in_flower": seen.in_flower}
     return Parts(so_far, render("run_parts.html", shell=seen, **values, **shown), shown["rest"])

@@ -16,7 +16,7 @@ from pipeline.services import settings as site_settings
 from pipeline.services.forecasts import Rest, forecast, rest_of
 from pipeline.services.run_activity import Event, Happened, events_of
 from pipeline.services.run_items import lines_of
-from pipeline.services.stage_runs import item_counts, of_run
+from pipeline.services.stage_runs import of_run
 from pipeline.web.pages.run_log import log_of
 from tests.support.builders import make_keywords
 from tests.support.driver import Driver
@@ -48,8 +48,7 @@ def _rest(driver: Driver, run_id: int) -> Rest:
     with driver.database.reading() as session:
         run = session.get_one(Run, run_id)
         rows = of_run(session, run_id)
-        counts = item_counts(session, [row.id for row in rows])
-        return rest_of(session, run, session.get_one(Site, run.site_id), rows, counts, now=driver.clock.at)
+        return rest_of(session, run, session.get_one(Site, run.site_id), rows, now=driver.clock.at)
 
 
 def _events(driver: Driver, run_id: int, most: int = _ALL) -> list[Event]:

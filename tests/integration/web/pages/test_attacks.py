@@ -232,6 +232,20 @@ def test_what_nobody_expected_is_a_page_for_people(sqlite_api: Api, monkeypatch:
     assert "NoneType" not in broken.text
 
 
+def test_what_nobody_expected_is_guarded_and_can_be_asked_about(
+    sqlite_api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = TestClient(the_app(), base_url="http://testserver", raise_server_exceptions=False)
+    client.cookies.set(COOKIE, browser(sqlite_api).cookies[COOKIE])
+    monkeypatch.setattr("pipeline.services.credits.balance", None)
+
+    for address in ("/api/v1/credits", "/"):
+        broken = client.get(address)
+        assert (broken.status_code, broken.headers["x-content-type-options"]) == (500, "nosniff"), address
+        assert broken.headers["cache-control"] == "no-store"
+        assert re.fullmatch("[0-9a-f]{32}", broken.headers["x-request-id"])
+
+
 PASSWORD = "correct horse battery"  # noqa: S105 - a test's
 _HASH = passwords.hashed(PASSWORD)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -128,6 +129,45 @@ def test_a_run_that_is_no_further_is_not_made_again(sqlite_api: Api) -> None:
     _change(sqlite_api, status=RunStatus.PAUSED)
     again = _look(sqlite_api, watch, seen, known={seen: first})
     assert (again.id != first.id, "Resume" in again.html) == (True, True)
+
+
+def test_what_is_expected_is_found_out_anew_after_a_while_for_one_run_a_look(sqlite_api: Api) -> None:
+    watched = Watched(sqlite_api.mine.account_id, sqlite_api.mine.run_id)
+    both = [Seen(watched, may_edit=True), Seen(watched, may_edit=False)]
+    watch, now = PageWatch(lambda: sqlite_api.database), sqlite_api.database.now()
+
+    def look(known: dict[Seen, Parts], seconds: float, reason: str) -> dict[Seen, Parts]:
+        _change(sqlite_api, reason=reason)
+        with sqlite_api.database.reading() as session:
+            return watch.look(session, both, known=known, now=now + timedelta(seconds=seconds))
+
+    first = look({}, 0, "a")
+    soon = look(first, 10, "b")
+    later = look(soon, 30, "c")
+    latest = look(later, 31, "d")
+
+    assert all("Time left" in parts.html for parts in first.values())
+    assert [soon[seen].rest is first[seen].rest for seen in both] == [True, True]
+    assert [later[seen].rest is first[seen].rest for seen in both] == [False, True]
+    assert latest[both[0]].rest is later[both[0]].rest
+    assert latest[both[1]].rest is not later[both[1]].rest
+
+
+def test_a_run_that_does_not_go_on_promises_nothing(sqlite_api: Api) -> None:
+    client, address = browser(sqlite_api), f"/automation/runs/{sqlite_api.mine.run_id}"
+    told = {
+        RunStatus.PAUSED: "Nothing new begins until somebody resumes the run.",
+        RunStatus.CANCELLING: "Nothing new begins. What is being asked is kept when its answer comes",
+        RunStatus.COMPLETED: "No run is scheduled.",
+    }
+
+    assert "Time left" in client.get(address).text
+    for status, sentence in told.items():
+        _change(sqlite_api, status=status)
+        html = client.get(address).text
+        assert sentence in html
+        for promise in ("Time left", "more credits are expected", "after stage"):
+            assert promise not in html, (status, promise)
 
 
 def _look(api: Api, watch: PageWatch, seen: Seen, *, known: dict[Seen, Parts]) -> Parts:
