@@ -22,7 +22,7 @@ from pipeline.core.catalog import STAGES
 from pipeline.core.roles import Role
 from pipeline.db.session import Database
 from pipeline.models import Site
-from pipeline.services import calendar, log_ins, users, webhooks
+from pipeline.services import calendar, log_ins, runs, users, webhooks
 from pipeline.services import settings as site_settings
 from pipeline.web.cookies import COOKIE
 from pipeline.web.pages import ROUTERS
@@ -56,6 +56,8 @@ def figures(*, quick: bool) -> Iterator[Figure]:
         app, headers = unhurried(database), _logged_in(database, ids)
         with the_seven_stages():
             seen = {address: _looked_at(app, address, headers, looks) for address in addresses(ids)}
+            live = _live_run(database, ids["site_id"])
+            seen[live] = _looked_at(app, live, headers, looks)
         database.dispose()
     p95 = {address: sorted(each)[len(each) * 95 // 100] for address, each in seen.items()}
     slowest = sorted(p95, key=lambda address: -p95[address])
@@ -72,6 +74,13 @@ def addresses(ids: dict[str, int]) -> list[str]:
     """Every page, the ids of its address filled in."""
     paths = {route.path for router in ROUTERS for route in router.routes if isinstance(route, Route)} - _NO_PAGES
     return sorted(re.sub(r"\{(\w+)(?::int)?\}", lambda found: str(ids[found[1]]), path) for path in paths)
+
+
+def _live_run(database: Database, site_id: int) -> str:
+    """The page of a run that has all its stages ahead: what is expected of it is found out at each look."""
+    with database.transaction() as session:
+        started = runs.start(session, site=session.get_one(Site, site_id), now=database.now())
+    return f"/automation/runs/{started.run_id}"
 
 
 def _looked_at(app: FastAPI, address: str, headers: Headers, looks: int) -> list[float]:
