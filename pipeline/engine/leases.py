@@ -1,6 +1,6 @@
 """Owns the renewal of leases during long calls: one thread a process, one statement for all of them.
 
-Never past a call's hard limit: a call that hangs loses its lane.
+Never past a call's hard limit: a call that hangs loses its lane. The thread ends where it finds nothing to renew.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class LeaseKeeper:
     """Renews what is registered with it, every `lease_renew_seconds`."""
 
     def __init__(self, database: Database) -> None:
-        """The thread starts with the first call."""
+        """The thread starts with a call that finds none."""
         self._database = database
         self._lock = threading.Lock()
         self._held: dict[tuple[int, int, int], float] = {}
@@ -67,13 +67,20 @@ class LeaseKeeper:
 
     def _start(self) -> None:
         with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._renew_for_ever, name="lease-keeper", daemon=True)
+            if self._thread is None or not self._thread.is_alive():
+                pause = config().lease_renew_seconds
+                self._thread = threading.Thread(
+                    target=self._renew_while_held, args=(pause,), name="lease-keeper", daemon=True
+                )
                 self._thread.start()
 
-    def _renew_for_ever(self) -> None:
+    def _renew_while_held(self, pause: float) -> None:
         while True:
-            time.sleep(config().lease_renew_seconds)
+            time.sleep(pause)
+            with self._lock:
+                if not self._held:
+                    self._thread = None
+                    return
             try:
                 self.renew()
             except SQLAlchemyError as error:
