@@ -98,10 +98,10 @@ def _postgres_database(postgres: PostgresServer) -> Iterator[Database]:
 
 
 @pytest.fixture(params=BACKENDS)
-def database(request: pytest.FixtureRequest, tmp_path: Path, _empty_sqlite: Path) -> Iterator[Database]:
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """An empty database with all tables: the test runs once on each backend."""
     if request.param == "sqlite":
-        yield from _sqlite_database(_empty_sqlite, tmp_path)
+        yield request.getfixturevalue("sqlite_database")
         return
     database: Database = request.getfixturevalue("_postgres_database")
     with database.engine.begin() as connection:
@@ -112,9 +112,16 @@ def database(request: pytest.FixtureRequest, tmp_path: Path, _empty_sqlite: Path
 
 
 @pytest.fixture
-def sqlite_database(tmp_path: Path, _empty_sqlite: Path) -> Iterator[Database]:
+def sqlite_database(_sqlite_database: Database, _empty_sqlite: Path) -> Iterator[Database]:
     """An empty SQLite database, for tests that need no second backend."""
-    yield from _sqlite_database(_empty_sqlite, tmp_path)
+    path = Path(str(_sqlite_database.engine.url.database))
+    # A new file each time: a thread that the last test left behind writes into the one that is gone.
+    for old in path.parent.glob(f"{path.name}*"):
+        old.unlink()
+    shutil.copyfile(_empty_sqlite, path)
+    yield _sqlite_database
+    _sqlite_database.dispose()
+    vars(_sqlite_database).pop("now", None)
 
 
 @pytest.fixture(scope="session")
@@ -127,12 +134,10 @@ def _empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _sqlite_database(empty_one: Path, folder: Path) -> Iterator[Database]:
-    path = folder / "igny8.db"
-    shutil.copyfile(empty_one, path)
-    database = Database(f"sqlite:///{path}")
-    yield database
-    database.dispose()
+@pytest.fixture(scope="session")
+def _sqlite_database(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    """One a session and worker, as of PostgreSQL: statements are compiled once, not for every test again."""
+    return Database(f"sqlite:///{tmp_path_factory.mktemp('sqlite')}/igny8.db")
 
 
 @pytest.fixture(autouse=True)

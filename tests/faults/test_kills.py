@@ -24,12 +24,14 @@ def test_undisturbed_runs_complete(campaign: Campaign) -> None:
     assert campaign.complaints([]) == []
 
 
+@pytest.mark.extended  # test_failpoints.py kills it, too
 def test_killed_worker_changes_nothing(campaign: Campaign, seed: str, times: int) -> None:
     sites = _until_a_call_is_lost(campaign, kill_and_restart("worker"), times=times, seed=f"worker {seed}")
 
     assert campaign.complaints(sites) == []
 
 
+@pytest.mark.extended  # it dies with all others below
 def test_killed_beat_changes_nothing(campaign: Campaign, seed: str, times: int) -> None:
     kill = kill_and_restart("beat")
 
