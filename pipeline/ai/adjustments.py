@@ -34,8 +34,8 @@ def anthropic_temperature(request: TextRequest) -> float | None:
 
 
 def is_gpt_image(model: str) -> bool:
-    """Whether OpenAI's model has qualities of its own and no style."""
-    return model.startswith(("gpt-image", "chatgpt-image"))
+    """Whether OpenAI's model has qualities of its own and no style; a proxy names its maker in front of it."""
+    return _own_name(model).startswith(("gpt-image", "chatgpt-image"))
 
 
 def openai_image(request: ImageRequest) -> dict[str, Any]:
@@ -44,10 +44,14 @@ def openai_image(request: ImageRequest) -> dict[str, Any]:
     if not is_gpt_image(request.model):
         return {**asked, "style": request.style if request.style in _STYLES else None}
     asked |= {"quality": _GPT_IMAGE_QUALITIES.get(request.quality, request.quality), "style": None}
-    if not request.model.startswith(("gpt-image-1", "chatgpt-image")):
+    if not _own_name(request.model).startswith(("gpt-image-1", "chatgpt-image")):
         return asked
     width, height = nearest(request, _FIXED_SIZES)
     return {**asked, "width": width, "height": height}
+
+
+def _own_name(model: str) -> str:
+    return model.rpartition("/")[2]
 
 
 def runware_image(request: ImageRequest) -> dict[str, Any]:

@@ -73,7 +73,7 @@ class OpenAIProvider:
 
     def draw_image(self, request: ImageRequest) -> ImageReply:
         """Ask for one image. Raises a `ProviderError`."""
-        asked, speaker = _image_body(request), replace(self._speaker, model=request.model)
+        asked, speaker = _image_body(request), replace(self._speaker, model=request.model, draws=True)
 
         def send() -> bytes:
             raw = self._client.images.with_raw_response.generate(

@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final
 
+from pipeline.ai import remedies
 from pipeline.ai.port import (
     KeyRefusedError,
     NotThereError,
@@ -48,6 +49,11 @@ _OUT_OF_FUNDS: Final = re.compile(
     r"reached your specified api usage limits|billing hard limit",
     re.IGNORECASE,
 )
+_WRONG_KEY: Final = re.compile(r"api key (not valid|not found|expired)|(invalid|incorrect) api key", re.IGNORECASE)
+_BY_SENTENCE: Final[tuple[tuple[re.Pattern[str], type[ProviderError]], ...]] = (
+    (_OUT_OF_FUNDS, QuotaExhaustedError),
+    (_WRONG_KEY, KeyRefusedError),
+)
 #: What a filter says of one prompt, under whatever status: the key and all other prompts are as good as before.
 _MODERATED: Final = re.compile(
     r"\b(input|prompt|content|request) was (flagged|filtered)|content (management )?policy|safety system",
@@ -69,23 +75,6 @@ _BY_STATUS: Final[Mapping[int, type[ProviderError]]] = {
     410: NotThereError,
     425: UnavailableError,
     429: ThrottledError,
-}
-_LONGEST: Final = (
-    "Say how it calls and how long it makes its longest answer: "
-    "igny8 models set {model} --max-tokens-name X --output-token-limit N"
-)
-_UNSHAPED: Final = "Tell it the schema in its prompt: igny8 models set {model} --no-json-schema"
-#: Field of the request -> what to do where a provider refuses it.
-_REMEDIES: Final = {
-    "model": (
-        "Check its name (igny8 models list) and the provider's address (igny8 providers list), "
-        "and that the key may use it."
-    ),
-    "temperature": "Leave it out: igny8 models set {model} --no-temperature",
-    "max_tokens": _LONGEST,
-    "max_completion_tokens": _LONGEST,
-    "response_format": _UNSHAPED,
-    "output_config": _UNSHAPED,
 }
 _LEADS_ELSEWHERE: Final = (
     "The address of {provider} does not lead to its API ({said}). See it with igny8 providers list, correct it with "
@@ -111,6 +100,13 @@ class Speaker:
     api_key: str | None = field(repr=False)
     #: Which model it was asked for.
     model: str = "NAME"
+    #: Whether it was asked for an image.
+    draws: bool = False
+
+    @property
+    def remedies(self) -> Mapping[str, str]:
+        """Field of the request that is refused for every question alike -> what to do."""
+        return remedies.OF_IMAGES if self.draws else remedies.OF_TEXTS
 
 
 @dataclass(frozen=True)
@@ -126,14 +122,14 @@ class Told:
 def refusal_of(speaker: Speaker, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
     """The error that an answer without success is."""
     told = told_of(_document(body))
-    return _made(_kind_of_status(status, told), speaker, told, status=status, headers=headers)
+    return _made(_kind_of_status(status, speaker, told), speaker, told, status=status, headers=headers)
 
 
 def refusal_within(speaker: Speaker, document: Any, headers: Mapping[str, str]) -> ProviderError:
     """The error that stands in the body of an answer whose status said nothing of it."""
     told = told_of(document)
-    status = int(told.code) if re.fullmatch(r"[345]\d\d", told.code) else 400
-    return _made(_kind_of_status(status, told), speaker, told, status=None, headers=headers)
+    said = next((code for code in told.code.split() if re.fullmatch(r"[345]\d\d", code)), "400")
+    return _made(_kind_of_status(int(said), speaker, told), speaker, told, status=None, headers=headers)
 
 
 def told_of(document: Any) -> Told:
@@ -181,27 +177,28 @@ def _made(
 ) -> ProviderError:
     said = shown(told.message, speaker) or (f"HTTP status {status}" if status else shown(told.code, speaker))
     sentence = f"{speaker.name} {_MEANING[kind]}: {said}"
-    if kind is NotThereError and status is not None and not _names_the_model(told):
+    if kind is NotThereError and status is not None and not _names_the_model(speaker, told):
         return kind(_LEADS_ELSEWHERE.format(provider=speaker.name, said=said.rstrip(".")))
     if kind is NotThereError:
-        remedy = _REMEDIES[_about_the_row(told) or "model"].format(model=speaker.model, provider=speaker.name)
+        remedy = speaker.remedies[_refused_field(speaker, told) or "model"].format(model=speaker.model)
         return kind(f"{sentence.rstrip('.')}. {remedy}")
     if kind is ThrottledError or kind is UnavailableError:
         return kind(sentence, retry_after_seconds=retry_after(headers, now=datetime.now(UTC)))
     return kind(sentence)
 
 
-def _names_the_model(told: Told) -> bool:
+def _names_the_model(speaker: Speaker, told: Told) -> bool:
     """Whether it is the API that speaks, of the model or another field of the request, and not a server beside it."""
-    return _about_the_row(told) is not None or any("model" in text.lower() for text in (told.code, told.message))
+    return _refused_field(speaker, told) is not None or "model" in f"{told.code} {told.message}".lower()
 
 
-def _kind_of_status(status: int, told: Told) -> type[ProviderError]:
+def _kind_of_status(status: int, speaker: Speaker, told: Told) -> type[ProviderError]:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return UnavailableError
-    if _OUT_OF_FUNDS.search(told.message):
-        return QuotaExhaustedError
-    by_word = _kind_of_words(told)
+    by_sentence = next((kind for pattern, kind in _BY_SENTENCE if pattern.search(told.message)), None)
+    if by_sentence is not None:
+        return by_sentence
+    by_word = _kind_of_words(speaker, told)
     if by_word is QuotaExhaustedError:
         return by_word
     if _is_of_one_request(status, told):
@@ -223,19 +220,19 @@ def _is_moderated(told: Told) -> bool:
     return any(word in code for word in _MODERATED_CODES) or _MODERATED.search(told.message) is not None
 
 
-def _kind_of_words(told: Told) -> type[ProviderError] | None:
+def _kind_of_words(speaker: Speaker, told: Told) -> type[ProviderError] | None:
     code = re.sub(r"[^a-z]", "", told.code.lower())
     for words, kind in _BY_WORD:
         if any(word in code for word in words):
             return kind
-    return NotThereError if _about_the_row(told) else None
+    return NotThereError if _refused_field(speaker, told) else None
 
 
-def _about_the_row(told: Told) -> str | None:
-    """The field of the request that is refused for every question alike, since the model's row is wrong."""
-    if told.field in _REMEDIES:
+def _refused_field(speaker: Speaker, told: Told) -> str | None:
+    """The field of the request that is refused for every question alike, since a row or a setting is wrong."""
+    if told.field in speaker.remedies:
         return told.field
-    found = _FIELD.match(told.message)
+    found = None if speaker.draws else _FIELD.match(told.message)
     return found[1] if found else None
 
 

@@ -54,7 +54,8 @@ class RunwareProvider:
     def draw_image(self, request: ImageRequest) -> ImageReply:
         """Have one image inferred. Raises a `ProviderError`."""
         task = str(uuid.uuid5(_TASKS, request.call_key))
-        asked, speaker = json.dumps([_task(request, task)]).encode(), replace(self._speaker, model=request.model)
+        asked = json.dumps([_task(request, task)]).encode()
+        speaker = replace(self._speaker, model=request.model, draws=True)
 
         def send() -> bytes:
             answer = self._client.post(self._address, content=asked, headers={"content-type": "application/json"})

@@ -36,6 +36,8 @@ from pipeline.services.credits import Refusal, Refused
 _FULL_SECONDS = 10.0
 #: How long a provider that is down and names no time is left alone.
 _DOWN_SECONDS = 30.0
+#: How late a busy installation may ask, at most: whoever asks later was not there.
+_LATE = timedelta(minutes=1)
 #: By how much of its wait a lane comes later than it may, at most.
 _JITTER_MOST = 0.1
 
@@ -96,12 +98,13 @@ def _over_pace(lane: Slice, session: Session, error: OverPaceError, *, now: date
 
 def _no_room(lane: Slice, session: Session, error: NoSpaceError, *, now: datetime) -> Outcome:
     """Nothing was spent, and nothing is until there is room; a disk that stays full for too long ends the stage."""
-    given_up_at = _down_since(lane, session, now) + timedelta(seconds=config().provider_wait_max_seconds)
+    since = _down_since(lane, session, now)
+    given_up_at = since + timedelta(seconds=config().provider_wait_max_seconds)
     if now >= given_up_at:
         reason = f"{error.message}. {REMEDY}"
         recovery.end_early(session, lane.context.stage_run_id, StageRunStatus.FAILED, reason)
         return lane.close_lane(session, now=now)
-    _note_waiting(lane, session, error.message, now=now)
+    recovery.note_outage(session, lane.context.stage_run_id, since=since, reason=f"waiting: {error.message}")
     return lane.wait_until(session, min(now + timedelta(seconds=_FULL_SECONDS), given_up_at))
 
 
@@ -126,23 +129,21 @@ def _jitter() -> float:
 
 def _provider_down(lane: Slice, session: Session, *, wait_seconds: float, said: str, now: datetime) -> Outcome:
     """The items wait without an attempt; a provider that stays down for too long ends the stage."""
+    most = timedelta(seconds=config().provider_wait_max_seconds)
     since = _down_since(lane, session, now)
-    given_up_at = since + timedelta(seconds=config().provider_wait_max_seconds)
+    if now >= since + most:
+        since = recovery.asked_since(session, lane.context.stage_run_id, since=since, silence=most + _LATE)
+    given_up_at = since + most
     if now >= given_up_at:
         reason = f"{_provider(lane)} has not answered since {since:%d %b %H:%M} UTC ({said})"
         recovery.end_early(session, lane.context.stage_run_id, StageRunStatus.PROVIDER_UNAVAILABLE, reason)
         return lane.close_lane(session, now=now)
-    _note_waiting(lane, session, said, now=now)
+    recovery.note_outage(session, lane.context.stage_run_id, since=since, reason=f"waiting: {said}")
     return lane.wait_until(session, min(now + timedelta(seconds=wait_seconds), given_up_at))
 
 
 def _down_since(lane: Slice, session: Session, now: datetime) -> datetime:
     return recovery.outage_since(session, lane.context.stage_run_id) or now
-
-
-def _note_waiting(lane: Slice, session: Session, said: str, *, now: datetime) -> None:
-    since = _down_since(lane, session, now)
-    recovery.note_outage(session, lane.context.stage_run_id, since=since, reason=f"waiting: {said}")
 
 
 def note_late_answer(database: Database, answered: Answered) -> None:

@@ -151,4 +151,5 @@ def _pause(state: tenacity.RetryCallState) -> float:
     problem = state.outcome.exception() if state.outcome else None
     error = problem.error if isinstance(problem, CallFailed) else None
     asked = error.retry_after_seconds if isinstance(error, RetryableError) else None
-    return min(_GROWING(state), config().call_wait_seconds) if asked is None else asked * (1 + _JITTER(state))
+    # No wait at all is none that anybody asks for: a date that has passed, say.
+    return asked * (1 + _JITTER(state)) if asked else min(_GROWING(state), config().call_wait_seconds)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 import structlog
@@ -16,7 +17,7 @@ from pipeline.engine import items as stage_items
 from pipeline.engine.contexts import StageContext
 from pipeline.engine.items import Item
 from pipeline.engine.lanes import Grip
-from pipeline.models import StageRun
+from pipeline.models import AiCall, StageRun
 from pipeline.services import credits as ledger
 
 _log = structlog.get_logger()
@@ -77,6 +78,13 @@ def end_early(session: Session, stage_run_id: int, status: StageRunStatus, reaso
 def outage_since(session: Session, stage_run_id: int) -> datetime | None:
     """Since when the provider has been down for the stage; None: it answered last."""
     return session.scalar(select(StageRun.unavailable_since).where(StageRun.id == stage_run_id))
+
+
+def asked_since(session: Session, stage_run_id: int, *, since: datetime, silence: timedelta) -> datetime:
+    """`since`, or the first call after the last `silence`: then nobody asked, which is no outage of the provider's."""
+    calls = select(AiCall.created_at).where(AiCall.stage_run_id == stage_run_id, AiCall.created_at > since)
+    instants = [since, *session.scalars(calls.order_by(AiCall.created_at))]
+    return next((then for before, then in reversed([*pairwise(instants)]) if then - before > silence), since)
 
 
 def note_outage(session: Session, stage_run_id: int, *, since: datetime | None, reason: str | None = None) -> None:

@@ -1,6 +1,6 @@
 """Owns what a person does to a live run: pause, resume, cancel. Audited, under the run's lock.
 
-Never: commits; publishes. Pause and resume write the run's row only; what is under way reads it.
+Never: commits; publishes. Pause writes the run's row only; what is under way reads it.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ def resume(session: Session, run: Run, *, actor: str, now: datetime) -> None:
     """Go on with a paused run: beat sends what is due. ConflictError unless it is paused."""
     if run.status is not RunStatus.PAUSED:
         raise ConflictError(f"Run {run.id} is {run.status}, not paused: there is nothing to resume.")
+    # Nobody asked meanwhile: how long a provider has been down is counted from the next call.
+    stale = update(StageRun).where(StageRun.run_id == run.id, StageRun.unavailable_since.is_not(None))
+    session.execute(stale.values(unavailable_since=None))
     _set(session, run, RunStatus.RUNNING, actor=actor, now=now)
 
 

@@ -22,6 +22,7 @@ def _size(data: bytes) -> tuple[int, int]:
     ("model", "asked"),
     [
         ("gpt-image-1", {"size": "1536x1024", "quality": "medium", "output_format": "jpeg"}),
+        ("maker/gpt-image-1", {"size": "1536x1024", "quality": "medium", "output_format": "jpeg"}),
         ("gpt-image-2", {"size": "1280x720", "quality": "medium", "output_format": "jpeg"}),
         ("dall-e-3", {"size": "1280x720", "quality": "standard", "response_format": "b64_json", "style": "vivid"}),
     ],

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
 
 from pipeline.ai.port import ThrottledError, UnavailableError
+from pipeline.config import config
 from pipeline.core.errors import PipelineError
-from pipeline.core.states import CallStatus, RunStatus
+from pipeline.core.states import CallStatus, RunStatus, StageRunStatus
 from pipeline.db.session import Database
 from pipeline.engine import slices, wire
 from pipeline.models import Lane
@@ -19,6 +20,7 @@ from tests.support.worlds import World, make_world
 
 BUSY = UnavailableError("the provider answered 503")
 SOON = ThrottledError("too many requests", retry_after_seconds=2)
+AT_ONCE = ThrottledError("too many requests", retry_after_seconds=0)
 LATER = ThrottledError("too many requests", retry_after_seconds=20)
 
 
@@ -48,7 +50,9 @@ def _statuses(world: World) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("error", "least", "most"), [(SOON, 2, 2.2), (BUSY, 0.5, 1)], ids=["asked-for", "not-asked-for"]
+    ("error", "least", "most"),
+    [(SOON, 2, 2.2), (BUSY, 0.5, 1), (AT_ONCE, 0.5, 1)],
+    ids=["asked-for", "not-asked-for", "asked-for-none"],
 )
 def test_a_short_wait_is_waited_out_with_jitter_and_each_attempt_is_a_call_with_its_hold(
     world: World, naps: list[float], error: PipelineError, least: float, most: float
@@ -97,6 +101,49 @@ def test_a_long_wait_gives_the_item_back_instead_of_sleeping(world: World, naps:
 
     world.driver.run_to_end(run_id)
     assert _statuses(world) == ["voided", "settled"]
+
+
+def test_the_time_of_a_pause_is_not_the_providers(world: World) -> None:
+    world.keywords(["fine 1"])
+    world.provider.script.extend([LATER, LATER])
+    run_id = world.start()
+    world.driver.drain()
+    _change(world, run_id, run_control.pause)
+    world.driver.clock.move(config().provider_wait_max_seconds - 10)
+
+    _change(world, run_id, run_control.resume)
+    world.driver.run_to_end(run_id)
+
+    assert world.driver.status(run_id) is RunStatus.COMPLETED
+    assert _statuses(world) == ["voided", "voided", "settled"]
+
+
+def test_the_time_in_which_no_worker_was_there_is_not_the_providers(world: World) -> None:
+    world.keywords(["fine 1"])
+    world.provider.script.extend([LATER, LATER, LATER])
+    run_id = world.start()
+    world.driver.drain()
+    world.driver.clock.move(config().provider_wait_max_seconds + 100)
+
+    world.driver.run_to_end(run_id)
+
+    assert world.driver.status(run_id) is RunStatus.COMPLETED
+    assert _statuses(world) == ["voided"] * 3 + ["settled"]
+
+
+def test_a_provider_that_asks_for_more_time_than_it_gets_ends_the_stage(world: World) -> None:
+    world.keywords(["fine 1"])
+    world.provider.script.extend([ThrottledError("tomorrow", retry_after_seconds=86_400)] * 2)
+    run_id = world.run()
+
+    assert world.stages(run_id)[2].status is StageRunStatus.PROVIDER_UNAVAILABLE
+    assert _statuses(world) == ["voided", "voided"]
+
+
+def _change(world: World, run_id: int, change: Callable[..., None]) -> None:
+    with world.database.transaction() as session:
+        run = runs.get_run(session, account_id=world.account_id, run_id=run_id)
+        change(session, run, actor="test", now=world.driver.clock.at)
 
 
 def test_a_run_that_is_cancelled_meanwhile_is_not_asked_for_again(world: World) -> None:

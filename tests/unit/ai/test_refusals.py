@@ -47,6 +47,7 @@ def _refused(status: int, document: Any, headers: dict[str, str] | None = None) 
         (401, _openai("invalid_api_key"), KeyRefusedError),
         (401, _anthropic("authentication_error"), KeyRefusedError),
         (400, _runware("invalidApiKey"), KeyRefusedError),
+        (400, {"error": {"code": 400, "message": "API key not valid.", "status": "INVALID_ARGUMENT"}}, KeyRefusedError),
         (403, _anthropic("permission_error"), KeyRefusedError),
         (403, b"<html>forbidden</html>", KeyRefusedError),
         (429, _openai("insufficient_quota"), QuotaExhaustedError),
@@ -96,6 +97,9 @@ def test_a_status_and_what_stands_with_it_is_one_error(status: int, document: An
     [
         ({"error": {"code": 429, "message": "slow down"}}, ThrottledError),
         ({"error": {"code": "502", "message": "upstream"}}, UnavailableError),
+        ({"error": {"code": 429, "type": "upstream_error", "message": "slow down"}}, ThrottledError),
+        ({"error": {"code": 503, "type": "upstream", "message": "no"}}, UnavailableError),
+        ({"error": {"type": "upstream", "code": 401, "message": "no"}}, KeyRefusedError),
         ({"error": {"type": "overloaded_error", "message": "busy"}}, UnavailableError),
         ({"error": {"code": "invalid_api_key", "message": "no"}}, KeyRefusedError),
         ({"error": "no"}, RequestRefusedError),
@@ -123,6 +127,32 @@ def test_what_the_models_row_causes_says_how_to_correct_the_row(field: str | Non
     assert type(refused) is NotThereError
     assert message.rstrip(".") in refused.message
     assert remedy in refused.message
+
+
+@pytest.mark.parametrize(
+    ("field", "remedy"),
+    [
+        ("quality", "igny8 settings set SITE ai.image_quality=X"),
+        ("style", "igny8 settings set SITE ai.image_style="),
+        ("size", "igny8 settings set SITE ai.model_preferences.image=NAME"),
+        ("response_format", "igny8 settings set SITE ai.model_preferences.image=NAME"),
+        ("model", "igny8 models list"),
+    ],
+)
+def test_what_every_image_is_refused_for_ends_no_image_alone(field: str, remedy: str) -> None:
+    body = json.dumps(_openai("invalid_value", "Supported values are: 'low'.", param=field)).encode()
+
+    refused = refusal_of(Speaker("openai", KEY, "gpt-image-1", draws=True), 400, {}, body)
+
+    assert type(refused) is NotThereError
+    assert "Supported values are: 'low'." in refused.message
+    assert remedy in refused.message
+
+
+def test_what_is_wrong_with_one_prompt_for_an_image_is_of_that_prompt() -> None:
+    body = json.dumps(_openai("invalid_value", "It is too long.", param="prompt")).encode()
+
+    assert type(refusal_of(Speaker("openai", KEY, "gpt-image-1", draws=True), 400, {}, body)) is RequestRefusedError
 
 
 @pytest.mark.parametrize(
