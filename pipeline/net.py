@@ -62,13 +62,16 @@ class Answer:
 def checked_url(url: str) -> str:
     """The address without white space around it. InvalidValueError unless it is http(s) with a host, no user in it."""
     url = url.strip()
+    # Before it is read: reading takes the square of the marks in a host.
+    if len(url) > MOST_URL_CHARACTERS:
+        raise InvalidValueError(_not_an_address(url))
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         raise InvalidValueError(_not_an_address(url)) from None
     has_strange = any(character.isspace() or not character.isprintable() for character in url)
-    if parts.scheme not in _PORTS or not parts.hostname or has_strange or len(url) > MOST_URL_CHARACTERS:
+    if parts.scheme not in _PORTS or not parts.hostname or has_strange:
         raise InvalidValueError(_not_an_address(url))
     if parts.username is not None or parts.password is not None:
         raise InvalidValueError("An address may hold no user and no password: they would stand in logs. Remove them.")

@@ -6,7 +6,6 @@ Never: markup that runs, fetches or hides anything; a body that costs more to cl
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ import nh3
 from pipeline.core.errors import PipelineError
 from pipeline.core.fences import unfenced
 from pipeline.core.normal import display_text, visible
+from pipeline.core.normal_forms import normal_form
 from pipeline.core.words import one_line
 
 #: Characters.
@@ -165,7 +165,8 @@ def is_public_link(url: str) -> bool:
     if visible(url) != url or "\\" in url or any(sign.isspace() for sign in url.strip()):
         return False
     try:
-        parts = urlsplit(url.strip())
+        # It normalises the host by itself, and takes the square of the marks that it finds out of order.
+        parts = urlsplit(normal_form("NFC", url.strip()))
         host = _as_browsers_read(parts.hostname or "")
     except ValueError:
         return False
@@ -178,4 +179,4 @@ def is_public_link(url: str) -> bool:
 
 def _as_browsers_read(host: str) -> str:
     """The host with other scripts' figures, letters and full stops as the plain ones that they are taken for."""
-    return unicodedata.normalize("NFKC", host).replace("\u3002", ".").rstrip(".").lower()
+    return normal_form("NFKC", host).replace("\u3002", ".").rstrip(".").lower()

@@ -6,7 +6,8 @@ Never: knows a language, a table or a file format; every function is pure and id
 from __future__ import annotations
 
 import re
-import unicodedata
+
+from pipeline.core.normal_forms import normal_form
 
 #: Characters that show nothing and change what a text seems to say: controls that are no white space, bidi marks and
 #: overrides, zero-width and filler characters, lone surrogates (no database stores them), language tags.
@@ -36,7 +37,7 @@ def visible(text: str) -> str:
 def display_text(text: str) -> str:
     """Return `text` as it is stored and shown: NFC, white space collapsed, nothing invisible in it."""
     if not text.isascii():
-        text = unicodedata.normalize("NFC", _LOOSE_JOINER.sub("", _INVISIBLE.sub("", text)))
+        text = normal_form("NFC", _LOOSE_JOINER.sub("", _INVISIBLE.sub("", text)))
         return " ".join(text.split())
     return " ".join(text.split()) if text.isprintable() else " ".join(_INVISIBLE.sub("", text).split())
 
@@ -57,8 +58,8 @@ def keyword_key(text: str) -> str:
         return " ".join(text.lower().split())
     # Folding a decomposed letter can make another one that folds again; twice is Unicode's own NFKC_Casefold.
     for _ in range(2):
-        text = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(unicodedata.normalize("NFKC", text).translate(_STRAIGHT_QUOTES).split())
+        text = normal_form("NFKC", text).casefold()
+    return " ".join(normal_form("NFKC", text).translate(_STRAIGHT_QUOTES).split())
 
 
 def title_key(text: str) -> str:

@@ -21,10 +21,11 @@ from pipeline import failpoints
 from pipeline.contract import StoredImage
 from pipeline.core.errors import PipelineError
 from pipeline.core.image_ends import without_trailer
+from pipeline.core.image_pieces import excess, mime_of
 from pipeline.engine.media_space import MOST_BYTES
 
 _EXTENSIONS = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
-_FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
+_FORMATS = ("PNG", "JPEG", "WEBP")
 #: A pixel takes four bytes, and decoders keep it up to six times.
 _MOST_PIXELS = 12_000_000
 _LEAST_SIDE = 64
@@ -79,19 +80,25 @@ def verified(data: bytes) -> Verified:
         raise ImageRejectedError("There are no bytes. Draw it again.")
     if len(data) > MOST_BYTES:
         raise ImageRejectedError(f"The image has {len(data):,} bytes; at most {MOST_BYTES:,} are accepted.")
+    mime = mime_of(data)
+    if mime is None:
+        raise ImageRejectedError(_NO_IMAGE)
+    if too_many := excess(data, mime):
+        raise ImageRejectedError(too_many)
     try:
         with warnings.catch_warnings():
+            # A damaged note within an image (Exif) has a warning for each of its lines.
+            warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=list(_FORMATS)) as image:
-                mime = _FORMATS.get(str(image.format))
+            with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
                 _refuse_absurd(image)
                 image.load()
-                whole = None if mime is None else without_trailer(data, mime)
+                whole = without_trailer(data, mime) if image.format in _FORMATS else None
     except _BOMBS:
         raise ImageRejectedError(f"The image has more than {_MOST_PIXELS:,} pixels.") from None
     except _UNREADABLE:
         raise ImageRejectedError(_NO_IMAGE) from None
-    if mime is None or whole is None:
+    if whole is None:
         raise ImageRejectedError(_NO_IMAGE)
     return Verified(whole, *image.size, mime)
 

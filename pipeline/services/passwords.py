@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from pipeline.core.errors import Fault, InvalidValueError
+from pipeline.core.normal_forms import normal_form
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -66,7 +67,7 @@ def is_weak(kept: str) -> bool:
 
 def _plain(password: str) -> bytes:
     """The same bytes, whichever way a keyboard composes an accent."""
-    return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
+    return normal_form("NFC", password).encode("utf-8", "surrogatepass")
 
 
 def _is_text(password: str) -> bool:

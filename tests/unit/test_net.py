@@ -89,3 +89,9 @@ def test_an_address_with_a_password_is_refused() -> None:
         checked_url("https://me:secret@example.com/")
 
     assert "secret" not in refused.value.message
+
+
+@pytest.mark.timeout(20)
+def test_an_address_made_to_cost_time_costs_none() -> None:
+    with pytest.raises(InvalidValueError, match="at most 2000 characters"):
+        checked_url("https://a" + "\u0301" * 60_000 + "\u0327" * 60_000 + "@example.com/")

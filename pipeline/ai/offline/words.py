@@ -10,6 +10,7 @@ from functools import lru_cache
 import snowballstemmer
 
 from pipeline.ai.offline.vocabulary import JOINTS, QUESTION_WORDS, STEMMERS, WEAK
+from pipeline.core.normal_forms import normal_form
 
 #: Scripts that are written without spaces, as the first words of their characters' Unicode names.
 _UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
@@ -46,7 +47,7 @@ class Phrase:
 
 def normal(text: str) -> str:
     """`text` as it is compared: NFKC, case folded, spaces collapsed."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return " ".join(normal_form("NFKC", text).casefold().split())
 
 
 def capital(text: str) -> str:
@@ -106,10 +107,10 @@ def _whole(text: str) -> Token:
 
 def _tokens(text: str, language: str) -> Iterator[Token]:
     stem = _stemmer(language)
-    plain = unicodedata.normalize("NFC", text).replace("’", "'").replace("'s ", " ").removesuffix("'s")
+    plain = normal_form("NFC", text).replace("’", "'").replace("'s ", " ").removesuffix("'s")
     for word in "".join(char if unicodedata.category(char)[0] in "LMN" else " " for char in plain).split():
         for piece, glued in _pieces(word):
-            folded = unicodedata.normalize("NFKC", piece).casefold()
+            folded = normal_form("NFKC", piece).casefold()
             yield Token(surface=piece, stem=folded if glued else stem(folded), glued=glued)
 
 

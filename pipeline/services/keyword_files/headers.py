@@ -12,6 +12,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from pipeline.core.normal import keyword_key
+from pipeline.core.normal_forms import normal_form
 
 
 class Column(StrEnum):
@@ -137,8 +138,8 @@ def counts_impressions(text: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    letters = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
-    return " ".join(_PUNCTUATION.sub(" ", unicodedata.normalize("NFC", letters)).split())
+    letters = "".join(letter for letter in normal_form("NFKD", text) if not unicodedata.combining(letter))
+    return " ".join(_PUNCTUATION.sub(" ", normal_form("NFC", letters)).split())
 
 
 _VOCABULARY = _vocabulary()

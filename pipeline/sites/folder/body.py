@@ -15,6 +15,7 @@ from typing import Final
 
 from markupsafe import Markup
 
+from pipeline.core.normal_forms import normal_form
 from pipeline.sites.port import Picture
 
 WORDS_A_MINUTE: Final = 220
@@ -54,7 +55,7 @@ def _carried(character: str) -> str:
 
 
 def _key(heading: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", heading).casefold().split())
+    return " ".join(normal_form("NFKC", heading).casefold().split())
 
 
 class _Weaver(HTMLParser):

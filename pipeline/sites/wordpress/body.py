@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import html
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Final
 from markupsafe import escape
 
 from pipeline.core.normal import display_text
+from pipeline.core.normal_forms import normal_form
 
 _HEADINGS: Final = frozenset({"h2", "h3", "h4"})
 #: What may bear the mark: every site keeps classes of these.
@@ -126,7 +126,7 @@ def _unbracketed(markup: str) -> str:
 
 
 def _key(heading: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", heading).casefold().split())
+    return " ".join(normal_form("NFKC", heading).casefold().split())
 
 
 def _markup(figure: Figure) -> str:

@@ -29,6 +29,8 @@ IDEA = good(2, BAD)["ideas"][0]
 ARTICLE = good(4, BAD)
 CLUSTER = good(1, BAD)["clusters"][0]
 FEATURED = good(5, BAD)["featured"]
+#: Python by itself takes half a minute to put them in order.
+MARKS = "a" + "\u0301" * 60_000 + "\u0327" * 60_000
 INVISIBLE = "\u200b\u2060\u00ad\ufeff"
 
 
@@ -165,6 +167,7 @@ OF_ARTICLES: dict[str, tuple[TextReply, str]] = {
     "words in attributes": (said(ARTICLE | {"body_html": f"<p title='{'word ' * 2_000}'>x</p>"}), "1 words"),
     "fifty thousand nested tags": (said(ARTICLE | {"body_html": "<div>" * 50_000 + ARTICLE["body_html"]}), "tags; at"),
     "nested too deeply": (said(ARTICLE | {"body_html": "<blockquote>" * 100 + ARTICLE["body_html"]}), "deep; at most"),
+    "marks by the ten thousand": (said(ARTICLE | {"body_html": f"<h2>{MARKS}</h2><p>x</p>"}), "2 words; at least"),
     "half a megabyte": (said(ARTICLE | {"body_html": "<p>" + "word " * 100_000}), "characters; at most"),
     "markdown": (said(ARTICLE | {"body_html": "## Why\n\n" + "word " * 2_000}), "no paragraphs"),
     "no title": (said(ARTICLE | {"title": "\x00 \u200b"}), "title is empty"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from tests.support.sources import ROOT, functions, modules, name_of, tree_of
 
@@ -41,6 +42,14 @@ def test_nothing_but_the_configuration_reads_the_environment() -> None:
     readers = {name_of(path) for path in modules() if _reads_environment(tree_of(path))}
 
     assert readers == {"pipeline/config.py"}
+
+
+def test_nothing_but_the_normal_forms_has_python_normalise() -> None:
+    """It takes the square of the marks in a row, and lets no other thread run meanwhile."""
+    asking = re.compile(r"unicodedata(\.normalize| import .*\bnormalize)")
+    asked = {name_of(path) for path in modules() if asking.search(path.read_text("utf-8"))}
+
+    assert asked == {"pipeline/core/normal_forms.py"}
 
 
 def _reads_environment(tree: ast.Module) -> bool:

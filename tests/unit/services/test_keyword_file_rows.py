@@ -195,3 +195,11 @@ def test_two_stray_quotes_swallow_no_rows_between_them() -> None:
 
 def test_quotes_around_a_part_of_a_keyword_are_kept() -> None:
     assert first_row('"12 inch" pipe;10;20') == KeywordRow(2, '"12 inch" pipe', 10, 20, None, None)
+
+
+@pytest.mark.timeout(5)
+def test_a_row_of_marks_is_refused_like_any_other_that_is_too_long() -> None:
+    row = first_row("a" + "\u0301" * 32_000 + "\u0327" * 32_000 + ";1;")
+
+    assert isinstance(row, RejectedRow)
+    assert "at most 200 characters" in row.reason
