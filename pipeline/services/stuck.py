@@ -43,7 +43,8 @@ def of_site(session: Session, site: Site, *, limit: int = 100) -> Sequence[Stuck
 def tell(session: Session, content_ids: Iterable[int], *, now: datetime) -> None:
     """Tell the account of those of the contents that wait for a person now; what was told already is not told again."""
     session.flush()
-    for row in session.execute(_stuck().where(Publication.content_id.in_(list(content_ids)))).all():
+    those = _stuck().where(Publication.content_id.in_(list(content_ids)))
+    for row in session.execute(those.order_by(Publication.id)).all():
         found, site = _told(row), session.get_one(Site, row.site_id)
         message = (
             f'"{found.title}" (content {found.content_id}) {_what(row)} {site.name}. {found.why} {found.what_to_do}'
