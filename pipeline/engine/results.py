@@ -42,12 +42,10 @@ class Result:
     def refusal(self) -> str:
         """Why its items are refused, for people: what was wrong with it and, where there is a remedy, that."""
         prepared = self.work.asked.prepared
-        told = f"the answer could not be used: {self.fault}"
-        if isinstance(prepared.request, TextRequest) and is_cut_in_thoughts(
-            self.answered.answer, prepared.request.max_output_tokens
-        ):
-            return f"{told}. {MORE_ROOM.format(model=prepared.price.model)}"
-        return told
+        request, why = prepared.request, f"the answer could not be used: {self.fault}"
+        if isinstance(request, TextRequest) and is_cut_in_thoughts(self.answered.answer, request.max_output_tokens):
+            return f"{why}. {MORE_ROOM.format(model=prepared.price.model)}"
+        return why
 
     @property
     def subject_ids(self) -> list[int]:
