@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -20,7 +20,7 @@ from pipeline.core.catalog import ModelType
 
 CHECK: Final = "check against your provider's price list"
 _COSTS: Final = ("cost_per_1k_input", "cost_per_1k_output", "cost_per_image")
-_CAPABILITIES: Final = ("has_temperature", "has_json_schema", "max_tokens_name", "output_token_limit")
+_CAPABILITIES: Final = tuple(each.name for each in fields(Capabilities))
 
 
 @dataclass(frozen=True, kw_only=True)

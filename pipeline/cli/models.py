@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 from sqlalchemy.orm import Session
@@ -22,6 +22,11 @@ from pipeline.services.model_changes import ModelChange
 from pipeline.services.models import UNKNOWN_COST, cost_is_known, price_of
 
 app = typer.Typer()
+_COSTS: Final = {
+    "--cost-input": "cost_per_1k_input",
+    "--cost-output": "cost_per_1k_output",
+    "--cost-image": "cost_per_image",
+}
 
 NameArgument = Annotated[
     str, typer.Argument(metavar="NAME", help="The model, as its provider calls it.", show_default=False)
@@ -60,7 +65,10 @@ TokensNameOption = Annotated[
     typer.Option("--max-tokens-name", metavar="X", help=f"{' or '.join(MAX_TOKENS_NAMES)}, as its server wants it."),
 ]
 LongestOption = Annotated[
-    int | None, typer.Option("--output-token-limit", metavar="N", help="Its longest answer; 0: nobody said.")
+    int | None, typer.Option("--output-token-limit", metavar="N", help="The most it can give; 0: nobody said.")
+]
+ThinkingOption = Annotated[
+    int | None, typer.Option("--thinking-tokens", metavar="N", help="Tokens it may think before it writes; 0: none.")
 ]
 FreeOption = Annotated[bool, typer.Option("--free", help="It costs customers nothing.")]
 
@@ -96,10 +104,11 @@ def change(
     json_schema: SchemaOption = None,
     max_tokens_name: TokensNameOption = None,
     output_token_limit: LongestOption = None,
+    thinking_tokens: ThinkingOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Add a model, or change it; what is left out stays as it is. Runs under way keep their prices."""
-    dollars = _dollars({"--cost-input": cost_input, "--cost-output": cost_output, "--cost-image": cost_image})
+    costs = _dollars({"--cost-input": cost_input, "--cost-output": cost_output, "--cost-image": cost_image})
     wanted = ModelChange(
         provider=provider,
         model_type=model_type,
@@ -109,13 +118,12 @@ def change(
         is_free=free or None,
         tokens_per_credit=tokens_per_credit,
         credits_per_image=credits_per_image,
-        cost_per_1k_input=dollars["--cost-input"],
-        cost_per_1k_output=dollars["--cost-output"],
-        cost_per_image=dollars["--cost-image"],
         has_temperature=temperature,
         has_json_schema=json_schema,
         max_tokens_name=max_tokens_name,
         output_token_limit=output_token_limit,
+        thinking_tokens=thinking_tokens,
+        **costs,
     )
     _set(name, wanted, as_json=as_json)
 
@@ -169,12 +177,13 @@ def _record(session: Session, model: AiModel, action: str, *, now: datetime) -> 
     )
 
 
-def _dollars(texts: dict[str, str | None]) -> dict[str, Decimal | None]:
+def _dollars(texts: dict[str, str | None]) -> dict[str, Any]:
+    """The costs of a change by their fields, from the texts of their options."""
     found: dict[str, Decimal | None] = {}
     faults = []
     for option, text in texts.items():
         try:
-            found[option] = None if text is None else Decimal(text)
+            found[_COSTS[option]] = None if text is None else Decimal(text)
         except InvalidOperation:
             faults.append(Fault(option, f"{text!r} is no number. Use US dollars, such as 0.0006."))
     if faults:

@@ -23,12 +23,15 @@ class Capabilities:
     has_json_schema: bool = True
     #: How its provider calls the longest answer.
     max_tokens_name: str = "max_completion_tokens"
-    #: The longest answer it can give, in tokens; None: nobody said.
+    #: The most tokens it can give, thoughts and answer together; None: nobody said.
     output_token_limit: int | None = None
+    #: How many tokens it may think before it writes: billed as output, on top of the answer.
+    thinking_tokens: int = 0
 
-    def longest_answer(self, wanted_tokens: int) -> int:
-        """As many of the wanted tokens as the model can give."""
-        return wanted_tokens if self.output_token_limit is None else min(wanted_tokens, self.output_token_limit)
+    def room_for(self, answer_tokens: int) -> int:
+        """Tokens to ask for, so that so many are left for the answer after the thoughts: at most what it can give."""
+        wanted = self.thinking_tokens + answer_tokens
+        return wanted if self.output_token_limit is None else min(wanted, self.output_token_limit)
 
     def as_json(self) -> dict[str, Any]:
         """A JSON object that `from_json` reads back."""
@@ -37,6 +40,7 @@ class Capabilities:
             "has_json_schema": self.has_json_schema,
             "max_tokens_name": self.max_tokens_name,
             "output_token_limit": self.output_token_limit,
+            "thinking_tokens": self.thinking_tokens,
         }
 
     @classmethod
@@ -49,4 +53,5 @@ class Capabilities:
             has_json_schema=told.get("has_json_schema", usual.has_json_schema),
             max_tokens_name=told.get("max_tokens_name", usual.max_tokens_name),
             output_token_limit=told.get("output_token_limit"),
+            thinking_tokens=told.get("thinking_tokens", usual.thinking_tokens),
         )

@@ -36,6 +36,12 @@ def without_thoughts(text: str) -> str:
     return answer if thought else text
 
 
+def only_thinks(text: str) -> bool:
+    """Whether `text` begins with thoughts that have no end."""
+    bare = text.lstrip(_AROUND)
+    return bare.startswith(_THINKS) and _THOUGHT not in bare
+
+
 def bare_document(text: str) -> str:
     """Return the document that `text` is, without thoughts, a fence, and what shows nothing around it."""
     return unfenced(without_thoughts(text)).strip(_AROUND)

@@ -166,9 +166,7 @@ class AskingSlice(Slice):
             stage_items.add_charge(session, self.context.stage_run_id, result.work.items[0], charged)
             return self._repair(result)
         stage_items.add_charge(session, self.context.stage_run_id, result.work.items[0], result.answered.charge_ucr)
-        recovery.refuse(
-            session, self.context, result.work.items, reason=f"the answer could not be used: {result.fault}"
-        )
+        recovery.refuse(session, self.context, result.work.items, reason=result.refusal)
         self.looks_back = True
         return None
 

@@ -44,13 +44,14 @@ from pipeline.engine.media import ImageRejectedError, verified
 from pipeline.engine.pace import OverPaceError
 from pipeline.engine.provider_test_gates import CLOSED_AGAIN, Passage
 from pipeline.engine.questions import Asking, Prepared, Step, prepare
+from pipeline.engine.readings import MORE_ROOM
 from pipeline.engine.settlements import image_settlement, settlement_of
 from pipeline.services import provider_tests
 from pipeline.services.credits import Settlement
 from pipeline.services.models import UNKNOWN_COST
 from pipeline.services.provider_tests import Begun, Tried
 
-#: Models that think before they answer need room for it; others answer with ten tokens.
+#: Ten tokens are enough; the rest is room for thoughts that nobody has said its model has.
 _MOST_OUTPUT: Final = 1_000
 _USEFUL_OUTPUT: Final = 10
 _SIDE: Final = 512
@@ -71,6 +72,7 @@ _REACHED: Final = "it is reached"
 _TAKES_KEY: Final = "it takes the key"
 _NO_USAGE: Final = "it says no usage: tokens, and so its cost, are estimated from bytes"
 _FENCED: Final = "its JSON stands within other text, though it was asked for nothing else"
+_CUT_OFF: Final = f"its answer was cut off: whether it answers in JSON stays open. {MORE_ROOM}"
 _NO_JSON: Final = (
     "It answered, but not in the JSON that was asked for: {model} may lack structured output, and stages that ask it "
     "would have to repair every answer. Choose another model."
@@ -220,7 +222,7 @@ def _judged_text(reply: TextReply, prepared: Prepared) -> _Verdict:
     elif _is_probe(text[text.find("{") : text.rfind("}") + 1]):
         doubts.append(_FENCED)
     elif reply.finish == "length":
-        doubts.append("its answer was cut off: whether it answers in JSON stays open")
+        doubts.append(_CUT_OFF.format(model=prepared.price.model))
     else:
         fault = _NO_JSON.format(model=prepared.price.model)
     return _Verdict(settlement, tuple(proved), tuple(doubts), fault)

@@ -47,7 +47,7 @@ class Prepared:
     request: TextRequest | ImageRequest
     price: Price
     prompt_tokens: int
-    #: Micro-credits for the longest answer, and for the shortest that is of use.
+    #: Micro-credits for the longest answer, and for the shortest that is of use; each with the model's thoughts.
     full_ucr: int
     least_ucr: int
     #: Who decided each parameter: `site`, `account`, `system`, the `stage`, the `model`; `hold`: what could be paid.
@@ -104,7 +104,7 @@ def prepare(question: Question | ImageQuestion, asking: Asking) -> Prepared:
     schema = schema_of(question.answer)
     key = asking.key([(m.role, m.content) for m in question.messages])
     limit = max(settings.ai.max_tokens or question.max_output_tokens, question.useful_output_tokens)
-    most = price.capabilities.longest_answer(min(question.max_output_tokens, limit))
+    most = price.capabilities.room_for(min(question.max_output_tokens, limit))
     request = TextRequest(
         model=price.model,
         messages=question.messages,
@@ -118,9 +118,14 @@ def prepare(question: Question | ImageQuestion, asking: Asking) -> Prepared:
     )
     prompt = worst_prompt_tokens([m.content for m in question.messages]) + len(_schema_text(question.answer).encode())
     full = price.token_charge_ucr(prompt + most)
-    least = price.token_charge_ucr(prompt + min(question.useful_output_tokens, most))
+    least = price.token_charge_ucr(prompt + _least_tokens(question, request))
     origins = _origins_of_text(asking, request)
     return Prepared(question, asking.step, key, request, price, prompt, full, least, origins)
+
+
+def _least_tokens(question: Question, request: TextRequest) -> int:
+    """What the model needs for its thoughts and the shortest answer of use: never more than is asked for."""
+    return min(request.capabilities.room_for(question.useful_output_tokens), request.max_output_tokens)
 
 
 def _origins_of_text(asking: Asking, request: TextRequest) -> dict[str, str]:
@@ -129,7 +134,8 @@ def _origins_of_text(asking: Asking, request: TextRequest) -> dict[str, str]:
     if most == able.output_token_limit:
         of_limit = "model"
     else:
-        of_limit = _origin(asking, "max_tokens") if most == asking.settings.ai.max_tokens else "stage"
+        is_setting = most - able.thinking_tokens == asking.settings.ai.max_tokens
+        of_limit = _origin(asking, "max_tokens") if is_setting else "stage"
     of_temperature = "model" if request.temperature is None else _origin(asking, "temperature")
     return {"model": _origin_of_model(asking), "max_output_tokens": of_limit, "temperature": of_temperature}
 
@@ -208,7 +214,7 @@ def shown_within(repair: Prepared, room_ucr: int) -> Prepared:
         request=replace(request, messages=messages),
         prompt_tokens=prompt,
         full_ucr=price.token_charge_ucr(prompt + most),
-        least_ucr=price.token_charge_ucr(prompt + min(question.useful_output_tokens, most)),
+        least_ucr=price.token_charge_ucr(prompt + _least_tokens(question, request)),
     )
 
 

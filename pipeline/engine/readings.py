@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 
 from pipeline.contract import Question, StoredImage
-from pipeline.core.fences import bare_document
+from pipeline.core.fences import bare_document, only_thinks
 from pipeline.core.repairs import FAULT_LENGTH
 from pipeline.core.words import one_line
 
@@ -20,6 +20,10 @@ from pipeline.core.words import one_line
 MOST_CHARACTERS: Final = 1_000_000
 #: How an answer ended that had more: kept without its end.
 OVERSIZE: Final = "oversize"
+#: What helps where a model was cut off in its thoughts.
+MORE_ROOM: Final = "If {model} thinks before it writes, give it more room: igny8 models set {model} --thinking-tokens N"
+#: Answers have more bytes a token, in whatever language: one that was cut off with fewer is not all that was paid for.
+_LEAST_BYTES_A_TOKEN: Final = 2
 _FINISHES: Final = frozenset({"stop", "length", "refusal", "filter", "other"})
 #: Characters of an answer that talks instead, and of what it says that are told.
 _MOST_TALK: Final = 2_000
@@ -76,6 +80,13 @@ def read_text(question: Question, stored: str) -> BaseModel:
     except (ValueError, RecursionError) as error:
         raise UselessAnswerError(told(str(error))) from None
     return answer
+
+
+def is_cut_in_thoughts(stored: str, allowed_tokens: int) -> bool:
+    """Whether an answer was cut off though it says little or nothing: the tokens may have gone into thoughts."""
+    finish, _, text = stored.partition("\n")
+    is_short = len(bare_document(text).encode()) < _LEAST_BYTES_A_TOKEN * allowed_tokens
+    return finish == "length" and (is_short or only_thinks(text))
 
 
 def read_image(stored: str) -> StoredImage:

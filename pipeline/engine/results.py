@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from pipeline.ai.port import TextRequest
 from pipeline.contract import ImageQuestion
 from pipeline.engine.gateway import Answered, Dispatched, Settling, Stored
 from pipeline.engine.items import Item
 from pipeline.engine.questions import Step
-from pipeline.engine.readings import UselessAnswerError, read_image, read_text, told
+from pipeline.engine.readings import MORE_ROOM, UselessAnswerError, is_cut_in_thoughts, read_image, read_text, told
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,15 @@ class Result:
     def needs_repair(self) -> bool:
         """Whether it is to be asked once more, with what was wrong."""
         return self.fault is not None and not self.is_final and self.work.asked.prepared.step is Step.ASK
+
+    @property
+    def refusal(self) -> str:
+        """Why its items are refused, for people: what was wrong with it and, where there is a remedy, that."""
+        prepared = self.work.asked.prepared
+        request, why = prepared.request, f"the answer could not be used: {self.fault}"
+        if isinstance(request, TextRequest) and is_cut_in_thoughts(self.answered.answer, request.max_output_tokens):
+            return f"{why}. {MORE_ROOM.format(model=prepared.price.model)}"
+        return why
 
     @property
     def subject_ids(self) -> list[int]:

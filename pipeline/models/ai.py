@@ -32,6 +32,7 @@ class AiModel(Base):
         CheckConstraint("cost_per_1k_input >= 0 AND cost_per_1k_output >= 0 AND cost_per_image >= 0", name="costs"),
         word_check("max_tokens_name", MAX_TOKENS_NAMES),
         CheckConstraint("output_token_limit > 0", name="output_token_limit"),
+        CheckConstraint("thinking_tokens >= 0", name="thinking_tokens"),
         CheckConstraint("NOT (is_testing AND is_default)", name="testing_or_default"),
         CheckConstraint(_PRICED_AS_ITS_TYPE, name="priced_as_its_type"),
         Index("uq_ai_models_testing", "model_type", unique=True, sqlite_where=_TESTING, postgresql_where=_TESTING),
@@ -65,5 +66,6 @@ class AiModel(Base):
         String(32), default=MAX_TOKENS_NAMES[0], server_default=text(f"'{MAX_TOKENS_NAMES[0]}'")
     )
     output_token_limit: Mapped[int | None]
+    thinking_tokens: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     #: Since when it is not asked any more; NULL while it is active.
     retired_at: Mapped[datetime | None]

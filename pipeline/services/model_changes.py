@@ -21,9 +21,10 @@ MAX_COST: Final = 1_000_000
 MAX_DECIMALS: Final = 9
 MAX_IMAGE_PRICES: Final = 100
 MAX_OUTPUT_TOKENS: Final = 10_000_000
+MAX_THINKING_TOKENS: Final = 1_000_000
 _FORMAT: Final = re.compile(r"[1-9][0-9]{0,4}x[1-9][0-9]{0,4}/[\w.-]{1,50}")
 #: What is said of text models alone.
-CAPABILITIES: Final = ("has_temperature", "has_json_schema", "max_tokens_name", "output_token_limit")
+CAPABILITIES: Final = ("has_temperature", "has_json_schema", "max_tokens_name", "output_token_limit", "thinking_tokens")
 _OF_TYPE: Final[Mapping[ModelType, tuple[str, ...]]] = {
     ModelType.TEXT: ("tokens_per_credit", "cost_per_1k_input", "cost_per_1k_output", *CAPABILITIES),
     ModelType.IMAGE: ("credits_per_image", "cost_per_image", "image_prices"),
@@ -32,6 +33,7 @@ _LEAST_AND_MOST: Final = {
     "tokens_per_credit": (1, MAX_TOKENS_PER_CREDIT),
     "credits_per_image": (0, MAX_CREDITS_PER_IMAGE),
     "output_token_limit": (0, MAX_OUTPUT_TOKENS),
+    "thinking_tokens": (0, MAX_THINKING_TOKENS),
 }
 _COSTS: Final = ("cost_per_1k_input", "cost_per_1k_output", "cost_per_image")
 
@@ -58,6 +60,7 @@ class ModelChange:
     max_tokens_name: str | None = None
     #: 0 forgets it.
     output_token_limit: int | None = None
+    thinking_tokens: int | None = None
 
 
 def faults_of(name: str, change: ModelChange, model: AiModel | None, *, providers: Collection[str]) -> list[Fault]:

@@ -81,6 +81,7 @@ def price_of(model: AiModel, *, credit_value_usd: Decimal | None = None) -> Pric
             has_json_schema=model.has_json_schema,
             max_tokens_name=model.max_tokens_name,
             output_token_limit=model.output_token_limit,
+            thinking_tokens=model.thinking_tokens,
         ),
     )
 

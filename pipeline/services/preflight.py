@@ -118,13 +118,14 @@ def _unable(price: Price) -> Iterator[tuple[str, str]]:
 
 def _too_short(definition: StageDefinition, settings: SiteSettings, price: Price) -> Iterator[tuple[str, str]]:
     """That the model's longest answer would be of no use to the stage."""
-    limit = price.capabilities.output_token_limit
+    limit, thinking = price.capabilities.output_token_limit, price.capabilities.thinking_tokens
     if limit is None or price.model_type is not ModelType.TEXT:
         return
     batch_size = settings.stages[definition.number].batch_size or 1
-    needed = usual(definition, batch_size=batch_size, content=settings.content).useful_output
+    needed = thinking + usual(definition, batch_size=batch_size, content=settings.content).useful_output
     if limit < needed:
-        told = f"The model {price.model!r} answers with at most {limit:,} tokens; {needed:,} are needed here."
+        of_them = f", {thinking:,} of them for its thoughts" if thinking else ""
+        told = f"The model {price.model!r} answers with at most {limit:,} tokens; {needed:,} are needed here{of_them}."
         yield "capability", f"{told} Choose another model, or ask for less at once: batch size, ideas, images."
 
 

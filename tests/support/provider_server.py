@@ -87,6 +87,8 @@ class ProviderServer:
     always: Fault | None = None
     #: Writes the text of an answer: messages, JSON schema or None.
     writer: Callable[[list[Message], Mapping[str, Any] | None], str] | None = None
+    #: Tokens that are thought before each answer, of those that it may have.
+    thinks: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -230,14 +232,17 @@ def _error(path: str, fault: Fault) -> Any:
 def _chat(served: ProviderServer, body: Any, fault: Fault) -> tuple[dict[str, Any], dict[str, Any]]:
     messages = [Message(m["role"], m["content"]) for m in body["messages"]]
     schema = body.get("response_format", {}).get("json_schema", {}).get("schema")
-    text, used = _written(served, messages, schema, fault)
+    most = body.get("max_completion_tokens") or body["max_tokens"]
+    text, used, is_cut = _thought_over(served.thinks, most, *_written(served, messages, schema, fault))
     message = {"role": "assistant", "content": text, "refusal": None}
     document = {
         "id": "chatcmpl-1",
         "object": "chat.completion",
         "created": 1,
         "model": body["model"],
-        "choices": [{"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}],
+        "choices": [
+            {"index": 0, "message": message, "finish_reason": "length" if is_cut else "stop", "logprobs": None}
+        ],
         "usage": {
             "prompt_tokens": used["input_tokens"],
             "completion_tokens": used["output_tokens"],
@@ -252,14 +257,15 @@ def _messages(served: ProviderServer, body: Any, fault: Fault) -> tuple[dict[str
     if "system" in body:
         messages.insert(0, Message("system", body["system"]))
     schema = ((body.get("output_config") or {}).get("format") or {}).get("schema")
-    text, used = _written(served, messages, schema, fault)
+    text, used, is_cut = _thought_over(served.thinks, body["max_tokens"], *_written(served, messages, schema, fault))
+    thoughts = [{"type": "thinking", "thinking": "", "signature": "s"}] if served.thinks else []
     document = {
         "id": "msg_1",
         "type": "message",
         "role": "assistant",
         "model": body["model"],
-        "content": [{"type": "text", "text": text}],
-        "stop_reason": "end_turn",
+        "content": [*thoughts, *([{"type": "text", "text": text}] if text else [])],
+        "stop_reason": "max_tokens" if is_cut else "end_turn",
         "stop_sequence": None,
         "usage": {
             "input_tokens": used["input_tokens"],
@@ -304,6 +310,14 @@ def _written(
     text = fault.text if fault.text is not None else (served.writer or written)(messages, schema)
     asked = sum(len(message.content.encode()) for message in messages)
     return text, {"input_tokens": -(-asked // 4), "output_tokens": -(-len(text.encode("utf-8", "replace")) // 4)}
+
+
+def _thought_over(thinks: int, most: int, text: str, used: dict[str, int]) -> tuple[str, dict[str, int], bool]:
+    """An answer behind so many tokens of thoughts, both billed; whether it was cut off where no more were allowed."""
+    wanted = thinks + used["output_tokens"]
+    if not thinks or wanted <= most:
+        return text, used | {"output_tokens": wanted}, False
+    return text[: 4 * max(most - thinks, 0)], used | {"output_tokens": most}, True
 
 
 def written(messages: list[Message], schema: Mapping[str, Any] | None) -> str:

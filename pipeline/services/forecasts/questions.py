@@ -161,13 +161,13 @@ def _usual(definition: StageDefinition, *, settings: SiteSettings, price: Price)
 
 
 def _text(prompt: int, most: int, *, useful: int, settings: SiteSettings, price: Price) -> Worst:
-    """As the engine holds it: every byte of the prompt a token, the longest answer that the settings allow."""
-    again = prompt + repairs.worst_bytes(most)
-    most = price.capabilities.longest_answer(min(most, max(settings.ai.max_tokens or most, useful)))
+    """As the engine holds it: every byte of the prompt a token, thoughts, the longest answer that settings allow."""
+    again, room_for = prompt + repairs.worst_bytes(most), price.capabilities.room_for
+    most = room_for(min(most, max(settings.ai.max_tokens or most, useful)))
     return Worst(
         ask_ucr=price.token_charge_ucr(prompt + most),
         repair_ucr=price.token_charge_ucr(again + most),
-        least_ucr=price.token_charge_ucr(prompt + min(useful, most)),
+        least_ucr=price.token_charge_ucr(prompt + min(room_for(useful), most)),
         prompt_bytes=prompt,
         most_tokens=again + most,
     )

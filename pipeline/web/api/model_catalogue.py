@@ -35,6 +35,7 @@ _EXAMPLE: Final[dict[str, Any]] = {
     "has_json_schema": True,
     "max_tokens_name": "max_completion_tokens",
     "output_token_limit": 128000,
+    "thinking_tokens": 4000,
 }
 OfProvider = Annotated[str | None, Query(max_length=32, description="Only this provider's models.")]
 
@@ -65,6 +66,7 @@ class CatalogueModel(BaseModel):
     has_json_schema: bool | None
     max_tokens_name: str | None
     output_token_limit: int | None
+    thinking_tokens: int | None
 
 
 class Catalogue(BaseModel):

@@ -18,6 +18,7 @@ from pipeline.services.model_changes import (
     MAX_IMAGE_PRICES,
     MAX_NAME_CHARACTERS,
     MAX_OUTPUT_TOKENS,
+    MAX_THINKING_TOKENS,
     MAX_TOKENS_PER_CREDIT,
     ModelChange,
 )
@@ -46,6 +47,7 @@ _EXAMPLE: Final[dict[str, Any]] = {
     "has_json_schema": True,
     "max_tokens_name": "max_completion_tokens",
     "output_token_limit": 32768,
+    "thinking_tokens": 0,
     "retired_at": None,
 }
 
@@ -63,7 +65,10 @@ Credits = Annotated[int, Field(ge=0, le=MAX_CREDITS_PER_IMAGE, description="Cred
 
 
 LongestAnswer = Annotated[
-    int, Field(ge=0, le=MAX_OUTPUT_TOKENS, description="Tokens of its longest answer; 0 forgets them.")
+    int, Field(ge=0, le=MAX_OUTPUT_TOKENS, description="The most tokens it can give; 0 forgets them.")
+]
+Thoughts = Annotated[
+    int, Field(ge=0, le=MAX_THINKING_TOKENS, description="Tokens it may think before it writes, on top of its answer.")
 ]
 
 
@@ -103,6 +108,7 @@ class Model(BaseModel):
     has_json_schema: bool | None
     max_tokens_name: str | None
     output_token_limit: int | None
+    thinking_tokens: int | None
     retired_at: datetime | None
 
 
@@ -151,6 +157,7 @@ class ModelToSet(BaseModel):
     has_json_schema: bool | None = None
     max_tokens_name: Annotated[str, Field(max_length=32, description="As its server wants it.")] | None = None
     output_token_limit: LongestAnswer | None = None
+    thinking_tokens: Thoughts | None = None
     #: As they were read: they change nothing.
     id: int | None = None
     retired_at: datetime | None = None
@@ -222,6 +229,7 @@ def _change_of(given: ModelToSet) -> ModelChange:
         has_json_schema=given.has_json_schema,
         max_tokens_name=given.max_tokens_name,
         output_token_limit=given.output_token_limit,
+        thinking_tokens=given.thinking_tokens,
         image_prices=None
         if prices is None
         else {name: price.model_dump(exclude_none=True) for name, price in prices.items()},

@@ -63,12 +63,12 @@ def test_an_image_model_is_set_as_the_testing_one(ready: Database, igny8: Igny8)
 
 def test_what_a_model_can_is_set_too(ready: Database, igny8: Igny8) -> None:
     able = ("--no-temperature", "--no-json-schema", "--max-tokens-name", "max_tokens", "--output-token-limit", "4096")
-    made = igny8(*_GPT, "--free", *able, "--json").json
+    made = igny8(*_GPT, "--free", *able, "--thinking-tokens", "500", "--json").json
     kept = igny8("models", "set", "gpt", "--temperature", "--json").json
 
-    names = ("has_temperature", "has_json_schema", "max_tokens_name", "output_token_limit")
-    assert [made[name] for name in names] == [False, False, "max_tokens", 4_096]
-    assert [kept[name] for name in names] == [True, False, "max_tokens", 4_096]
+    names = ("has_temperature", "has_json_schema", "max_tokens_name", "output_token_limit", "thinking_tokens")
+    assert [made[name] for name in names] == [False, False, "max_tokens", 4_096, 500]
+    assert [kept[name] for name in names] == [True, False, "max_tokens", 4_096, 500]
 
 
 def test_a_model_without_a_price_is_told_what_it_needs(ready: Database, igny8: Igny8) -> None:
@@ -91,6 +91,7 @@ def test_a_retired_model_is_listed_as_such(ready: Database, igny8: Igny8) -> Non
         ((*_GPT, "--testing", "--default"), 2, "the testing model is never the default"),
         ((*_GPT, "--cost-input", "cheap"), 2, "'cheap' is no number"),
         ((*_GPT, "--tokens-per-credit", "0"), 2, "Use a whole number from 1"),
+        ((*_GPT, "--thinking-tokens", "-1"), 2, "Use a whole number from 0 to 1,000,000."),
         ((*_GPT, "--max-tokens-name", "most"), 2, "Use max_completion_tokens or max_tokens."),
         (("models", "set", "x", "--type", "sound"), 2, "sound"),
         (("models", "retire", "offline-writer"), 1, "Make another one the default first"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import event, func, select, update
 from pipeline.config import config
 from pipeline.contract import Question, Subjects, stage
 from pipeline.core import usual_questions
+from pipeline.core.capabilities import Capabilities
 from pipeline.core.catalog import BY_NUMBER, STAGES, ModelType
 from pipeline.core.errors import LiveRunError, PreflightError
 from pipeline.core.money import ucr
@@ -119,15 +121,21 @@ def test_the_size_of_images_is_that_of_the_stage(sqlite_database: Database) -> N
     assert (asked.width, asked.height) == (usual_questions.IMAGE_WIDTH, usual_questions.IMAGE_HEIGHT)
 
 
+@pytest.mark.parametrize(
+    "able", [{}, {"thinking_tokens": 4_000}, {"thinking_tokens": 900, "output_token_limit": 1_500}]
+)
 @pytest.mark.parametrize("max_tokens", [None, 700])
 def test_the_worst_case_of_a_question_is_what_its_call_would_hold(
-    database: Database, site: Site, now: datetime, max_tokens: int | None
+    database: Database, site: Site, now: datetime, max_tokens: int | None, able: dict[str, int]
 ) -> None:
     if max_tokens is not None:
         _set(database, site, now, ai__max_tokens=str(max_tokens))
     with database.transaction() as session:
         site = session.merge(site)
-        price = price_for(session, ModelType.TEXT, use_testing=False)
+        price = replace(
+            price_for(session, ModelType.TEXT, use_testing=False),
+            capabilities=Capabilities(**able),  # type: ignore[arg-type]  # of the fields of this test
+        )
         settings = site_settings.load(session, site)
         for definition in _TEXT_STAGES:
             asked = _asked(session, site, definition.number)

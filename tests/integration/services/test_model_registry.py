@@ -306,12 +306,13 @@ def test_whoever_makes_a_default_at_the_same_time_waits_for_the_others(made: Dat
 
 def test_what_a_model_takes_and_gives_is_frozen_with_its_price(made: Database, now: datetime) -> None:
     able = {"has_temperature": False, "has_json_schema": False, "max_tokens_name": "max_tokens"}
-    _set(made, "own", now, **OPENAI, tokens_per_credit=10, is_default=True, **able, output_token_limit=4_096)
+    tokens = {"output_token_limit": 9_096, "thinking_tokens": 4_000}
+    _set(made, "own", now, **OPENAI, tokens_per_credit=10, is_default=True, **able, **tokens)
 
     with made.reading() as session:
         price = models.price_for(session, ModelType.TEXT, use_testing=False)
 
-    assert price.capabilities == Capabilities(**able, output_token_limit=4_096)
+    assert price.capabilities == Capabilities(**able, **tokens)
     assert Price.from_json(price.as_json()) == price
 
 
@@ -327,8 +328,19 @@ def test_a_model_of_anthropic_takes_no_temperature_unless_somebody_says_so(made:
     assert _model(made, "old").has_temperature
 
 
+def test_a_model_thinks_until_it_is_told_not_to(made: Database, now: datetime) -> None:
+    _set(made, "gpt", now, **OPENAI, tokens_per_credit=10)
+    before = _model(made, "gpt").thinking_tokens
+    _set(made, "gpt", now, thinking_tokens=4_000)
+    _set(made, "gpt", now, tokens_per_credit=20)
+    thinks = _model(made, "gpt").thinking_tokens
+    _set(made, "gpt", now, thinking_tokens=0)
+
+    assert (before, thinks, _model(made, "gpt").thinking_tokens) == (0, 4_000, 0)
+
+
 def test_capabilities_are_those_of_texts_and_named_as_servers_name_them(made: Database, now: datetime) -> None:
-    wrong = {"max_tokens_name": "most", "output_token_limit": 10_000_001}
+    wrong = {"max_tokens_name": "most", "output_token_limit": 10_000_001, "thinking_tokens": 1_000_001}
 
     with pytest.raises(InvalidValueError) as text_refused:
         _set(made, "gpt", now, **OPENAI, **wrong)

@@ -160,3 +160,15 @@ def test_a_model_whose_longest_answer_is_of_no_use_to_a_stage_is_told_for_that_s
 
     assert list(faults) == ["stages.4.capability"]
     assert "answers with at most 1,500 tokens; 2,000 are needed" in faults["stages.4.capability"]
+
+
+def test_a_model_that_thinks_most_of_what_it_can_give_away_is_told_for_that_stage(
+    database: Database, site: Site, now: datetime
+) -> None:
+    able = {"output_token_limit": 5_500, "thinking_tokens": 4_000}
+    _model(database, now, "thinker", "offline", ModelType.TEXT, tokens_per_credit=100, **able)
+
+    faults = _faults(database, site, now)
+
+    assert list(faults) == ["stages.4.capability"]
+    assert "6,000 are needed here, 4,000 of them for its thoughts" in faults["stages.4.capability"]

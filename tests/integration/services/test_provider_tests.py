@@ -148,6 +148,19 @@ def test_what_an_answer_leaves_open_is_told(made: Database, server: ProviderServ
     assert _call(made).flags == ["usage_missing"]
 
 
+def test_a_model_that_thinks_has_room_for_it(made: Database, server: ProviderServer) -> None:
+    server.thinks = 1_500
+    cut = tried_of(made, "openai")
+    with made.transaction() as session:
+        session.execute(update(AiModel).where(AiModel.name == "cheap").values(thinking_tokens=2_000))
+
+    tried = tried_of(made, "openai")
+
+    assert [request.body["max_completion_tokens"] for request in server.journal] == [1_000, 3_000]
+    assert cut.doubts[0].endswith("igny8 models set cheap --thinking-tokens N")
+    assert (cut.output_tokens, tried.output_tokens, tried.doubts) == (1_000, 1_504, ())
+
+
 def test_a_cost_that_nobody_gave_is_told(made: Database) -> None:
     with made.transaction() as session:
         session.execute(update(AiModel).values(cost_per_1k_output=None, cost_per_image=None))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from pipeline.models import AuditEvent, IntegrationProvider, ProviderBreaker
 from pipeline.secrets import decrypted
 from tests.integration.web.test_access import OF_THE_PLATFORM
 from tests.support.api import Api
+from tests.support.console import browser
 
 MODELS, PROVIDERS = "/api/v1/models", "/api/v1/providers"
 PLANTED = "sk-planted-0123456789"
@@ -73,6 +75,21 @@ def test_a_model_is_set_listed_and_retired(api: Api) -> None:
     assert actions == ["model.set", "model.set", "model.set", "model.retired"]
 
 
+def test_how_much_a_model_thinks_is_set_and_stands_on_its_page(sqlite_api: Api) -> None:
+    headers = _admin(sqlite_api)
+
+    made = sqlite_api.client.put(MODELS, json={**GPT, "thinking_tokens": 4_000}, headers=headers).json()["model"]
+    kept = sqlite_api.client.put(MODELS, json={"name": "gpt", "display_name": "GPT"}, headers=headers).json()["model"]
+    listed = sqlite_api.client.get(MODELS, headers=headers).json()["items"]
+    page = str(browser(sqlite_api, Role.PLATFORM_ADMIN).get("/settings/ai-models").text)
+
+    assert (made["thinking_tokens"], kept["thinking_tokens"]) == (4_000, 4_000)
+    assert {item["thinking_tokens"] for item in listed if item["type"] == "image"} == {None}
+    assert page.count("thinks up to 4,000 tokens") == 1
+    assert '"thinking_tokens": 4000' in unescape(page)
+    assert 'name="thinking_tokens" min="0" max="1000000"' in page
+
+
 def test_a_model_that_was_read_can_be_sent_back_and_changes_nothing(api: Api) -> None:
     headers = _admin(api)
     listed = api.client.get(MODELS, headers=headers).json()["items"]
@@ -94,6 +111,7 @@ def test_a_model_that_was_read_can_be_sent_back_and_changes_nothing(api: Api) ->
         ({**GPT, "cost_per_1k_input": 0.01}, 422, "cost_per_1k_input"),
         ({**GPT, "is_testing": True, "is_default": True}, 422, "is_default"),
         ({**GPT, "colour": "blue"}, 422, "colour"),
+        ({**GPT, "thinking_tokens": 1_000_001}, 422, "thinking_tokens"),
         ({**GPT, "name": ""}, 422, "name"),
         ({"name": "offline-writer", "is_default": False}, 409, None),
     ],

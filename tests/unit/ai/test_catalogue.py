@@ -35,6 +35,15 @@ def test_each_is_dated_and_could_be_set_by_hand(model: CatalogueModel) -> None:
 
 
 @_ALL
+def test_who_thinks_has_room_for_it_and_for_an_answer(model: CatalogueModel) -> None:
+    able = model.capabilities
+    thinks = model.model_type is ModelType.TEXT and model.name != "claude-haiku-4-5"
+
+    assert able.thinking_tokens >= 4_000 if thinks else able.thinking_tokens == 0
+    assert able.room_for(20_000) == 20_000 + able.thinking_tokens
+
+
+@_ALL
 def test_each_price_leaves_half_of_our_cost_on_top(model: CatalogueModel) -> None:
     if model.model_type is ModelType.TEXT:
         dearest = max(model.cost_per_1k_input or 0, model.cost_per_1k_output or 0)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.core.fences import bare_document, unfenced
+from pipeline.core.fences import bare_document, only_thinks, unfenced
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,14 @@ def test_any_other_text_stays_as_it_is(text: str) -> None:
 @pytest.mark.parametrize("text", ["<think>{}", '{"a": "<think>b</think>"}', "</think>{}", "Yes. <think></think>{}"])
 def test_only_whole_thoughts_at_the_beginning_are_left_out(text: str) -> None:
     assert bare_document(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "thinks"),
+    [("<think>A rake", True), ("\n<think>", True), ("<think>A</think>", False), ("{}", False), ("a <think>", False)],
+)
+def test_thoughts_without_an_end_are_known(text: str, thinks: bool) -> None:  # noqa: FBT001 - a case
+    assert only_thinks(text) is thinks
 
 
 @pytest.mark.timeout(5)

@@ -69,5 +69,7 @@ def test_a_run_that_froze_no_capabilities_has_those_of_a_current_model() -> None
 
 
 def test_no_answer_is_asked_for_that_is_longer_than_the_model_gives() -> None:
-    assert Capabilities().longest_answer(9_000) == 9_000
-    assert Capabilities(output_token_limit=4_096).longest_answer(9_000) == 4_096
+    assert Capabilities().room_for(9_000) == 9_000
+    assert Capabilities(output_token_limit=4_096).room_for(9_000) == 4_096
+    assert Capabilities(thinking_tokens=4_000).room_for(9_000) == 13_000
+    assert Capabilities(thinking_tokens=4_000, output_token_limit=4_096).room_for(9_000) == 4_096

@@ -18,7 +18,15 @@ from pipeline.core.matrix import SiteSettings
 from pipeline.core.normal import is_storable
 from pipeline.core.pricing import Price
 from pipeline.engine.questions import Asking, Step, prepare, repair
-from pipeline.engine.readings import MOST_CHARACTERS, UselessAnswerError, as_stored, read_text, text_of, told
+from pipeline.engine.readings import (
+    MOST_CHARACTERS,
+    UselessAnswerError,
+    as_stored,
+    is_cut_in_thoughts,
+    read_text,
+    text_of,
+    told,
+)
 from pipeline.engine.settlements import settlement_of
 
 
@@ -42,6 +50,26 @@ documents = st.recursive(
 #: Texts, documents of any shape and documents of nearly the right one, with what no UTF-8 has.
 texts = st.text(st.characters(), max_size=200) | documents.map(json.dumps)
 anything = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "in_thoughts"),
+    [
+        ("", "length", True),
+        ('{"words": [', "length", True),
+        ("<think>" + "A word, perhaps. " * 100, "length", True),
+        ("<think>A word.</think>" + "x" * 199, "length", True),
+        ("x" * 200, "length", False),
+        ("", "stop", False),
+        ("", "filter", False),
+    ],
+)
+def test_an_answer_cut_off_that_says_little_was_cut_off_in_thoughts(
+    text: str,
+    finish: str,
+    in_thoughts: bool,  # noqa: FBT001 - a case
+) -> None:
+    assert is_cut_in_thoughts(as_stored(text, finish), 100) is in_thoughts
 
 
 @given(
