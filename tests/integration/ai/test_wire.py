@@ -17,6 +17,7 @@ import pytest
 from pipeline.ai import provider
 from pipeline.ai.port import (
     KeyRefusedError,
+    NoAdapterError,
     NotThereError,
     OutcomeUnknownError,
     Provider,
@@ -182,6 +183,15 @@ def test_a_name_that_cannot_be_looked_up_was_sent_nothing() -> None:
     for name in NAMES:
         with pytest.raises(UnavailableError, match="cannot be reached"):
             ask(provider(name, base_url="http://a..b:9", api_key=KEY))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_adapter_that_cannot_be_made_was_sent_nothing(name: str) -> None:
+    with pytest.raises(NoAdapterError, match=f"igny8 providers set {name} --base-url") as raised:
+        provider(name, base_url="http://192.168.1.300:11434/v1", api_key=KEY)
+
+    assert KEY not in repr(raised.value)
+    assert raised.value.__cause__ is None
 
 
 def test_a_server_that_speaks_no_tls_was_sent_nothing(server: ProviderServer) -> None:
