@@ -168,7 +168,7 @@ def test_a_name_that_nobody_looks_up_in_time_was_sent_nothing(
 ) -> None:
     is_over = threading.Event()
     real = socket.getaddrinfo
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *more, **named: is_over.wait() and real(*more, **named))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *more, **named: is_over.wait(5) and real(*more, **named))
 
     try:
         with pytest.raises(UnavailableError, match=r"nobody said within 0\.\d+ s which addresses"):
