@@ -80,6 +80,39 @@ def checked_url(url: str) -> str:
     return url
 
 
+def askable_url(url: str) -> str:
+    """As `checked_url`, of a host that can be looked up: for an address that is to be kept. InvalidValueError.
+
+    It is read as the HTTP client of the providers' SDKs reads it, and written as names are that are looked up.
+    """
+    import httpx2
+
+    url = checked_url(url)
+    try:
+        httpx2.URL(url).raw_host.decode().encode("idna")
+    except (httpx2.InvalidURL, UnicodeError):
+        host = _shortened(urlsplit(url).hostname or "")
+        raise InvalidValueError(
+            f"{host!r} is neither the name of a host nor an IP address. Names have 1 to 63 characters between two "
+            "dots, IPv4 addresses four numbers from 0 to 255. Correct it; a name that only browsers read (with an "
+            "emoji, say) is given in its ASCII form, which begins with xn--."
+        ) from None
+    return url
+
+
+def leads_elsewhere(before: str, after: str) -> bool:
+    """Whether it is another host or port, or one that everybody on the way reads; empty: nobody's."""
+    import httpx2
+
+    if before == after:
+        return False
+    try:
+        old, new = httpx2.URL(before), httpx2.URL(after)
+    except httpx2.InvalidURL:  # Kept since before hosts were looked at.
+        return True
+    return (old.raw_host, old.port) != (new.raw_host, new.port) or (old.scheme, new.scheme) == ("https", "http")
+
+
 @dataclass(frozen=True)
 class Limits:
     """How long one request may take, and how much of its answer is taken."""
@@ -237,5 +270,9 @@ def _said(error: BaseException) -> str:
 
 
 def _not_an_address(url: str) -> str:
-    shown = f"{url[:80]}…" if len(url) > len(url[:80]) else url
-    return f"{shown!r} is no address. Use one like https://example.com/hooks, at most {MOST_URL_CHARACTERS} characters."
+    allowed = f"Use one like https://example.com/hooks, at most {MOST_URL_CHARACTERS} characters."
+    return f"{_shortened(url)!r} is no address. {allowed}"
+
+
+def _shortened(text: str) -> str:
+    return f"{text[:80]}…" if len(text) > len(text[:80]) else text

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pipeline.ai.port import Provider
+from pipeline.ai.port import NoAdapterError, Provider
+from pipeline.ai.refusals import Speaker, shown
 from pipeline.core.errors import NotReadyError
 
 
@@ -53,14 +54,24 @@ ADAPTERS: dict[str, Callable[[Connection], Provider]] = {
 
 
 def provider(name: str, *, base_url: str | None = None, api_key: str | None = None) -> Provider:
-    """The provider called `name`, ready to be asked. Raises NotReadyError for a name that has no adapter."""
+    """The provider called `name`, ready to be asked.
+
+    NotReadyError for a name that has no adapter, NoAdapterError where the adapter cannot be made as it is set.
+    """
     adapter = ADAPTERS.get(name)
     if adapter is None:
         known = ", ".join(sorted(ADAPTERS))
         raise NotReadyError(
             f"There is no AI provider called {name!r}. Known providers: {known}. Choose a model of one of them."
         )
-    return adapter(Connection(base_url=base_url, api_key=api_key))
+    try:
+        return adapter(Connection(base_url=base_url, api_key=api_key))
+    except Exception as error:  # noqa: BLE001 - whatever an SDK does not take, nothing was sent
+        said = shown(f"{type(error).__name__}: {error}", Speaker(name, api_key)).rstrip(".")
+        raise NoAdapterError(
+            f"{name} cannot be asked at {base_url or 'its own address'} ({said}). Nothing was sent. Set another "
+            f"address: igny8 providers set {name} --base-url URL"
+        ) from None
 
 
 __all__ = ["ADAPTERS", "Connection", "provider"]

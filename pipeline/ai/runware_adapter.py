@@ -38,8 +38,9 @@ class RunwareProvider:
     def __init__(self, *, base_url: str | None, api_key: str | None) -> None:
         """Without an address it is Runware's own."""
         self._speaker = Speaker(self.name, api_key)
-        self._address = base_url or _ADDRESS
         self._client = client()
+        # Read now, as the SDKs read theirs: what is no address is known before anything is asked.
+        self._address = self._client.build_request("POST", base_url or _ADDRESS).url
         if api_key:
             self._client.headers["authorization"] = f"Bearer {api_key}"
 

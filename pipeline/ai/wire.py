@@ -21,8 +21,9 @@ import httpcore2
 import httpx2
 
 from pipeline import tracing
+from pipeline.ai.names import addresses_of
 
-#: To reach a provider; the answer has all the time of the question.
+#: To reach an address of a provider; the answer has all the time of the question.
 _CONNECT_SECONDS: Final = 5.0
 _LEAST_SECONDS: Final = 0.001
 _SUCCESS: Final = range(200, 300)
@@ -189,7 +190,7 @@ def _told() -> Iterator[None]:
 
 
 class _Backend(httpcore2.SyncBackend):
-    """Connections that are made within seconds."""
+    """Connections that are made within seconds, to whichever address of a name answers."""
 
     def connect_tcp(
         self,
@@ -199,8 +200,21 @@ class _Backend(httpcore2.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
-        seconds = _CURRENT.get().left(_CONNECT_SECONDS)
-        return _Stream(super().connect_tcp(host, port, seconds, local_address, socket_options))
+        current = _CURRENT.get()
+        try:
+            untried = addresses_of(host, port, seconds=current.left())
+        except (OSError, UnicodeError) as error:
+            raise httpcore2.ConnectError(str(error)) from None
+        while True:
+            address = untried.pop(0)
+            # A share each: one that is dead leaves time for the next.
+            seconds = current.left() / (len(untried) + 1)
+            try:
+                made = super().connect_tcp(address, port, min(seconds, _CONNECT_SECONDS), local_address, socket_options)
+                return _Stream(made)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                if current.is_over or not untried:
+                    raise
 
 
 class _Stream(httpcore2.NetworkStream):

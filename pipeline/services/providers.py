@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from pipeline.core.errors import Fault, InvalidValueError, NotReadyError
 from pipeline.core.providers import AI_PROVIDERS, MASK, ProviderName
 from pipeline.models import IntegrationProvider
-from pipeline.net import checked_url
+from pipeline.net import askable_url, leads_elsewhere
 from pipeline.secrets import decrypted, encrypted
 
 MAX_KEY_CHARACTERS: Final = 4_000
@@ -79,15 +79,27 @@ def list_providers(session: Session, *, now: datetime) -> Sequence[IntegrationPr
 
 
 def set_provider(
-    session: Session, name: ProviderName, change: ProviderChange, *, home: Path, now: datetime
+    session: Session,
+    name: ProviderName,
+    change: ProviderChange,
+    *,
+    home: Path,
+    now: datetime,
+    is_trusted: bool = False,
 ) -> IntegrationProvider:
-    """Change a provider's record. InvalidValueError names every fault; none of them repeats the key."""
+    """Change a provider's record.
+
+    A key that is kept is sent to no other host or port than it was given for, nor by http where it was by https,
+    unless whoever asks `is_trusted`: may read it anyway. InvalidValueError names every fault; none repeats the key.
+    """
     key, faults = _checked_key(change.api_key)
     base_url, more = _checked_base_url(change.base_url)
     faults += [*more, *_faults_of_sandbox(name, change), *_faults_of_pace(change)]
     if faults:
         raise InvalidValueError(faults)
     row = _locked(session, name, now)
+    if key is None and base_url is not None and not is_trusted:
+        _refuse_to_tell_a_stranger(row, base_url)
     if key is not None:
         row.api_key = encrypted(key, home=home) if key else None
     if base_url is not None:
@@ -179,13 +191,23 @@ def _checked_base_url(url: str | None) -> tuple[str | None, list[Fault]]:
     if url is None or not url.strip():
         return None if url is None else "", []
     try:
-        url = checked_url(url)
+        url = askable_url(url)
     except InvalidValueError as error:
         return None, [Fault("base_url", error.message)]
     if "?" in url or "#" in url:
         told = "an address to which paths are added can hold neither '?' nor '#'. Leave out what begins with it."
         return None, [Fault("base_url", told)]
     return url, []
+
+
+def _refuse_to_tell_a_stranger(row: IntegrationProvider, base_url: str) -> None:
+    """Whoever may set an address and never reads the key must not have it sent to an address of theirs."""
+    if row.api_key is not None and leads_elsewhere(row.base_url or "", base_url):
+        told = (
+            "the key that is kept was given for another address, and is not sent to this one. Give it together with "
+            "the address."
+        )
+        raise InvalidValueError([Fault("api_key", told)])
 
 
 def _faults_of_sandbox(name: ProviderName, change: ProviderChange) -> list[Fault]:

@@ -18,7 +18,7 @@ from pipeline.config import config
 from pipeline.core.errors import Fault, InvalidValueError
 from pipeline.core.normal import display_text
 from pipeline.models import Site
-from pipeline.net import checked_url
+from pipeline.net import askable_url
 from pipeline.secrets import encrypted
 from pipeline.services import audit, calendar, placing, site_notes, site_titles
 from pipeline.services.calendar import Changed, Follow
@@ -217,7 +217,7 @@ def _faults_of(session: Session, site: Site, name: str, value: str) -> list[Faul
 
 def _url_faults(url: str) -> list[Fault]:
     try:
-        checked_url(url)
+        askable_url(url)
     except InvalidValueError as error:
         return [Fault("url", error.message)]
     return []

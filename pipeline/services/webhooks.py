@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from pipeline.core.alerts import ACCOUNT_KINDS
 from pipeline.core.errors import Fault, InvalidValueError, NotFoundError
 from pipeline.models import Webhook
-from pipeline.net import checked_url
+from pipeline.net import askable_url
 from pipeline.secrets import encrypted, make_password
 
 #: Each alert is sent to all of them.
@@ -46,7 +46,7 @@ def add(
     kinds = list(dict.fromkeys(kinds)) or [kind.value for kind in ACCOUNT_KINDS]
     faults = _kind_faults(kinds)
     try:
-        url = checked_url(url)
+        url = askable_url(url)
     except InvalidValueError as error:
         faults.insert(0, Fault("url", error.message))
     faults += _faults_beside_others(session, account_id, url)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pipeline.core.errors import InvalidValueError
-from pipeline.net import PrivateAddressError, checked_url, pinned_address
+from pipeline.net import PrivateAddressError, askable_url, checked_url, leads_elsewhere, pinned_address
 
 PRIVATE = [
     "127.0.0.1",
@@ -95,3 +95,39 @@ def test_an_address_with_a_password_is_refused() -> None:
 def test_an_address_made_to_cost_time_costs_none() -> None:
     with pytest.raises(InvalidValueError, match="at most 2000 characters"):
         checked_url("https://a" + "\u0301" * 60_000 + "\u0327" * 60_000 + "@example.com/")
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["example.com", "my_ollama", "example.com.", "münchen.example", "xn--n3h.net", "192.168.1.30", "[::1]",
+     "[fe80::1%eth0]", "a" * 63 + ".example"],
+)  # fmt: skip
+def test_hosts_that_can_be_looked_up_are_allowed(host: str) -> None:
+    assert askable_url(f" http://{host}:11434/v1 ") == f"http://{host}:11434/v1"
+
+
+@pytest.mark.parametrize(
+    "host", ["192.168.1.300", "☃.net", "ｅxample.com", "[v1.x]", "a..b", ".", "．com", "a" * 64 + ".example"]
+)
+def test_what_is_no_host_is_refused_with_what_is_allowed(host: str) -> None:
+    with pytest.raises(InvalidValueError, match=r"is neither the name of a host nor an IP address\. .* Correct it"):
+        askable_url(f"http://{host}:11434/v1")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("https://a.example/v1", "https://A.example:443/v2", False),
+        ("http://a.example/v1", "https://a.example/v1", False),
+        ("https://münchen.example", "https://xn--mnchen-3ya.example", False),
+        ("", "", False),
+        ("https://a.example/v1", "http://a.example/v1", True),
+        ("https://a.example/v1", "https://a.example:8443/v1", True),
+        ("https://a.example/v1", "https://a.example.evil.example/v1", True),
+        ("https://a.example/v1", "", True),
+        ("", "https://a.example/v1", True),
+        ("http://192.168.1.300/v1", "http://192.168.1.30/v1", True),
+    ],
+)
+def test_another_host_or_port_or_one_without_tls_is_elsewhere(before: str, after: str, *, expected: bool) -> None:
+    assert leads_elsewhere(before, after) is expected

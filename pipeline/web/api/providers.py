@@ -103,7 +103,11 @@ class ProviderToSet(BaseModel):
     ) = None
     base_url: (
         Annotated[
-            str, Field(max_length=MOST_URL_CHARACTERS, description="Where it is asked; an empty text: its own address.")
+            str,
+            Field(
+                max_length=MOST_URL_CHARACTERS,
+                description="Where it is asked; an empty text: its own address. Another host needs the key with it.",
+            ),
         ]
         | None
     ) = None

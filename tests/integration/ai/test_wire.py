@@ -7,13 +7,17 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
 
 import pytest
 
 from pipeline.ai import provider
 from pipeline.ai.port import (
     KeyRefusedError,
+    NoAdapterError,
     NotThereError,
     OutcomeUnknownError,
     Provider,
@@ -92,6 +96,102 @@ def test_who_accepts_and_never_answers_may_have_billed() -> None:
 
         with pytest.raises(OutcomeUnknownError):
             ask(provider("openai", base_url=address, api_key=KEY), timeout_seconds=0.2)
+
+
+@contextmanager
+def _dead(port: int = 0) -> Iterator[tuple[str, int]]:
+    """An address and a port of this machine where connections are neither made nor refused."""
+    with ExitStack() as stack:
+        full = stack.enter_context(socket.create_server(("127.0.0.2", port), backlog=0))
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.settimeout(0)
+            with suppress(BlockingIOError):
+                waiting.connect(full.getsockname())
+        yield full.getsockname()
+
+
+def _names_mean(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    """A name has those addresses."""
+    real = socket.getaddrinfo
+
+    def look_up(host: str, port: int, *more: Any, **named: Any) -> list[Any]:
+        hosts = addresses if host == "many.example" else (host,)
+        return [entry for each in hosts for entry in real(each, port, *more, **named)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+
+@pytest.fixture
+def spent(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How many seconds each address may take to be connected to."""
+    seconds: list[float] = []
+    real = socket.create_connection
+
+    def connect(address: tuple[str, int], timeout: float, **named: Any) -> socket.socket:
+        seconds.append(timeout)
+        return real(address, timeout, **named)
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    return seconds
+
+
+def test_the_dead_addresses_of_a_name_share_the_time_of_one_attempt(
+    monkeypatch: pytest.MonkeyPatch, spent: list[float]
+) -> None:
+    with _dead() as (address, port):
+        _names_mean(monkeypatch, *[address] * 6)
+
+        with pytest.raises(UnavailableError, match="timed out"):
+            ask(provider("openai", base_url=f"http://many.example:{port}", api_key=KEY), timeout_seconds=0.3)
+
+    assert sum(spent) <= 0.3 + len(spent) * 0.001
+    assert len(spent) > 1
+
+
+def test_the_address_of_a_name_that_answers_is_found_behind_a_dead_one(
+    monkeypatch: pytest.MonkeyPatch, server: ProviderServer, spent: list[float]
+) -> None:
+    port = int(server.origin.rpartition(":")[2])
+    with _dead(port) as (address, _):
+        _names_mean(monkeypatch, address, "127.0.0.1")
+
+        ask(provider("openai", base_url=f"http://many.example:{port}/v1", api_key=KEY), timeout_seconds=2.0)
+
+    assert len(spent) == 2
+    assert spent[0] <= 1.0
+    assert len(server.journal) == 1
+
+
+def test_a_name_that_nobody_looks_up_in_time_was_sent_nothing(
+    monkeypatch: pytest.MonkeyPatch, server: ProviderServer, adapter: Provider
+) -> None:
+    is_over = threading.Event()
+    real = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *more, **named: is_over.wait(5) and real(*more, **named))
+
+    try:
+        with pytest.raises(UnavailableError, match=r"nobody said within 0\.\d+ s which addresses"):
+            ask(adapter, timeout_seconds=0.2)
+    finally:
+        is_over.set()
+
+    assert server.journal == []
+
+
+def test_a_name_that_cannot_be_looked_up_was_sent_nothing() -> None:
+    for name in NAMES:
+        with pytest.raises(UnavailableError, match="cannot be reached"):
+            ask(provider(name, base_url="http://a..b:9", api_key=KEY))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_adapter_that_cannot_be_made_was_sent_nothing(name: str) -> None:
+    with pytest.raises(NoAdapterError, match=f"igny8 providers set {name} --base-url") as raised:
+        provider(name, base_url="http://192.168.1.300:11434/v1", api_key=KEY)
+
+    assert KEY not in repr(raised.value)
+    assert raised.value.__cause__ is None
 
 
 def test_a_server_that_speaks_no_tls_was_sent_nothing(server: ProviderServer) -> None:

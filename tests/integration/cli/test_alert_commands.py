@@ -73,6 +73,7 @@ def test_what_the_platform_is_told_is_not_the_accounts(igny8: Igny8, ready: Data
         (("notifications", "read", "some"), 2, "'some' is no id. Give a notification's id, or: all."),
         (("notifications", "--account", "nobody"), 1, "There is no account 'nobody'."),
         (("webhooks", "add", "hooks.example"), 2, "url: 'hooks.example' is no address."),
+        (("webhooks", "add", "https://10.0.0.300/"), 2, "url: '10.0.0.300' is neither the name of a host nor an IP"),
         (("webhooks", "add", "https://hooks.example/", "--kinds", "bogus"), 2, "kinds: 'bogus' is not known."),
         (("webhooks", "remove", "7"), 1, "There is no webhook 7."),
         (("webhooks", "test", "7"), 1, "There is no webhook 7."),

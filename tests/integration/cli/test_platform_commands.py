@@ -98,6 +98,7 @@ def test_a_retired_model_is_listed_as_such(ready: Database, igny8: Igny8) -> Non
         (("models", "retire", "nobody"), 1, "There is no model 'nobody'."),
         (("providers", "set", "acme"), 2, "acme"),
         (("providers", "set", "openai", "--base-url", "example"), 2, "is no address"),
+        (("providers", "set", "openai", "--base-url", "http://192.168.1.300/v1"), 2, "'192.168.1.300' is neither the"),
         (("providers", "set", "openai", "--api-key-stdin"), 2, "nothing came on standard input"),
         (("providers", "set", "openai", "--api-key-stdin", "--forget-api-key"), 2, "not both"),
     ],
@@ -125,6 +126,17 @@ def test_a_providers_key_comes_from_standard_input_and_is_shown_nowhere(
     assert decrypted(kept or b"", home=home) == PLANTED
     assert PLANTED not in str(details)
     assert all(PLANTED.encode() not in path.read_bytes() for path in home.rglob("*") if path.is_file())
+
+
+def test_whoever_may_read_the_key_anyway_moves_it_to_another_address(ready: Database, home: Path, igny8: Igny8) -> None:
+    _provide()
+
+    outcome = igny8("providers", "set", "openai", "--base-url", "http://127.0.0.1:9/v1")
+
+    assert "openai has a key, is asked at http://127.0.0.1:9/v1" in " ".join(outcome.out.split())
+    with ready.reading() as session:
+        kept = session.scalars(select(IntegrationProvider.api_key).where(IntegrationProvider.name == "openai")).one()
+    assert decrypted(kept or b"", home=home) == PLANTED
 
 
 def test_a_pace_is_given_and_what_fails_is_told_by_list_and_doctor(ready: Database, igny8: Igny8) -> None:

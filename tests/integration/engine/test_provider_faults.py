@@ -12,7 +12,7 @@ from pipeline.core.providers import ProviderName
 from pipeline.core.states import CallStatus, StageRunStatus
 from pipeline.db.session import Database
 from pipeline.engine import gates, wire
-from pipeline.models import AiModel
+from pipeline.models import AiModel, IntegrationProvider
 from pipeline.services import providers
 from pipeline.services.providers import ProviderChange
 from tests.integration.engine.test_answers import ALONE
@@ -139,7 +139,7 @@ def test_a_refused_request_fails_its_item_alone(world: World, server: ProviderSe
 
 def test_a_provider_that_is_not_there_is_waited_for_and_given_up(world: World, server: ProviderServer) -> None:
     with world.database.transaction() as session:
-        change = ProviderChange(base_url="http://127.0.0.1:9/v1")
+        change = ProviderChange(api_key=KEY, base_url="http://127.0.0.1:9/v1")
         now = world.driver.clock.at
         providers.set_provider(session, ProviderName.OPENAI, change, home=config().home, now=now)
 
@@ -150,3 +150,38 @@ def test_a_provider_that_is_not_there_is_waited_for_and_given_up(world: World, s
     assert "openai has not answered since" in (stage.reason or "")
     assert {call.status for call in world.calls()} == {CallStatus.VOIDED}
     assert server.journal == []
+
+
+@pytest.mark.parametrize("host", ["192.168.1.300:11434", "☃.net", "[v1.x]"])
+def test_an_address_from_before_that_no_client_takes_costs_nothing_and_says_the_remedy(
+    world: World, server: ProviderServer, host: str
+) -> None:
+    _keep_address(world, f"http://{host}/v1")
+
+    run_id = world.run()
+
+    stage = world.stages(run_id)[2]
+    assert (stage.status, stage.lost) == (StageRunStatus.FAILED, 0)
+    assert f"openai cannot be asked at http://{host}/v1" in (stage.reason or "")
+    assert "igny8 providers set openai --base-url" in (stage.reason or "")
+    assert [call.status for call in world.calls()] == [CallStatus.VOIDED]
+    assert KEY not in _told(world)
+    assert server.journal == []
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".example"])
+def test_a_name_from_before_that_cannot_be_looked_up_costs_nothing(world: World, host: str) -> None:
+    _keep_address(world, f"http://{host}/v1")
+
+    run_id = world.run()
+
+    stage = world.stages(run_id)[2]
+    assert (stage.status, stage.lost) == (StageRunStatus.PROVIDER_UNAVAILABLE, 0)
+    assert {call.status for call in world.calls()} == {CallStatus.VOIDED}
+
+
+def _keep_address(world: World, url: str) -> None:
+    """As it was kept before hosts were looked at."""
+    with world.database.transaction() as session:
+        query = update(IntegrationProvider).where(IntegrationProvider.name == "openai")
+        session.execute(query.values(base_url=url))

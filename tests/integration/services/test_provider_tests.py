@@ -16,7 +16,7 @@ from pipeline.core.errors import InvalidValueError, NotFoundError, NotReadyError
 from pipeline.core.money import picodollars
 from pipeline.core.providers import ProviderName
 from pipeline.core.states import CallStatus
-from pipeline.models import Account, AiCall, AiModel, AuditEvent, CreditEntry
+from pipeline.models import Account, AiCall, AiModel, AuditEvent, CreditEntry, IntegrationProvider
 from pipeline.services import cost_reports, invariants, providers
 from pipeline.services.cost_reports import PROVIDER_TESTS, Period, ReportBy
 from pipeline.services.models import UNKNOWN_COST
@@ -92,6 +92,23 @@ def test_every_provider_is_asked_as_it_is_spoken_to(
     assert (tried.works, tried.model, tried.error) == (True, model, None)
     assert len(server.journal) == 1
     assert tried.cost_picodollars > 0 if cost is None else tried.cost_picodollars == cost
+    assert KEY not in str(tried)
+    _assert_nobody_paid(made)
+
+
+@pytest.mark.parametrize("name", ["openai", "anthropic", "runware"])
+def test_an_address_from_before_that_no_client_takes_is_told_with_the_remedy(
+    made: Database, server: ProviderServer, name: str
+) -> None:
+    with made.transaction() as session:
+        session.execute(update(IntegrationProvider).values(base_url="http://192.168.1.300:11434/v1"))
+
+    tried = tried_of(made, name)
+
+    assert (tried.works, tried.status, _call(made).status) == (False, "voided", "voided")
+    assert f"{name} cannot be asked at http://192.168.1.300:11434/v1" in (tried.error or "")
+    assert f"igny8 providers set {name} --base-url" in (tried.error or "")
+    assert server.journal == []
     assert KEY not in str(tried)
     _assert_nobody_paid(made)
 

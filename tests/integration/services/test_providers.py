@@ -106,6 +106,63 @@ def test_an_address_that_no_path_can_be_added_to_is_refused(
         _set(sqlite_database, tmp_path, now, base_url=url)
 
 
+@pytest.mark.parametrize("host", ["192.168.1.300:11434", "☃.net", "[v1.x]", "a..b", "a" * 64 + ".example"])
+def test_an_address_that_no_client_takes_is_refused(
+    sqlite_database: Database, tmp_path: Path, now: datetime, host: str
+) -> None:
+    with pytest.raises(InvalidValueError, match="neither the name of a host nor an IP address") as refused:
+        _set(sqlite_database, tmp_path, now, base_url=f"http://{host}/v1")
+
+    assert [fault.field for fault in refused.value.faults] == ["base_url"]
+
+
+@pytest.mark.parametrize("key", [None, MASK])
+@pytest.mark.parametrize(
+    "url", ["https://evil.example/v1", "https://own.example:8443/v1", "http://own.example/v1", ""], ids=str
+)
+def test_a_key_that_is_kept_goes_to_no_address_that_it_was_not_given_for(
+    database: Database, tmp_path: Path, now: datetime, url: str, key: str | None
+) -> None:
+    _set(database, tmp_path, now, api_key=PLANTED, base_url="https://own.example/v1")
+
+    with pytest.raises(InvalidValueError, match="given for another address") as refused:
+        _set(database, tmp_path, now, base_url=url, api_key=key)
+
+    assert [fault.field for fault in refused.value.faults] == ["api_key"]
+    with database.reading() as session:
+        access = providers.access_of(session, ProviderName.OPENAI, home=tmp_path)
+    assert (access.api_key, access.base_url) == (PLANTED, "https://own.example/v1")
+
+
+def test_a_key_for_the_providers_own_address_goes_to_no_other(
+    sqlite_database: Database, tmp_path: Path, now: datetime
+) -> None:
+    _set(sqlite_database, tmp_path, now, api_key=PLANTED)
+
+    with pytest.raises(InvalidValueError, match="given for another address"):
+        _set(sqlite_database, tmp_path, now, base_url="https://evil.example/v1")
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"),
+    [
+        ({"base_url": "https://own.example/v2"}, PLANTED),
+        ({"base_url": "https://else.example/v1", "api_key": "sk-another"}, "sk-another"),
+        ({"base_url": "https://else.example/v1", "api_key": ""}, None),
+    ],
+)
+def test_another_path_keeps_the_key_and_another_host_takes_a_key_or_none_with_it(
+    sqlite_database: Database, tmp_path: Path, now: datetime, change: dict[str, str], kept: str | None
+) -> None:
+    _set(sqlite_database, tmp_path, now, api_key=PLANTED, base_url="https://own.example/v1")
+
+    _set(sqlite_database, tmp_path, now, **change)
+
+    with sqlite_database.reading() as session:
+        access = providers.access_of(session, ProviderName.OPENAI, home=tmp_path)
+    assert (access.api_key, access.base_url) == (kept, change["base_url"])
+
+
 def test_what_is_left_out_stays_and_an_empty_text_forgets(database: Database, tmp_path: Path, now: datetime) -> None:
     _set(database, tmp_path, now, api_key=PLANTED, base_url="https://example.com", is_enabled=False)
 

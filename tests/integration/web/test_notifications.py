@@ -102,6 +102,7 @@ def test_a_webhook_is_added_with_a_secret_that_is_shown_once(api: Api) -> None:
     [
         ({"url": "hooks.example", "kinds": ["bogus"]}, {"url", "kinds"}),
         ({"url": "http://127.0.0.1:9/"}, {"url"}),
+        ({"url": "https://hooks..example/"}, {"url"}),
         ({"kinds": []}, {"url"}),
     ],
 )

@@ -153,6 +153,28 @@ def test_a_providers_key_goes_in_and_never_comes_out(api: Api) -> None:
     assert PLANTED not in str(details)
 
 
+def test_another_address_of_a_provider_needs_its_key_with_it(api: Api) -> None:
+    headers, moved = _admin(api), {"name": "openai", "base_url": "https://else.example/v1"}
+    api.client.put(PROVIDERS, json={"name": "openai", "api_key": PLANTED}, headers=headers)
+
+    refused = [api.client.put(PROVIDERS, json=moved | key, headers=headers) for key in ({}, {"api_key": MASK})]
+    taken = api.client.put(PROVIDERS, json=moved | {"api_key": "sk-another"}, headers=headers)
+
+    for answer in refused:
+        assert (answer.status_code, [fault["field"] for fault in answer.json()["faults"]]) == (422, ["api_key"])
+        assert "given for another address" in answer.text
+    assert (taken.status_code, taken.json()["base_url"]) == (200, moved["base_url"])
+
+
+def test_an_address_that_no_client_takes_is_refused_in_a_sentence(sqlite_api: Api) -> None:
+    body = {"name": "openai", "base_url": "http://192.168.1.300:11434/v1"}
+
+    answer = sqlite_api.client.put(PROVIDERS, json=body, headers=_admin(sqlite_api))
+
+    assert (answer.status_code, answer.json()["faults"][0]["field"]) == (422, "base_url")
+    assert "'192.168.1.300' is neither the name of a host nor an IP address" in answer.json()["faults"][0]["message"]
+
+
 def test_the_audit_trail_names_all_that_was_set_of_a_provider(api: Api) -> None:
     headers = _admin(api)
     for change in (

@@ -47,6 +47,8 @@ def test_a_site_is_edited_whole_or_not_at_all(api: Api) -> None:
 
     assert refused.status_code == 422
     assert {fault["field"] for fault in refused.json()["faults"]} == {"name", "url", "target", "timezone"}
+    nowhere = api.client.patch(_path(api), json={"url": "https://10.0.0.300"})
+    assert [fault["field"] for fault in nowhere.json()["faults"]] == ["url"]
     assert before["name"] == "Desks"
     assert (edited.json()["name"], edited.json()["url"]) == ("Oak & Desk", "https://oak.example")
     assert api.client.patch(_path(api), json={"url": None}).json()["url"] is None

@@ -13,6 +13,7 @@ _OPENS = {"socket", "ssl", "http.client", "urllib.request", "smtplib", "ftplib",
 ALLOWED = {
     "pipeline/net.py": "tenants', checked and pinned",
     "pipeline/ai/wire.py": "the operator's AI providers (igny8 providers set)",
+    "pipeline/ai/names.py": "none: it asks which addresses the names of those have",
     "pipeline/engine/mail.py": "the operator's server (IGNY8_SMTP_URL)",
     "pipeline/asgi.py": "none: it listens",
     "pipeline/services/heartbeats.py": "none: the name of this machine",

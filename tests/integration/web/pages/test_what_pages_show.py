@@ -168,6 +168,12 @@ def test_a_site_says_how_it_was_found_and_shows_no_credentials(api: Api) -> None
     assert "Delete the site" not in _html(api, f"/sites/{api.mine.site_id}", Role.EDITOR)
 
 
+def test_the_form_of_providers_says_for_which_address_a_key_is_kept(api: Api) -> None:
+    shown = _html(api, "/settings/ai-models", Role.PLATFORM_ADMIN)
+
+    assert "Key (empty: as it is, while the address is of the same host)" in shown
+
+
 def test_a_delivery_that_was_given_up_may_be_sent_again(api: Api) -> None:
     address = f"/account/webhooks/{api.mine.webhook_id}"
     again = f"/deliveries/{api.mine.delivery_id}/redeliver"
